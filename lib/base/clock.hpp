@@ -1,0 +1,43 @@
+// Time is passed in: nothing below the composition root asks the operating system for it.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gald::base {
+
+using TimePoint = std::chrono::sys_time<std::chrono::milliseconds>;
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimePoint now() const = 0;
+};
+
+class SystemClock final : public Clock {
+ public:
+  TimePoint now() const override;
+};
+
+/// A clock that a test moves by hand.
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(TimePoint start) : now_(start) {}
+
+  TimePoint now() const override { return now_; }
+
+  void advance(std::chrono::milliseconds by) { now_ += by; }
+
+ private:
+  TimePoint now_;
+};
+
+/// "2026-11-21T05:30:00.000Z": UTC, fixed width, so that text order is time order.
+std::string to_iso8601(TimePoint time);
+
+/// Accepts what to_iso8601 writes, with or without the fraction. Anything else: nothing.
+std::optional<TimePoint> parse_iso8601(std::string_view text);
+
+}  // namespace gald::base

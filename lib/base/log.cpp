@@ -1,0 +1,82 @@
+#include "base/log.hpp"
+
+#include <atomic>
+#include <memory>
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace gald::base::log {
+
+namespace {
+
+std::atomic<bool> started = false;
+
+spdlog::level::level_enum to_spdlog(Level level) {
+  switch (level) {
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+/// One event is one line, whatever a server put into an error text.
+void append_value(std::string& line, const std::string& value) {
+  const bool plain = !value.empty() && value.find_first_of(" \t\r\n\"=") == std::string::npos;
+  if (plain) {
+    line += value;
+    return;
+  }
+  line += '"';
+  for (const char c : value) {
+    if (c == '"' || c == '\\')
+      line += '\\';
+    line += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  line += '"';
+}
+
+}  // namespace
+
+void start(Level threshold) {
+  auto logger =
+      std::make_shared<spdlog::logger>("gald", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  logger->set_level(to_spdlog(threshold));
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+  started = true;
+}
+
+Level parse_level(std::string_view name) {
+  if (name == "debug")
+    return Level::debug;
+  if (name == "warning")
+    return Level::warning;
+  if (name == "error")
+    return Level::error;
+  return Level::info;
+}
+
+void event(Level level, std::string_view code, std::string_view message, Fields fields) {
+  if (!started || !spdlog::should_log(to_spdlog(level)))
+    return;
+  std::string line(code);
+  line += ": ";
+  line += message;
+  for (const Field& field : fields) {
+    line += ' ';
+    line += field.key;
+    line += '=';
+    append_value(line, field.value.text());
+  }
+  spdlog::log(to_spdlog(level), "{}", line);
+}
+
+}  // namespace gald::base::log

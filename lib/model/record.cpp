@@ -1,0 +1,75 @@
+#include "model/record.hpp"
+
+#include <array>
+#include <utility>
+
+namespace gald::model {
+
+namespace {
+
+template <typename E, std::size_t N>
+using Names = std::array<std::pair<E, std::string_view>, N>;
+
+constexpr Names<ConnectorKind, 3> kConnectorKinds = {{
+    {ConnectorKind::active_directory, "active-directory"},
+    {ConnectorKind::entra, "entra"},
+    {ConnectorKind::exchange_online, "exchange-online"},
+}};
+
+constexpr Names<RecordKind, 4> kRecordKinds = {{
+    {RecordKind::contact, "contact"},
+    {RecordKind::user, "user"},
+    {RecordKind::group, "group"},
+    {RecordKind::container, "container"},
+}};
+
+constexpr Names<Presence, 4> kPresences = {{
+    {Presence::live, "live"},
+    {Presence::soft_deleted, "soft_deleted"},
+    {Presence::deleted, "deleted"},
+    {Presence::absent, "absent"},
+}};
+
+template <typename E, std::size_t N>
+std::string_view name_of(const Names<E, N>& names, E value) {
+  for (const auto& [candidate, text] : names)
+    if (candidate == value)
+      return text;
+  return {};
+}
+
+template <typename E, std::size_t N>
+std::optional<E> value_of(const Names<E, N>& names, std::string_view text) {
+  for (const auto& [candidate, known] : names)
+    if (known == text)
+      return candidate;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_string(ConnectorKind kind) {
+  return name_of(kConnectorKinds, kind);
+}
+
+std::optional<ConnectorKind> connector_kind_named(std::string_view name) {
+  return value_of(kConnectorKinds, name);
+}
+
+std::string_view to_string(RecordKind kind) {
+  return name_of(kRecordKinds, kind);
+}
+
+std::optional<RecordKind> record_kind_named(std::string_view name) {
+  return value_of(kRecordKinds, name);
+}
+
+std::string_view to_string(Presence presence) {
+  return name_of(kPresences, presence);
+}
+
+std::optional<Presence> presence_named(std::string_view name) {
+  return value_of(kPresences, name);
+}
+
+}  // namespace gald::model
