@@ -1,0 +1,530 @@
+#include "reconcile/join.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <tuple>
+
+#include "base/encoding.hpp"
+#include "base/guid.hpp"
+#include "base/text.hpp"
+#include "model/forms.hpp"
+#include "reconcile/reconcile.hpp"
+
+namespace gald::reconcile {
+
+using model::Attribute;
+using model::ConnectorKind;
+using model::first_value;
+using model::RecordKind;
+using model::StagedRecord;
+
+namespace {
+
+constexpr std::string_view kSourceAnchor = "source-anchor";
+constexpr std::string_view kSecurityIdentifier = "security-identifier";
+constexpr std::string_view kDirectoryObject = "external-directory-object-id";
+
+bool is_ad(const StagedRecord& record) {
+  return record.connector_kind == ConnectorKind::active_directory;
+}
+
+/// The source anchor as Entra Connect writes it.
+std::string immutable_id(const StagedRecord& record) {
+  if (!is_ad(record))
+    return first_value(record.attributes, Attribute::immutable_id);
+  const std::string& own = first_value(record.attributes, Attribute::consistency_guid);
+  if (!own.empty())
+    return own;
+  const std::optional<base::Guid> guid = base::Guid::parse(record.anchor);
+  return guid ? base::base64_encode(guid->ad_bytes()) : std::string();
+}
+
+/// Folded values of one kind among the proxy addresses.
+std::set<std::string> proxies(const StagedRecord& record, std::string_view kind) {
+  std::set<std::string> found;
+  const auto it = record.attributes.find(Attribute::proxy_addresses);
+  if (it == record.attributes.end())
+    return found;
+  for (const std::string& value : it->second) {
+    const model::Address address = model::parse_address(value);
+    if (address.kind == kind && !address.value.empty())
+      found.insert(model::fold_address(address.value));
+  }
+  return found;
+}
+
+std::string folded(const StagedRecord& record, Attribute attribute) {
+  const std::string& value = first_value(record.attributes, attribute);
+  return value.empty() ? std::string() : model::fold_address(model::parse_address(value).value);
+}
+
+std::string folded_legacy_dn(const StagedRecord& record) {
+  return model::fold_address(first_value(record.attributes, Attribute::legacy_exchange_dn));
+}
+
+// --- the ladder for contacts ---------------------------------------------------------------------
+
+/// The keys that one side offers on one rung of the ladder.
+using Keys = std::set<std::string>;
+
+void add(Keys& keys, const std::string& key) {
+  if (!key.empty())
+    keys.insert(key);
+}
+
+struct Rung {
+  std::string_view name;
+  Keys (*cloud)(const StagedRecord&);
+  Keys (*ad)(const StagedRecord&);
+};
+
+/// Strongest first. Each side's keys carry a mark where only one direction may meet: the cloud's
+/// own X.500 name among AD's X500 addresses or as AD's own name, and AD's own among the cloud's.
+constexpr std::array<Rung, 4> kLadder = {{
+    {"x500",
+     [](const StagedRecord& cloud) {
+       Keys keys;
+       const std::string own = folded_legacy_dn(cloud);
+       if (!own.empty())
+         keys.insert("own:" + own);
+       for (const std::string& dn : proxies(cloud, "x500"))
+         keys.insert("listed:" + dn);
+       return keys;
+     },
+     [](const StagedRecord& ad) {
+       Keys keys;
+       const std::string own = folded_legacy_dn(ad);
+       if (!own.empty()) {
+         keys.insert("own:" + own);
+         keys.insert("listed:" + own);
+       }
+       for (const std::string& dn : proxies(ad, "x500"))
+         keys.insert("own:" + dn);
+       return keys;
+     }},
+    {"proxy-addresses", [](const StagedRecord& cloud) { return proxies(cloud, "smtp"); },
+     [](const StagedRecord& ad) { return proxies(ad, "smtp"); }},
+    {"external-address",
+     [](const StagedRecord& cloud) {
+       Keys keys;
+       add(keys, folded(cloud, Attribute::external_address));
+       add(keys, folded(cloud, Attribute::mail));
+       return keys;
+     },
+     [](const StagedRecord& ad) {
+       Keys keys;
+       add(keys, folded(ad, Attribute::external_address));
+       return keys;
+     }},
+    {"mail",
+     [](const StagedRecord& cloud) {
+       Keys keys;
+       add(keys, folded(cloud, Attribute::mail));
+       return keys;
+     },
+     [](const StagedRecord& ad) {
+       Keys keys;
+       add(keys, folded(ad, Attribute::mail));
+       return keys;
+     }},
+}};
+
+std::size_t rung_named(std::string_view name) {
+  for (std::size_t i = 0; i < kLadder.size(); ++i)
+    if (kLadder[i].name == name)
+      return i;
+  return kLadder.size();
+}
+
+// --- union of records ----------------------------------------------------------------------------
+
+int strength(ConnectorKind kind) {
+  switch (kind) {
+    case ConnectorKind::active_directory:
+      return 0;
+    case ConnectorKind::entra:
+      return 1;
+    case ConnectorKind::exchange_online:
+      return 2;
+  }
+  return 3;
+}
+
+bool stronger(const StagedRecord& a, const StagedRecord& b) {
+  return std::tuple(strength(a.connector_kind), std::string_view(a.connector),
+                    std::string_view(a.anchor)) < std::tuple(strength(b.connector_kind),
+                                                             std::string_view(b.connector),
+                                                             std::string_view(b.anchor));
+}
+
+class Joiner {
+ public:
+  explicit Joiner(std::span<const StagedRecord> records)
+      : records_(records), parent_(records.size()), joined_by_(records.size()) {
+    std::iota(parent_.begin(), parent_.end(), std::size_t{0});
+    for (std::size_t i = 0; i < records_.size(); ++i)
+      if (is_live(records_[i]))
+        live_.push_back(i);
+  }
+
+  std::vector<Cell> run() {
+    join_exchange_to_entra();
+    join_by_exact_key(RecordKind::user, kSourceAnchor, immutable_id);
+    join_by_exact_key(RecordKind::group, kSecurityIdentifier, [](const StagedRecord& record) {
+      return base::ascii_lower(first_value(record.attributes, Attribute::security_identifier));
+    });
+    climb_ladder();
+    return with_entries(cells());
+  }
+
+ private:
+  std::size_t root(std::size_t i) {
+    while (parent_[i] != i)
+      i = parent_[i] = parent_[parent_[i]];
+    return i;
+  }
+
+  void unite(std::size_t joined, std::size_t to, std::string_view by) {
+    parent_[root(joined)] = root(to);
+    joined_by_[joined] = by;
+  }
+
+  /// An Exchange object names its Entra object.
+  void join_exchange_to_entra() {
+    std::map<std::string_view, std::size_t> entra;
+    for (const std::size_t i : live_)
+      if (records_[i].connector_kind == ConnectorKind::entra)
+        entra[records_[i].anchor] = i;
+    for (const std::size_t i : live_) {
+      if (records_[i].connector_kind != ConnectorKind::exchange_online)
+        continue;
+      const auto it =
+          entra.find(first_value(records_[i].attributes, Attribute::external_directory_object_id));
+      if (it != entra.end() && records_[it->second].kind == records_[i].kind)
+        unite(i, it->second, kDirectoryObject);
+    }
+  }
+
+  /// Cloud records meet the one AD record with the same key. Two AD records with one key are a
+  /// mistake in the directory: then only an earlier decision counts.
+  template <typename KeyOf>
+  void join_by_exact_key(RecordKind kind, std::string_view name, KeyOf key_of) {
+    std::map<std::string, std::vector<std::size_t>> ad;
+    for (const std::size_t i : live_)
+      if (is_ad(records_[i]) && records_[i].kind == kind)
+        ad[key_of(records_[i])].push_back(i);
+    for (const std::size_t i : live_) {
+      const StagedRecord& cloud = records_[i];
+      if (is_ad(cloud) || cloud.kind != kind)
+        continue;
+      const std::string key = key_of(cloud);
+      if (key.empty()) {
+        keep_earlier_link(i);
+        continue;
+      }
+      const auto it = ad.find(key);
+      if (it == ad.end())
+        continue;
+      const std::vector<std::size_t>& candidates = it->second;
+      if (candidates.size() == 1) {
+        unite(i, candidates.front(), name);
+        continue;
+      }
+      for (const std::size_t candidate : candidates)
+        if (!cloud.entry_id.empty() && records_[candidate].entry_id == cloud.entry_id)
+          unite(i, candidate, name);
+    }
+  }
+
+  /// The cloud lost the key (source of authority moved, say) but the pair was decided before.
+  void keep_earlier_link(std::size_t cloud) {
+    if (const std::optional<std::size_t> ad = earlier_ad_partner(cloud))
+      unite(cloud, *ad, records_[cloud].joined_by);
+  }
+
+  std::optional<std::size_t> earlier_ad_partner(std::size_t cloud) const {
+    if (records_[cloud].entry_id.empty() || records_[cloud].joined_by.empty())
+      return std::nullopt;
+    for (const std::size_t i : live_)
+      if (is_ad(records_[i]) && records_[i].kind == records_[cloud].kind &&
+          records_[i].entry_id == records_[cloud].entry_id)
+        return i;
+    return std::nullopt;
+  }
+
+  /// A cloud contact: an Entra record, an Exchange record, or both as one.
+  struct CloudContact {
+    std::vector<std::size_t> records;
+    bool synchronized = false;  ///< is or was, according to the cloud
+    bool bound = false;
+    std::optional<std::size_t> partner;  ///< AD record of an earlier decision, still live
+    std::size_t partner_rung = kLadder.size();
+  };
+
+  std::vector<CloudContact> cloud_contacts() {
+    std::map<std::size_t, CloudContact> by_root;
+    std::set<std::string_view> entries_with_gone_ad;
+    std::set<std::string_view> entries_with_live_ad;
+    for (const StagedRecord& record : records_) {
+      if (!is_ad(record) || record.entry_id.empty())
+        continue;
+      (is_live(record) ? entries_with_live_ad : entries_with_gone_ad).insert(record.entry_id);
+    }
+    for (const std::size_t i : live_) {
+      const StagedRecord& record = records_[i];
+      if (is_ad(record) || record.kind != RecordKind::contact)
+        continue;
+      CloudContact& contact = by_root[root(i)];
+      contact.records.push_back(i);
+      if (model::flag(record.attributes, Attribute::sync_enabled).has_value())
+        contact.synchronized = true;
+      if (record.entry_id.empty())
+        continue;
+      if (entries_with_gone_ad.contains(record.entry_id) &&
+          !entries_with_live_ad.contains(record.entry_id))
+        contact.bound = true;
+      const std::size_t rung = rung_named(record.joined_by);
+      if (rung < contact.partner_rung)
+        if (const std::optional<std::size_t> partner = earlier_ad_partner(i)) {
+          contact.partner = partner;
+          contact.partner_rung = rung;
+        }
+    }
+    std::vector<CloudContact> contacts;
+    for (auto& [unused, contact] : by_root)
+      contacts.push_back(std::move(contact));
+    return contacts;
+  }
+
+  void climb_ladder() {
+    std::vector<CloudContact> contacts = cloud_contacts();
+    std::set<std::size_t> free_ad;
+    for (const std::size_t i : live_)
+      if (is_ad(records_[i]) && records_[i].kind == RecordKind::contact)
+        free_ad.insert(i);
+    for (std::size_t rung = 0; rung < kLadder.size(); ++rung) {
+      for (CloudContact& contact : contacts)
+        if (!contact.bound && contact.partner && contact.partner_rung == rung)
+          bind(contact, *contact.partner, kLadder[rung].name, free_ad);
+      meet_on(kLadder[rung], contacts, free_ad);
+    }
+  }
+
+  void bind(CloudContact& contact, std::size_t ad, std::string_view by,
+            std::set<std::size_t>& free_ad) {
+    for (const std::size_t record : contact.records) {
+      const bool through_entra = joined_by_[record] == kDirectoryObject;
+      if (root(record) != root(ad))
+        parent_[root(record)] = root(ad);
+      if (!through_entra)
+        joined_by_[record] = by;
+    }
+    contact.bound = true;
+    free_ad.erase(ad);
+  }
+
+  void meet_on(const Rung& rung, std::vector<CloudContact>& contacts,
+               std::set<std::size_t>& free_ad) {
+    std::map<std::string, std::vector<std::size_t>> ad_by_key;
+    for (const std::size_t ad : free_ad)
+      for (const std::string& key : rung.ad(records_[ad]))
+        ad_by_key[key].push_back(ad);
+
+    std::map<std::size_t, std::set<std::size_t>> ad_of;       // contact → AD records
+    std::map<std::size_t, std::set<std::size_t>> contact_of;  // AD record → contacts
+    for (std::size_t c = 0; c < contacts.size(); ++c) {
+      if (contacts[c].bound || !contacts[c].synchronized)
+        continue;
+      for (const std::size_t record : contacts[c].records)
+        for (const std::string& key : rung.cloud(records_[record]))
+          if (const auto it = ad_by_key.find(key); it != ad_by_key.end())
+            for (const std::size_t ad : it->second) {
+              ad_of[c].insert(ad);
+              contact_of[ad].insert(c);
+            }
+    }
+    std::vector<std::pair<std::size_t, std::size_t>> pairs;
+    for (const auto& [c, ads] : ad_of)
+      for (const std::size_t ad : ads)
+        if ((ads.size() == 1 && contact_of[ad].size() == 1) ||
+            is_only_namesake(contacts, c, ad, ads, contact_of[ad]))
+          pairs.emplace_back(c, ad);
+    for (const auto& [c, ad] : pairs)
+      bind(contacts[c], ad, rung.name, free_ad);
+  }
+
+  /// Tie-break for a key that several share: the same alias and display name, on this pair alone.
+  bool is_only_namesake(const std::vector<CloudContact>& contacts, std::size_t contact,
+                        std::size_t ad, const std::set<std::size_t>& ads,
+                        const std::set<std::size_t>& rivals) const {
+    const auto alike = [&](std::size_t c, std::size_t a) {
+      const StagedRecord& there = records_[a];
+      const std::string alias = folded(there, Attribute::mail_nickname);
+      const std::string& name = first_value(there.attributes, Attribute::display_name);
+      if (alias.empty() || name.empty())
+        return false;
+      return std::any_of(
+          contacts[c].records.begin(), contacts[c].records.end(), [&](std::size_t r) {
+            return folded(records_[r], Attribute::mail_nickname) == alias &&
+                   first_value(records_[r].attributes, Attribute::display_name) == name;
+          });
+    };
+    if (!alike(contact, ad))
+      return false;
+    const auto others_alike = [&](std::size_t c, std::size_t a) {
+      return (c != contact || a != ad) && alike(c, a);
+    };
+    return std::none_of(ads.begin(), ads.end(),
+                        [&](std::size_t other) { return others_alike(contact, other); }) &&
+           std::none_of(rivals.begin(), rivals.end(),
+                        [&](std::size_t other) { return others_alike(other, ad); });
+  }
+
+  std::vector<Cell> cells() {
+    std::map<std::size_t, Cell> by_root;
+    for (const std::size_t i : live_)
+      by_root[root(i)].live.push_back({i, joined_by_[i]});
+    std::vector<Cell> cells;
+    for (auto& [unused, cell] : by_root) {
+      std::sort(cell.live.begin(), cell.live.end(), [&](const auto& a, const auto& b) {
+        return stronger(records_[a.record], records_[b.record]);
+      });
+      cells.push_back(std::move(cell));
+    }
+    // The order of the input must not show in what follows.
+    std::sort(cells.begin(), cells.end(), [&](const Cell& a, const Cell& b) {
+      return stronger(records_[a.live.front().record], records_[b.live.front().record]);
+    });
+    return cells;
+  }
+
+  bool born_of(const std::string& entry_id, const StagedRecord& record) const {
+    return entry_id == entry_id_for(record.anchor);
+  }
+
+  /// Which cell carries on which entry, and where the records that are gone belong.
+  std::vector<Cell> with_entries(std::vector<Cell> cells) const {
+    std::map<std::string, std::vector<std::size_t>> gone_by_entry;
+    for (std::size_t i = 0; i < records_.size(); ++i)
+      if (!is_live(records_[i]) && !records_[i].entry_id.empty())
+        gone_by_entry[records_[i].entry_id].push_back(i);
+
+    std::map<std::string, std::size_t> heir = heirs(cells);
+    std::map<std::size_t, std::vector<std::string>> inherited;
+    for (const auto& [entry, cell] : heir)
+      inherited[cell].push_back(entry);
+    for (auto& [index, entries] : inherited) {
+      Cell& cell = cells[index];
+      cell.entry_id = survivor(cell, entries);
+      for (std::string& entry : entries)
+        if (entry != cell.entry_id)
+          cell.merged_entry_ids.push_back(std::move(entry));
+    }
+    for (const auto& [entry, gone] : gone_by_entry) {
+      if (const auto it = heir.find(entry); it != heir.end()) {
+        Cell& cell = cells[it->second];
+        cell.gone.insert(cell.gone.end(), gone.begin(), gone.end());
+      } else {
+        Cell cell;
+        cell.gone = gone;
+        cell.entry_id = entry;
+        cells.push_back(std::move(cell));
+      }
+    }
+    return cells;
+  }
+
+  /// Of the cells with records of an entry, one carries it on: the one with the anchor that the
+  /// entry began with, else the one with the strongest record of it.
+  std::map<std::string, std::size_t> heirs(const std::vector<Cell>& cells) const {
+    std::map<std::string, std::size_t> heir;
+    std::map<std::string, bool> by_birth;
+    for (std::size_t c = 0; c < cells.size(); ++c) {  // cells come strongest first
+      for (const Cell::Member& member : cells[c].live) {
+        const StagedRecord& record = records_[member.record];
+        if (record.entry_id.empty())
+          continue;
+        const bool born = born_of(record.entry_id, record);
+        if (!heir.contains(record.entry_id) || (born && !by_birth[record.entry_id])) {
+          heir[record.entry_id] = c;
+          by_birth[record.entry_id] = born;
+        }
+      }
+    }
+    return heir;
+  }
+
+  /// When entries become one, the id of the strongest anchor stays.
+  std::string survivor(const Cell& cell, const std::vector<std::string>& entries) const {
+    for (const Cell::Member& member : cell.live)
+      for (const std::string& entry : entries)
+        if (born_of(entry, records_[member.record]))
+          return entry;
+    for (const Cell::Member& member : cell.live)
+      for (const std::string& entry : entries)
+        if (records_[member.record].entry_id == entry)
+          return entry;
+    return entries.front();
+  }
+
+  std::span<const StagedRecord> records_;
+  std::vector<std::size_t> live_;
+  std::vector<std::size_t> parent_;
+  std::vector<std::string> joined_by_;
+};
+
+}  // namespace
+
+bool is_live(const StagedRecord& record) {
+  return record.presence == model::Presence::live && record.kind != RecordKind::container &&
+         first_value(record.attributes, Attribute::critical_object) != "true";
+}
+
+std::vector<std::string> join_keys(const StagedRecord& record) {
+  std::vector<std::string> keys;
+  if (!is_live(record))
+    return keys;
+  switch (record.kind) {
+    case RecordKind::container:
+      break;
+    case RecordKind::user:
+      if (std::string id = immutable_id(record); !id.empty())
+        keys.push_back("anchor:" + id);
+      break;
+    case RecordKind::group:
+      if (const std::string& sid = first_value(record.attributes, Attribute::security_identifier);
+          !sid.empty())
+        keys.push_back("sid:" + base::ascii_lower(sid));
+      break;
+    case RecordKind::contact: {
+      Keys addresses = proxies(record, "smtp");
+      add(addresses, folded(record, Attribute::mail));
+      add(addresses, folded(record, Attribute::external_address));
+      for (const std::string& address : addresses)
+        keys.push_back("smtp:" + address);
+      Keys names = proxies(record, "x500");
+      add(names, folded_legacy_dn(record));
+      for (const std::string& dn : names)
+        keys.push_back("x500:" + dn);
+      if (record.connector_kind == ConnectorKind::entra)
+        keys.push_back("object:" + record.anchor);
+      if (const std::string& object =
+              first_value(record.attributes, Attribute::external_directory_object_id);
+          !object.empty())
+        keys.push_back("object:" + object);
+      break;
+    }
+  }
+  return keys;
+}
+
+std::vector<Cell> join(std::span<const StagedRecord> records) {
+  return Joiner(records).run();
+}
+
+}  // namespace gald::reconcile

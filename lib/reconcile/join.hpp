@@ -1,0 +1,51 @@
+// Which records mean one contact. Pure.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/staged_record.hpp"
+
+namespace gald::reconcile {
+
+/// Whether the record can stand for somebody now: its object is there, is no container and is not
+/// one of the directory's own (isCriticalSystemObject).
+bool is_live(const model::StagedRecord& record);
+
+/// Every key under which a live record can meet another one, prefixed by its kind. Two records
+/// without a key in common are never joined, so that a change needs only the records it shares a
+/// key or an entry with. Empty for records that are not live.
+std::vector<std::string> join_keys(const model::StagedRecord& record);
+
+/// Records that mean one object, as positions in the input.
+struct Cell {
+  struct Member {
+    std::size_t record;
+    std::string joined_by;  ///< empty for the record that the others were joined to
+  };
+
+  std::vector<Member> live;  ///< strongest source first: AD, Entra, Exchange; then by anchor
+  std::vector<std::size_t> gone;
+
+  /// The entry it carries on; empty: a new one.
+  std::string entry_id;
+
+  /// Entries that turned out to be this one.
+  std::vector<std::string> merged_entry_ids;
+};
+
+/// Parts `records` into cells. REQUIRES: whoever shares a key or an entry with one of `records` is
+/// among them. The result does not depend on their order.
+///
+/// Users: onPremisesImmutableId = base64 of mS-DS-ConsistencyGuid, else of objectGUID (Entra
+/// Connect design concepts). Groups: onPremisesSecurityIdentifier = objectSid. Contacts, whose
+/// anchor Graph does not show: the ladder of keys below, only where the cloud says that the object
+/// is or was synchronized, and only where a key points to exactly one object on either side. A
+/// decided link between contacts is kept until a stronger key contradicts it.
+///
+/// A contact whose AD record is gone stays bound to it while the cloud still calls it
+/// synchronized: another AD object with the same address is another contact.
+std::vector<Cell> join(std::span<const model::StagedRecord> records);
+
+}  // namespace gald::reconcile

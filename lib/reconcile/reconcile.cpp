@@ -1,0 +1,253 @@
+#include "reconcile/reconcile.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/guid.hpp"
+#include "model/forms.hpp"
+#include "reconcile/join.hpp"
+#include "reconcile/merge.hpp"
+
+namespace gald::reconcile {
+
+using model::Entry;
+using model::FieldChange;
+using model::StagedRecord;
+
+namespace {
+
+/// gald's namespace for entry ids. Changing it would rename every contact there is.
+constexpr std::string_view kEntryNamespace = "6f0a4c5e-9d0b-5b1e-8a55-7a1d0c3f2b94";
+
+std::string text_of(const model::Phone& phone) {
+  return phone.type + ":" + phone.raw;
+}
+
+/// Says which connector a difference came from.
+class Cause {
+ public:
+  explicit Cause(std::vector<const StagedRecord*> records) : records_(std::move(records)) {}
+
+  /// Who changed something since the last publication: what is gone before what is there, the
+  /// strongest source first.
+  const std::string& anybody() const {
+    static const std::string kNobody;
+    const StagedRecord* best = nullptr;
+    for (const StagedRecord* record : records_) {
+      if (best == nullptr || rank(*record) < rank(*best))
+        best = record;
+    }
+    return best == nullptr ? kNobody : best->connector;
+  }
+
+  /// The given connector if it changed something, else anybody().
+  const std::string& rather(const std::string& connector) const {
+    for (const StagedRecord* record : records_)
+      if (record->touched && record->connector == connector)
+        return record->connector;
+    return anybody();
+  }
+
+ private:
+  static int rank(const StagedRecord& record) {
+    return (record.touched ? 0 : 2) + (is_live(record) ? 1 : 0);
+  }
+
+  std::vector<const StagedRecord*> records_;
+};
+
+std::string origin(const Entry& entry, std::string_view field) {
+  const auto it = entry.origins.find(std::string(field));
+  return it == entry.origins.end() ? std::string() : it->second;
+}
+
+std::optional<std::string> value_of(const Entry& entry, model::Attribute attribute) {
+  const auto it = entry.values.find(attribute);
+  return it == entry.values.end() ? std::nullopt : std::optional(it->second);
+}
+
+void diff_lists(const std::string& field, const std::vector<std::string>& before,
+                const std::vector<std::string>& now, const std::string& added_by,
+                const std::string& removed_by, std::vector<FieldChange>& changes) {
+  const std::set<std::string> old_set(before.begin(), before.end());
+  const std::set<std::string> new_set(now.begin(), now.end());
+  for (const std::string& value : old_set)
+    if (!new_set.contains(value))
+      changes.push_back({field, value, std::nullopt, removed_by});
+  for (const std::string& value : new_set)
+    if (!old_set.contains(value))
+      changes.push_back({field, std::nullopt, value, added_by});
+}
+
+std::vector<FieldChange> diff(const Entry& before, const Entry& now, const Cause& cause) {
+  std::vector<FieldChange> changes;
+  const auto label = [&](std::string_view field, std::string_view old_text,
+                         std::string_view new_text) {
+    if (old_text == new_text)
+      return;
+    const std::string by = origin(now, field);
+    const std::string& connector =
+        by.empty() ? cause.rather(origin(before, field)) : cause.rather(by);
+    changes.push_back(
+        {std::string(field), std::string(old_text), std::string(new_text), connector});
+  };
+  label("status", to_string(before.status), to_string(now.status));
+  label("source", to_string(before.source), to_string(now.source));
+  label("kind", to_string(before.kind), to_string(now.kind));
+  for (const model::Attribute attribute : model::published_attributes()) {
+    const std::optional<std::string> old_value = value_of(before, attribute);
+    const std::optional<std::string> new_value = value_of(now, attribute);
+    if (old_value == new_value)
+      continue;
+    const std::string field(model::name(attribute));
+    changes.push_back({field, old_value, new_value,
+                       new_value ? origin(now, field) : cause.rather(origin(before, field))});
+  }
+  const auto addresses = [](const Entry& entry) {
+    std::vector<std::string> list;
+    for (const model::Address& address : entry.addresses)
+      list.push_back(model::format_address(address));
+    return list;
+  };
+  diff_lists("addresses", addresses(before), addresses(now), cause.rather(origin(now, "addresses")),
+             cause.rather(origin(before, "addresses")), changes);
+  const auto phones = [](const Entry& entry) {
+    std::vector<std::string> list;
+    for (const model::Phone& phone : entry.phones)
+      list.push_back(text_of(phone));
+    return list;
+  };
+  diff_lists("phones", phones(before), phones(now), cause.rather(origin(now, "phones")),
+             cause.rather(origin(before, "phones")), changes);
+  return changes;
+}
+
+class Planner {
+ public:
+  Planner(std::span<const StagedRecord> records, std::span<const Entry> published)
+      : records_(records) {
+    for (const Entry& entry : published)
+      published_.emplace(entry.id, &entry);
+  }
+
+  Plan run() {
+    std::vector<Cell> cells = join(records_);
+    for (const Cell& cell : cells)
+      if (!cell.entry_id.empty())
+        taken_.insert(cell.entry_id);
+    for (const Cell& cell : cells)
+      plan(cell);
+    return std::move(plan_);
+  }
+
+ private:
+  const Entry* published(const std::string& id) const {
+    const auto it = published_.find(id);
+    return it == published_.end() ? nullptr : it->second;
+  }
+
+  void plan(const Cell& cell) {
+    PlannedEntry planned;
+    std::vector<const StagedRecord*> all;
+    std::vector<const StagedRecord*> live;
+    for (const Cell::Member& member : cell.live) {
+      live.push_back(&records_[member.record]);
+      all.push_back(live.back());
+      planned.records.push_back({live.back()->id, member.joined_by});
+    }
+    for (const std::size_t gone : cell.gone) {
+      all.push_back(&records_[gone]);
+      planned.records.push_back({records_[gone].id, records_[gone].joined_by});
+    }
+    const Cause cause(all);
+    const Entry* before = cell.entry_id.empty() ? nullptr : published(cell.entry_id);
+    if (live.empty())
+      plan_removal(before, cause, std::move(planned));
+    else
+      plan_live(cell, before, merge(live), cause, std::move(planned));
+    for (const std::string& merged : cell.merged_entry_ids)
+      plan_merge(merged, plan_.back().entry.id, cause);
+  }
+
+  void plan_removal(const Entry* before, const Cause& cause, PlannedEntry planned) {
+    if (before == nullptr)
+      return;  // it never was published
+    planned.entry = *before;
+    planned.entry.status = model::Status::deleted;
+    if (before->status != model::Status::deleted) {
+      planned.operation = Operation::remove;
+      planned.entry.origins["status"] = cause.anybody();
+      planned.changes.push_back({"status", std::string(to_string(before->status)),
+                                 std::string(to_string(model::Status::deleted)), cause.anybody()});
+    }
+    plan_.push_back(std::move(planned));
+  }
+
+  void plan_live(const Cell& cell, const Entry* before, Entry now, const Cause& cause,
+                 PlannedEntry planned) {
+    now.id = before != nullptr ? before->id : new_id(cell);
+    if (before == nullptr) {
+      planned.operation = Operation::create;
+      planned.changes.push_back({"status", std::nullopt, std::string(to_string(now.status)),
+                                 records_[cell.live.front().record].connector});
+    } else {
+      planned.changes = diff(*before, now, cause);
+      if (before->status == model::Status::deleted)
+        planned.operation = Operation::restore;
+      else if (!planned.changes.empty() || before->origins != now.origins ||
+               before->addresses != now.addresses || before->phones != now.phones)
+        planned.operation = Operation::update;
+    }
+    planned.entry = std::move(now);
+    plan_.push_back(std::move(planned));
+  }
+
+  void plan_merge(const std::string& merged, const std::string& survivor, const Cause& cause) {
+    const Entry* before = published(merged);
+    if (before == nullptr)
+      return;
+    PlannedEntry planned;
+    planned.operation = Operation::merge;
+    planned.entry = *before;
+    planned.forward_to = survivor;
+    planned.changes.push_back({"id", merged, survivor, cause.anybody()});
+    plan_.push_back(std::move(planned));
+  }
+
+  /// From the strongest anchor whose id is free: another cell may carry on the entry that once
+  /// began with it.
+  std::string new_id(const Cell& cell) {
+    for (const Cell::Member& member : cell.live) {
+      std::string id = entry_id_for(records_[member.record].anchor);
+      if (published_.contains(id) || !taken_.insert(id).second)
+        continue;
+      return id;
+    }
+    std::string id;
+    std::string name = records_[cell.live.front().record].anchor;
+    do {
+      name += "+";
+      id = entry_id_for(name);
+    } while (published_.contains(id) || !taken_.insert(id).second);
+    return id;
+  }
+
+  std::span<const StagedRecord> records_;
+  std::map<std::string, const Entry*> published_;
+  std::set<std::string> taken_;
+  Plan plan_;
+};
+
+}  // namespace
+
+std::string entry_id_for(std::string_view anchor) {
+  static const base::Guid kNamespace = base::Guid::parse(kEntryNamespace).value();
+  return base::Guid::from_name(kNamespace, anchor).text();
+}
+
+Plan reconcile(std::span<const StagedRecord> records, std::span<const Entry> published) {
+  return Planner(records, published).run();
+}
+
+}  // namespace gald::reconcile
