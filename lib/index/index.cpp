@@ -1,0 +1,161 @@
+#include "index/index.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <stdexcept>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "index/publisher.hpp"
+#include "index/query.hpp"
+#include "index/schema.hpp"
+#include "index/staging.hpp"
+
+namespace gald::index {
+
+namespace {
+
+/// SQLite would make the file with the process's umask; consumers are meant to read it as a group.
+void create_file(const std::filesystem::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  if (descriptor < 0)
+    throw std::runtime_error(file.string() + ": cannot be opened for writing: " +
+                             std::strerror(errno) + "; check index.path and its permissions");
+  ::close(descriptor);
+}
+
+SQLite::Database open_for_writing(const std::filesystem::path& file) {
+  create_file(file);
+  return {file.string(), SQLite::OPEN_READWRITE, 10'000};
+}
+
+void configure(SQLite::Database& database) {
+  database.exec("PRAGMA journal_mode = WAL");
+  // WAL with NORMAL loses no consistency, at worst the last transactions of a power cut; those are
+  // read again, as the cursors go with them.
+  database.exec("PRAGMA synchronous = NORMAL");
+  database.exec("PRAGMA journal_size_limit = 67108864");
+  // Read-only consumers need the -wal and -shm files even while no writer runs.
+  int keep = 1;
+  sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+}
+
+}  // namespace
+
+class Index::Impl {
+ public:
+  Impl(const std::filesystem::path& path, const base::Clock& the_clock)
+      : file(path.string()),
+        clock(the_clock),
+        database(open_for_writing(path)),
+        statements(database) {
+    // Says "file is not a database" for foreign files, before anything is written to them.
+    database.execAndGet("SELECT count(*) FROM sqlite_schema");
+    prepare_schema(database, file);
+    configure(database);
+    staging.emplace(database, statements, clock);
+  }
+
+  /// One caller at a time; and SQLite's errors do not name the file.
+  template <typename Work>
+  auto guarded(Work work) {
+    const std::lock_guard lock(mutex);
+    try {
+      return work();
+    } catch (const SQLite::Exception& error) {
+      throw std::runtime_error(file + ": " + error.what());
+    }
+  }
+
+  const std::string file;
+  const base::Clock& clock;
+  std::mutex mutex;
+  SQLite::Database database;
+  Statements statements;
+  std::optional<Staging> staging;
+};
+
+Index::Index(const std::filesystem::path& file, const base::Clock& clock) {
+  try {
+    impl_ = std::make_unique<Impl>(file, clock);
+  } catch (const SQLite::Exception& error) {
+    throw std::runtime_error(file.string() + ": " + error.what());
+  }
+}
+
+Index::~Index() = default;
+
+Position Index::position(const CollectionKey& key) {
+  return impl_->guarded([&] { return impl_->staging->position(key); });
+}
+
+Position Index::restart(const CollectionKey& key) {
+  return impl_->guarded([&] { return impl_->staging->restart(key); });
+}
+
+model::StagedCounts Index::apply(const CollectionKey& key,
+                                 const std::vector<model::Change>& changes,
+                                 const std::vector<model::Rejected>& rejected,
+                                 const std::optional<model::Cursor>& next, bool last) {
+  return impl_->guarded([&] { return impl_->staging->apply(key, changes, rejected, next, last); });
+}
+
+std::vector<std::string> Index::never_complete(const std::vector<CollectionKey>& keys) {
+  return impl_->guarded([&] { return impl_->staging->never_complete(keys); });
+}
+
+bool Index::published_before() {
+  return impl_->guarded([&] {
+    return impl_->database.execAndGet("SELECT EXISTS (SELECT 1 FROM entry)").getInt() != 0;
+  });
+}
+
+model::PublishedCounts Index::publish(std::int64_t run,
+                                      const std::function<void(std::int64_t)>& progress,
+                                      std::stop_token stop) {
+  return impl_->guarded([&] {
+    return Publisher(impl_->database, impl_->statements, impl_->clock, run)
+        .publish(progress, std::move(stop));
+  });
+}
+
+std::int64_t Index::begin_run() {
+  return impl_->guarded([&] {
+    Query(impl_->statements, "INSERT INTO run (started_at) VALUES (?1)")
+        .bind(base::to_iso8601(impl_->clock.now()))
+        .run();
+    return static_cast<std::int64_t>(impl_->database.getLastInsertRowid());
+  });
+}
+
+void Index::end_run(const model::RunReport& report) {
+  impl_->guarded([&] {
+    SQLite::Transaction transaction(impl_->database, SQLite::TransactionBehavior::IMMEDIATE);
+    Query(impl_->statements,
+          "UPDATE run SET ended_at = ?2, outcome = ?3, error = ?4, created = ?5, updated = ?6,"
+          " deleted = ?7, restored = ?8, memberships = ?9 WHERE id = ?1")
+        .bind(report.id, base::to_iso8601(report.ended), to_string(report.outcome), report.error,
+              report.published.created, report.published.updated, report.published.deleted,
+              report.published.restored, report.published.memberships)
+        .run();
+    for (const model::CollectionReport& read : report.collections)
+      Query(impl_->statements,
+            "INSERT OR REPLACE INTO run_collection (run_id, connector, collection, complete,"
+            " full_round, error, pages, requests, bytes, waited_ms, took_ms, added, updated,"
+            " removed, unchanged, rejected)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")
+          .bind(report.id, read.connector, read.collection, read.complete, read.full, read.error,
+                read.pages, read.requests, read.bytes, read.waited.count(), read.took.count(),
+                read.staged.added, read.staged.updated, read.staged.removed, read.staged.unchanged,
+                read.staged.rejected)
+          .run();
+    transaction.commit();
+    return 0;
+  });
+}
+
+}  // namespace gald::index

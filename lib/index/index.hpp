@@ -1,0 +1,105 @@
+// The writer's side of the index file: staging, publication, runs. One process writes at a time.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/record.hpp"
+#include "model/run.hpp"
+
+namespace gald::index {
+
+/// Where a round of a collection goes on.
+struct Position {
+  model::Cursor cursor;
+  bool full = false;  ///< the round sees everything, and what it does not see is gone at its end
+};
+
+/// A collection in the eyes of staging.
+struct CollectionKey {
+  std::string connector;
+  model::ConnectorKind connector_kind = model::ConnectorKind::entra;
+  std::string collection;
+  std::string fingerprint;
+  bool lists_everything = false;
+};
+
+/// Thread-safe: calls are serialised. Every call that writes is one or several transactions, each
+/// of which leaves a consistent index behind; a crash at any point loses at most the open one.
+/// Throws std::runtime_error naming the file when SQLite fails (disk full, damaged, read-only).
+class Index {
+ public:
+  /// Creates the file (mode 0640) or upgrades an older one. Throws std::runtime_error with one
+  /// clear line for a directory that is missing, a file that is no index or one of a newer gald.
+  Index(const std::filesystem::path& file, const base::Clock& clock);
+  ~Index();
+  Index(const Index&) = delete;
+  Index& operator=(const Index&) = delete;
+
+  // --- staging ---------------------------------------------------------------------------------
+
+  /// Where to go on. Starts a full round when the collection is new, when its fingerprint differs
+  /// from the cursor's, or when it lists everything in every round.
+  Position position(const CollectionKey& key);
+
+  /// Starts a full round from an empty cursor; the records stay as they are until its end.
+  Position restart(const CollectionKey& key);
+
+  /// Stages the changes of one page and, if `next` is given, the cursor behind it: one
+  /// transaction. With `last`, a full round sweeps what it did not see. Applying the same page
+  /// twice changes nothing.
+  model::StagedCounts apply(const CollectionKey& key, const std::vector<model::Change>& changes,
+                            const std::vector<model::Rejected>& rejected,
+                            const std::optional<model::Cursor>& next, bool last);
+
+  /// Those of `keys` that were never read completely.
+  std::vector<std::string> never_complete(const std::vector<CollectionKey>& keys);
+
+  // --- publication -----------------------------------------------------------------------------
+
+  bool published_before();
+
+  /// Reconciles every record that changed since the last publication and applies the difference,
+  /// in short transactions. `progress` gets the number of records done so far. Stops early, with
+  /// the rest left for the next run, when asked to.
+  model::PublishedCounts publish(std::int64_t run,
+                                 const std::function<void(std::int64_t)>& progress,
+                                 std::stop_token stop);
+
+  // --- runs ------------------------------------------------------------------------------------
+
+  /// Returns the run's id.
+  std::int64_t begin_run();
+  void end_run(const model::RunReport& report);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Held while a cycle runs, so that two processes never write the index at the same time. The
+/// operating system releases it when the process dies.
+class WriterLock {
+ public:
+  /// Tries once. Nothing when somebody else holds it.
+  static std::optional<WriterLock> try_acquire(const std::filesystem::path& index_file);
+
+  WriterLock(WriterLock&& other) noexcept;
+  WriterLock& operator=(WriterLock&&) = delete;
+  ~WriterLock();
+
+ private:
+  explicit WriterLock(int descriptor) : descriptor_(descriptor) {}
+
+  int descriptor_;
+};
+
+}  // namespace gald::index

@@ -1,0 +1,415 @@
+#include "index/publisher.hpp"
+
+#include <deque>
+#include <utility>
+
+#include "index/attributes_json.hpp"
+#include "index/entry_store.hpp"
+#include "reconcile/join.hpp"
+
+namespace gald::index {
+
+using model::Attribute;
+using model::StagedRecord;
+using reconcile::Operation;
+
+namespace {
+
+/// Of changed records in one transaction: enough to make commits cheap, few enough to keep memory
+/// and the time the write lock is held small.
+constexpr int kBatch = 500;
+
+/// Distinguished names deeper than this are a loop in the data.
+constexpr int kDeepest = 64;
+
+std::string_view name_of(Operation operation) {
+  switch (operation) {
+    case Operation::none:
+    case Operation::update:
+      return "updated";
+    case Operation::create:
+      return "created";
+    case Operation::remove:
+      return "deleted";
+    case Operation::restore:
+      return "restored";
+    case Operation::merge:
+      return "merged";
+  }
+  return {};
+}
+
+}  // namespace
+
+Publisher::Publisher(SQLite::Database& database, Statements& statements, const base::Clock& clock,
+                     std::int64_t run)
+    : database_(database),
+      statements_(statements),
+      clock_(clock),
+      run_(run),
+      last_number_(database
+                       .execAndGet("SELECT coalesce(max(seq), 0) FROM sqlite_sequence"
+                                   " WHERE name = 'change'")
+                       .getInt64()) {}
+
+model::PublishedCounts Publisher::publish(const std::function<void(std::int64_t)>& progress,
+                                          std::stop_token stop) {
+  std::int64_t done = 0;
+  while (!stop.stop_requested()) {
+    const std::vector<std::int64_t> touched = touched_records();
+    if (touched.empty())
+      break;
+    SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+    Batch batch = load(touched);
+    apply(reconcile::reconcile(batch.records, batch.entries), batch);
+    transaction.commit();
+    done += static_cast<std::int64_t>(touched.size());
+    if (progress)
+      progress(done);
+  }
+  while (!stop.stop_requested() && apply_touched_members()) {
+  }
+  return counts_;
+}
+
+std::vector<std::int64_t> Publisher::touched_records() {
+  std::vector<std::int64_t> ids;
+  Query query(statements_, "SELECT id FROM record WHERE touched = 1 ORDER BY id LIMIT ?1");
+  query.bind(kBatch);
+  while (query.next())
+    ids.push_back(query.integer(0));
+  return ids;
+}
+
+Publisher::Batch Publisher::load(const std::vector<std::int64_t>& touched) {
+  Batch batch;
+  std::deque<std::int64_t> waiting(touched.begin(), touched.end());
+  std::set<std::int64_t> known(touched.begin(), touched.end());
+  while (!waiting.empty()) {
+    bool was_live = false;
+    StagedRecord record = load_record(waiting.front(), was_live);
+    waiting.pop_front();
+    if (was_live != reconcile::is_live(record))
+      batch.turned.insert(record.id);
+    for (const std::int64_t neighbour : neighbours(record))
+      if (known.insert(neighbour).second)
+        waiting.push_back(neighbour);
+    batch.position_of[record.id] = batch.records.size();
+    batch.records.push_back(std::move(record));
+  }
+  std::set<std::string> entries;
+  for (const StagedRecord& record : batch.records)
+    if (!record.entry_id.empty())
+      entries.insert(record.entry_id);
+  for (const std::string& id : entries) {
+    std::int64_t row = 0;
+    {
+      Query query(statements_, "SELECT id FROM entry WHERE uuid = ?1");
+      query.bind(id);
+      query.next();
+      row = query.integer(0);
+    }
+    batch.entry_rows[id] = row;
+    batch.entries.push_back(load_entry(statements_, row)->entry);
+  }
+  return batch;
+}
+
+StagedRecord Publisher::load_record(std::int64_t id, bool& was_live) {
+  StagedRecord record;
+  std::int64_t connector = 0;
+  {
+    Query query(statements_,
+                "SELECT c.name, c.kind, r.anchor, r.kind, r.presence, r.attributes, r.touched,"
+                " e.uuid, r.joined_by, c.id, r.published_live"
+                " FROM record r JOIN connector c ON c.id = r.connector_id"
+                " LEFT JOIN entry e ON e.id = r.entry_id WHERE r.id = ?1");
+    query.bind(id);
+    query.next();
+    record.id = id;
+    record.connector = query.text(0);
+    record.connector_kind = model::connector_kind_named(query.text(1)).value();
+    record.anchor = query.text(2);
+    record.kind = model::record_kind_named(query.text(3)).value();
+    record.presence = model::presence_named(query.text(4)).value();
+    record.attributes = attributes_from_json(query.text(5));
+    record.touched = query.integer(6) != 0;
+    record.entry_id = query.text(7);
+    record.joined_by = query.text(8);
+    connector = query.integer(9);
+    was_live = query.integer(10) != 0;
+  }
+  if (record.connector_kind == model::ConnectorKind::active_directory &&
+      record.kind != model::RecordKind::container)
+    if (std::string name = distinguished_name(connector, record.attributes); !name.empty())
+      record.attributes[Attribute::distinguished_name] = {std::move(name)};
+  return record;
+}
+
+/// A renamed OU is reported alone: the names of what is below it are rebuilt from the objects
+/// above. Empty when one of them was never seen; then the name as delivered has to do.
+std::string Publisher::distinguished_name(std::int64_t connector,
+                                          const model::Attributes& attributes) {
+  std::vector<std::pair<std::string, std::string>> path;  // anchor, RDN; from the bottom up
+  std::string anchor = first_value(attributes, Attribute::parent);
+  std::string above;
+  while (!anchor.empty()) {
+    if (const auto known = container_names_.find({connector, anchor});
+        known != container_names_.end()) {
+      above = known->second;
+      break;
+    }
+    if (path.size() > kDeepest)
+      return {};
+    model::Attributes container;
+    {
+      Query query(statements_,
+                  "SELECT attributes FROM record WHERE connector_id = ?1 AND anchor = ?2"
+                  " AND presence = 'live'");
+      query.bind(connector, anchor);
+      if (!query.next())
+        return {};
+      container = attributes_from_json(query.text(0));
+    }
+    const std::string& parent = first_value(container, Attribute::parent);
+    path.emplace_back(anchor, first_value(container, parent.empty() ? Attribute::distinguished_name
+                                                                    : Attribute::rdn));
+    anchor = parent;
+  }
+  for (auto step = path.rbegin(); step != path.rend(); ++step) {
+    above = above.empty() ? step->second : step->second + "," + above;
+    container_names_[{connector, step->first}] = above;
+  }
+  const std::string& rdn = first_value(attributes, Attribute::rdn);
+  return rdn.empty() || above.empty() ? std::string() : rdn + "," + above;
+}
+
+std::vector<std::int64_t> Publisher::neighbours(const StagedRecord& record) {
+  std::vector<std::int64_t> ids;
+  for (const std::string& key : reconcile::join_keys(record)) {
+    Query query(statements_, "SELECT record_id FROM record_key WHERE key = ?1");
+    query.bind(key);
+    while (query.next())
+      ids.push_back(query.integer(0));
+  }
+  if (!record.entry_id.empty()) {
+    Query query(statements_,
+                "SELECT r.id FROM record r JOIN entry e ON e.id = r.entry_id WHERE e.uuid = ?1");
+    query.bind(record.entry_id);
+    while (query.next())
+      ids.push_back(query.integer(0));
+  }
+  return ids;
+}
+
+void Publisher::apply(const reconcile::Plan& plan, Batch& batch) {
+  std::set<std::int64_t> recheck;
+  for (const reconcile::PlannedEntry& planned : plan)
+    apply_entry(planned, batch, recheck);
+  for (const StagedRecord& record : batch.records)
+    if (record.touched || batch.turned.contains(record.id))
+      Query(statements_, "UPDATE record SET touched = 0, published_live = ?2 WHERE id = ?1")
+          .bind(record.id, reconcile::is_live(record))
+          .run();
+  for (const std::int64_t entry : recheck)
+    recheck_memberships(entry);
+}
+
+void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
+                            std::set<std::int64_t>& recheck) {
+  const auto known = batch.entry_rows.find(planned.entry.id);
+  std::int64_t row = known == batch.entry_rows.end() ? 0 : known->second;
+  const std::string at = base::to_iso8601(clock_.now());
+
+  if (planned.operation != Operation::none) {
+    std::int64_t number = last_number_ + static_cast<std::int64_t>(planned.changes.size());
+    if (planned.changes.empty()) {  // only where values come from changed: nothing to tell anybody
+      Query query(statements_, "SELECT change_number FROM entry WHERE id = ?1");
+      query.bind(row);
+      query.next();
+      number = query.integer(0);
+    }
+    row = save_entry(statements_, planned.entry, run_, at, number);
+    batch.entry_rows[planned.entry.id] = row;
+    for (const model::FieldChange& change : planned.changes)
+      record_change(row, name_of(planned.operation), change);
+    if (planned.operation == Operation::merge)
+      Query(statements_, "UPDATE entry SET status = 'deleted', forward_to = ?2 WHERE id = ?1")
+          .bind(row, planned.forward_to)
+          .run();
+    if (planned.operation != Operation::update)
+      recheck.insert(row);
+  }
+
+  for (const reconcile::PlannedLink& link : planned.records) {
+    const StagedRecord& record = batch.records[batch.position_of.at(link.record)];
+    const bool moved = record.entry_id != planned.entry.id;
+    if (moved || record.joined_by != link.joined_by)
+      Query(statements_, "UPDATE record SET entry_id = ?2, joined_by = ?3 WHERE id = ?1")
+          .bind(link.record, row, link.joined_by)
+          .run();
+    if (moved && !record.entry_id.empty())
+      recheck.insert(batch.entry_rows.at(record.entry_id));
+    if (moved || batch.turned.contains(record.id))
+      recheck.insert(row);
+  }
+
+  switch (planned.operation) {
+    case Operation::none:
+      break;
+    case Operation::create:
+      ++counts_.created;
+      break;
+    case Operation::update:
+      if (!planned.changes.empty())
+        ++counts_.updated;
+      break;
+    case Operation::remove:
+    case Operation::merge:
+      ++counts_.deleted;
+      break;
+    case Operation::restore:
+      ++counts_.restored;
+      break;
+  }
+}
+
+void Publisher::record_change(std::int64_t entry, std::string_view operation,
+                              const model::FieldChange& change) {
+  Query(statements_,
+        "INSERT INTO change (number, run_id, at, entry_id, operation, field, old_value, new_value,"
+        " connector) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
+      .bind(++last_number_, run_, base::to_iso8601(clock_.now()), entry, operation, change.field,
+            change.old_value, change.new_value, change.connector)
+      .run();
+}
+
+// --- memberships ---------------------------------------------------------------------------------
+
+/// Whether some live record of the group names a live record of the member.
+constexpr std::string_view kHolds =
+    "SELECT c.name FROM record g"
+    " JOIN record m ON m.connector_id = g.connector_id"
+    " JOIN connector c ON c.id = g.connector_id"
+    " WHERE g.entry_id = ?1 AND m.entry_id = ?2 AND g.presence = 'live' AND m.presence = 'live'"
+    " AND EXISTS (SELECT 1 FROM record_member rm WHERE rm.group_id = g.id AND rm.member = m.anchor)"
+    " ORDER BY c.id LIMIT 1";
+
+void Publisher::recheck_membership(std::int64_t group, std::int64_t member) {
+  std::string connector;
+  bool holds = false;
+  {
+    Query query(statements_, kHolds);
+    query.bind(group, member);
+    if ((holds = query.next()))
+      connector = query.text(0);
+  }
+  bool published = false;
+  {
+    Query query(statements_, "SELECT 1 FROM membership WHERE group_id = ?1 AND member_id = ?2");
+    query.bind(group, member);
+    published = query.next();
+  }
+  if (holds == published)
+    return;
+
+  std::string group_id;
+  bool new_here = false;
+  {
+    Query query(statements_,
+                "SELECT g.uuid, g.created_run = ?3 OR m.created_run = ?3 FROM entry g, entry m"
+                " WHERE g.id = ?1 AND m.id = ?2");
+    query.bind(group, member, run_);
+    query.next();
+    group_id = query.text(0);
+    new_here = query.integer(1) != 0;
+  }
+  if (connector.empty()) {
+    Query query(statements_,
+                "SELECT c.name FROM record r JOIN connector c ON c.id = r.connector_id"
+                " WHERE r.entry_id = ?1 ORDER BY r.presence <> 'live', c.id LIMIT 1");
+    query.bind(group);
+    if (query.next())
+      connector = query.text(0);
+  }
+  if (holds)
+    Query(statements_, "INSERT INTO membership (group_id, member_id) VALUES (?1, ?2)")
+        .bind(group, member)
+        .run();
+  else
+    Query(statements_, "DELETE FROM membership WHERE group_id = ?1 AND member_id = ?2")
+        .bind(group, member)
+        .run();
+  ++counts_.memberships;
+  if (new_here && holds)
+    return;  // part of what was created; the history need not say it again
+  record_change(member, "updated",
+                {"groups", holds ? std::nullopt : std::optional(group_id),
+                 holds ? std::optional(group_id) : std::nullopt, connector});
+  Query(statements_, "UPDATE entry SET changed_at = ?2, change_number = ?3 WHERE id = ?1")
+      .bind(member, base::to_iso8601(clock_.now()), last_number_)
+      .run();
+}
+
+/// Every membership in which the entry is or should be on either side.
+void Publisher::recheck_memberships(std::int64_t entry) {
+  std::set<std::pair<std::int64_t, std::int64_t>> pairs;
+  const auto collect = [&](std::string_view sql) {
+    Query query(statements_, sql);
+    query.bind(entry);
+    while (query.next())
+      pairs.emplace(query.integer(0), query.integer(1));
+  };
+  collect("SELECT group_id, member_id FROM membership WHERE member_id = ?1");
+  collect("SELECT group_id, member_id FROM membership WHERE group_id = ?1");
+  collect(
+      "SELECT DISTINCT g.entry_id, m.entry_id FROM record m"
+      " JOIN record_member rm ON rm.member = m.anchor"
+      " JOIN record g ON g.id = rm.group_id AND g.connector_id = m.connector_id"
+      " WHERE m.entry_id = ?1 AND g.entry_id IS NOT NULL");
+  collect(
+      "SELECT DISTINCT g.entry_id, m.entry_id FROM record g"
+      " JOIN record_member rm ON rm.group_id = g.id"
+      " JOIN record m ON m.anchor = rm.member AND m.connector_id = g.connector_id"
+      " WHERE g.entry_id = ?1 AND m.entry_id IS NOT NULL");
+  for (const auto& [group, member] : pairs)
+    recheck_membership(group, member);
+}
+
+/// Members that staging saw come or go since the last publication. True while there may be more.
+bool Publisher::apply_touched_members() {
+  struct Touched {
+    std::int64_t group_record;
+    std::string member_anchor;
+    std::int64_t group;
+    std::int64_t member;
+  };
+
+  std::vector<Touched> touched;
+  {
+    // A side without an entry has nothing published; its memberships follow when it gets one.
+    Query query(statements_,
+                "SELECT t.group_id, t.member, coalesce(g.entry_id, 0), coalesce(m.entry_id, 0)"
+                " FROM touched_member t"
+                " LEFT JOIN record g ON g.id = t.group_id"
+                " LEFT JOIN record m ON m.connector_id = g.connector_id AND m.anchor = t.member"
+                " LIMIT ?1");
+    query.bind(kBatch);
+    while (query.next())
+      touched.push_back({query.integer(0), query.text(1), query.integer(2), query.integer(3)});
+  }
+  if (touched.empty())
+    return false;
+  SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  for (const Touched& pair : touched) {
+    if (pair.group != 0 && pair.member != 0)
+      recheck_membership(pair.group, pair.member);
+    Query(statements_, "DELETE FROM touched_member WHERE group_id = ?1 AND member = ?2")
+        .bind(pair.group_record, pair.member_anchor)
+        .run();
+  }
+  transaction.commit();
+  return true;
+}
+
+}  // namespace gald::index

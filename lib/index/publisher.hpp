@@ -1,0 +1,71 @@
+// From staged records to the published index: loads what changed with its neighbours, lets the
+// pure reconciler plan, applies the plan.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "base/clock.hpp"
+#include "index/query.hpp"
+#include "model/run.hpp"
+#include "model/staged_record.hpp"
+#include "reconcile/reconcile.hpp"
+
+namespace gald::index {
+
+/// One publication. Works on the writer's connection; the caller serialises.
+class Publisher {
+ public:
+  Publisher(SQLite::Database& database, Statements& statements, const base::Clock& clock,
+            std::int64_t run);
+
+  /// Short transactions, each of which leaves a consistent picture. What is left when it stops
+  /// early stays marked and is done by the next publication.
+  model::PublishedCounts publish(const std::function<void(std::int64_t)>& progress,
+                                 std::stop_token stop);
+
+ private:
+  /// The records of one transaction: some that changed, and all that share a key or entry with
+  /// them, so that the reconciler can decide.
+  struct Batch {
+    std::vector<model::StagedRecord> records;
+    std::map<std::int64_t, std::size_t> position_of;  ///< by record id
+    std::set<std::int64_t> turned;  ///< records that appeared or went since the last publication
+    std::map<std::string, std::int64_t> entry_rows;  ///< by entry id
+    std::vector<model::Entry> entries;
+  };
+
+  std::vector<std::int64_t> touched_records();
+  Batch load(const std::vector<std::int64_t>& touched);
+  model::StagedRecord load_record(std::int64_t id, bool& was_live);
+  std::vector<std::int64_t> neighbours(const model::StagedRecord& record);
+  std::string distinguished_name(std::int64_t connector, const model::Attributes& attributes);
+  void apply(const reconcile::Plan& plan, Batch& batch);
+  void apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
+                   std::set<std::int64_t>& recheck);
+  void record_change(std::int64_t entry, std::string_view operation,
+                     const model::FieldChange& change);
+  void recheck_memberships(std::int64_t entry);
+  void recheck_membership(std::int64_t group, std::int64_t member);
+  bool apply_touched_members();
+
+  SQLite::Database& database_;
+  Statements& statements_;
+  const base::Clock& clock_;
+  std::int64_t run_;
+  std::int64_t last_number_;  ///< of the changes recorded so far
+  model::PublishedCounts counts_;
+
+  /// Distinguished names of containers, by connector and anchor: built once per publication.
+  std::map<std::pair<std::int64_t, std::string>, std::string> container_names_;
+};
+
+}  // namespace gald::index

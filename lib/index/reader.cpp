@@ -1,0 +1,235 @@
+#include "index/reader.hpp"
+
+#include <stdexcept>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "index/entry_store.hpp"
+#include "index/query.hpp"
+#include "index/schema.hpp"
+#include "model/forms.hpp"
+
+namespace gald::index {
+
+namespace {
+
+SQLite::Database open_for_reading(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file))
+    throw std::runtime_error(file.string() +
+                             ": there is no index yet; `gald sync` makes it on its first run");
+  return {file.string(), SQLite::OPEN_READONLY, 10'000};
+}
+
+std::string contact_columns() {
+  return entry_columns() +
+         ", e.id, e.changed_at, e.change_number, "
+         "(SELECT m.uuid FROM connector mc JOIN record mr ON mr.connector_id = mc.id"
+         " AND mr.anchor = substr(e.manager, instr(e.manager, '/') + 1)"
+         " JOIN entry m ON m.id = mr.entry_id AND m.status <> 'deleted'"
+         " WHERE mc.name = substr(e.manager, 1, instr(e.manager, '/') - 1))";
+}
+
+constexpr int kColumnsOfEntry = 30;
+
+}  // namespace
+
+class Reader::Impl {
+ public:
+  explicit Impl(const std::filesystem::path& file)
+      : database(open_for_reading(file)), statements(database) {
+    require_schema(database, file.string());
+  }
+
+  model::Contact contact(Query& row) {
+    model::Contact contact;
+    contact.entry = read_entry(row, 0);
+    const std::int64_t id = row.integer(kColumnsOfEntry);
+    contact.changed_at = row.text(kColumnsOfEntry + 1);
+    contact.change_number = row.integer(kColumnsOfEntry + 2);
+    contact.manager_id = row.text(kColumnsOfEntry + 3);
+    read_lists(statements, id, contact.entry);
+    {
+      Query query(statements,
+                  "SELECT g.uuid, coalesce(g.display_name, '') FROM membership ms"
+                  " JOIN entry g ON g.id = ms.group_id WHERE ms.member_id = ?1"
+                  " ORDER BY g.display_name COLLATE NOCASE, g.uuid");
+      query.bind(id);
+      while (query.next())
+        contact.groups.push_back({query.text(0), query.text(1)});
+    }
+    Query query(statements,
+                "SELECT c.name, c.kind, r.anchor, r.presence, r.joined_by FROM record r"
+                " JOIN connector c ON c.id = r.connector_id WHERE r.entry_id = ?1"
+                " ORDER BY c.kind, c.name, r.anchor");
+    query.bind(id);
+    while (query.next())
+      contact.records.push_back({query.text(0), model::connector_kind_named(query.text(1)).value(),
+                                 query.text(2), model::presence_named(query.text(3)).value(),
+                                 query.text(4)});
+    return contact;
+  }
+
+  std::vector<model::HistoryLine> lines(Query& query) {
+    std::vector<model::HistoryLine> lines;
+    while (query.next()) {
+      model::HistoryLine line;
+      line.number = query.integer(0);
+      line.run = query.integer(1);
+      line.at = query.text(2);
+      line.entry_id = query.text(3);
+      line.display_name = query.text(4);
+      line.kind = model::entry_kind_named(query.text(5)).value();
+      line.operation = query.text(6);
+      line.change = {query.text(7), query.optional_text(8), query.optional_text(9), query.text(10)};
+      lines.push_back(std::move(line));
+    }
+    return lines;
+  }
+
+  SQLite::Database database;
+  Statements statements;
+};
+
+namespace {
+
+/// SQLite's own words rarely name the file.
+template <typename Work>
+auto explained(const std::filesystem::path& file, Work work) {
+  try {
+    return work();
+  } catch (const SQLite::Exception& error) {
+    throw std::runtime_error(file.string() + ": " + error.what());
+  }
+}
+
+constexpr std::string_view kHistoryColumns =
+    "SELECT ch.number, ch.run_id, ch.at, e.uuid, coalesce(e.display_name, ''), e.kind,"
+    " ch.operation, ch.field, ch.old_value, ch.new_value, ch.connector"
+    " FROM change ch JOIN entry e ON e.id = ch.entry_id ";
+
+}  // namespace
+
+Reader::Reader(const std::filesystem::path& file)
+    : impl_(explained(file, [&] { return std::make_unique<Impl>(file); })) {}
+
+Reader::~Reader() = default;
+Reader::Reader(Reader&&) noexcept = default;
+
+void Reader::contacts(const ContactFilter& filter,
+                      const std::function<bool(const model::Contact&)>& visit) const {
+  static const std::string kSql = "SELECT " + contact_columns() +
+                                  " FROM entry e WHERE e.forward_to IS NULL"
+                                  " AND (?1 IS NULL OR e.source = ?1)"
+                                  " AND (?2 IS NULL OR e.status = ?2)"
+                                  " AND ((?3 IS NULL AND e.kind <> 'group') OR e.kind = ?3)"
+                                  " AND (?4 OR ?2 IS NOT NULL OR e.status <> 'deleted')"
+                                  " ORDER BY e.display_name COLLATE NOCASE, e.uuid";
+  const auto name = [](const auto& value) {
+    return value ? std::optional<std::string>(to_string(*value)) : std::nullopt;
+  };
+  SQLite::Transaction snapshot(impl_->database);  // one picture from the first line to the last
+  Query query(impl_->statements, kSql);
+  query.bind(name(filter.source), name(filter.status), name(filter.kind), filter.with_deleted);
+  while (query.next())
+    if (!visit(impl_->contact(query)))
+      return;
+}
+
+std::vector<model::Contact> Reader::find(std::string_view id_or_address) const {
+  static const std::string kSql =
+      "SELECT " + contact_columns() +
+      " FROM entry e WHERE e.id IN ("
+      "  SELECT id FROM entry WHERE uuid = ?1 AND forward_to IS NULL"
+      "  UNION SELECT s.id FROM entry f JOIN entry s ON s.uuid = f.forward_to WHERE f.uuid = ?1"
+      "  UNION SELECT a.entry_id FROM address a JOIN entry ae ON ae.id = a.entry_id"
+      "   WHERE a.folded = ?2 AND ae.forward_to IS NULL)"
+      " ORDER BY e.status = 'deleted', e.display_name COLLATE NOCASE, e.uuid";
+  const std::string folded = model::fold_address(id_or_address);
+  std::vector<model::Contact> found;
+  SQLite::Transaction snapshot(impl_->database);
+  Query query(impl_->statements, kSql);
+  query.bind(folded, folded);
+  while (query.next())
+    found.push_back(impl_->contact(query));
+  return found;
+}
+
+std::vector<model::HistoryLine> Reader::history(std::string_view entry_id, int limit) const {
+  static const std::string kSql =
+      std::string(kHistoryColumns) + "WHERE e.uuid = ?1 ORDER BY ch.number DESC LIMIT ?2";
+  Query query(impl_->statements, kSql);
+  query.bind(entry_id, limit);
+  return impl_->lines(query);
+}
+
+std::vector<model::HistoryLine> Reader::changes_of_run(std::int64_t run, int limit) const {
+  static const std::string kSql =
+      std::string(kHistoryColumns) + "WHERE ch.run_id = ?1 ORDER BY ch.number LIMIT ?2";
+  Query query(impl_->statements, kSql);
+  query.bind(run, limit);
+  return impl_->lines(query);
+}
+
+Overview Reader::overview() const {
+  Overview overview;
+  SQLite::Transaction snapshot(impl_->database);
+  {
+    Query query(impl_->statements,
+                "SELECT kind, source, status, count(*) FROM entry WHERE forward_to IS NULL"
+                " GROUP BY kind, source, status ORDER BY kind, source, status");
+    while (query.next())
+      overview.lines.push_back({model::entry_kind_named(query.text(0)).value(),
+                                model::source_named(query.text(1)).value(),
+                                model::status_named(query.text(2)).value(), query.integer(3)});
+  }
+  Query query(impl_->statements,
+              "SELECT (SELECT count(*) FROM entry WHERE hidden = 1 AND kind <> 'group'"
+              "        AND status <> 'deleted' AND forward_to IS NULL),"
+              " (SELECT count(*) FROM membership), (SELECT coalesce(max(number), 0) FROM change)");
+  query.next();
+  overview.hidden = query.integer(0);
+  overview.memberships = query.integer(1);
+  overview.last_change = query.integer(2);
+  overview.published = !overview.lines.empty();
+  return overview;
+}
+
+std::vector<CollectionState> Reader::collections() const {
+  std::vector<CollectionState> states;
+  SQLite::Transaction snapshot(impl_->database);
+  Query query(
+      impl_->statements,
+      "WITH read AS (SELECT rc.*, r.started_at FROM run_collection rc JOIN run r ON r.id = "
+      "rc.run_id)"
+      " SELECT c.name, c.kind, l.name,"
+      " coalesce((SELECT max(started_at) FROM read WHERE connector = c.name AND collection = "
+      "l.name),"
+      "          ''),"
+      " coalesce(l.completed_at, ''),"
+      " coalesce((SELECT min(started_at) FROM read WHERE connector = c.name AND collection = l.name"
+      "           AND NOT complete AND error <> '' AND run_id > coalesce((SELECT max(run_id) FROM "
+      "read"
+      "             WHERE connector = c.name AND collection = l.name AND complete), 0)), ''),"
+      " coalesce((SELECT error FROM read WHERE connector = c.name AND collection = l.name"
+      "           ORDER BY run_id DESC LIMIT 1), ''),"
+      " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence = 'live'),"
+      " (SELECT count(*) FROM quarantine q WHERE q.collection_id = l.id)"
+      " FROM collection l JOIN connector c ON c.id = l.connector_id ORDER BY c.id, l.id");
+  while (query.next())
+    states.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
+                      query.text(5), query.text(6), query.integer(7), query.integer(8)});
+  return states;
+}
+
+std::vector<RunSummary> Reader::runs(int limit) const {
+  std::vector<RunSummary> runs;
+  Query query(impl_->statements,
+              "SELECT id, started_at, coalesce(ended_at, ''), coalesce(outcome, ''), error FROM run"
+              " ORDER BY id DESC LIMIT ?1");
+  query.bind(limit);
+  while (query.next())
+    runs.push_back({query.integer(0), query.text(1), query.text(2), query.text(3), query.text(4)});
+  return runs;
+}
+
+}  // namespace gald::index

@@ -1,0 +1,95 @@
+// Typed queries on a read-only connection: the same for the command line, REST and exports.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/entry.hpp"
+
+namespace gald::index {
+
+/// Empty members do not restrict. Deleted contacts are left out unless asked for by `status` or
+/// `with_deleted`.
+struct ContactFilter {
+  std::optional<model::Source> source;
+  std::optional<model::Status> status;
+  std::optional<model::EntryKind> kind;  ///< nothing: contacts, users and guests, but no groups
+  bool with_deleted = false;
+};
+
+/// What is known of one collection of one connector.
+struct CollectionState {
+  std::string connector;
+  std::string connector_kind;
+  std::string collection;
+  std::string last_attempt;   ///< ISO 8601; empty: never
+  std::string last_success;   ///< end of the last complete round; empty: never
+  std::string failing_since;  ///< first failed attempt after last_success; empty: not failing
+  std::string last_error;     ///< of the last attempt, if that failed
+  std::int64_t live_records = 0;
+  std::int64_t quarantined = 0;
+};
+
+struct RunSummary {
+  std::int64_t id = 0;
+  std::string started_at;
+  std::string ended_at;  ///< empty: still running, or it died
+  std::string outcome;   ///< "complete" | "partial" | "failed"; empty with ended_at
+  std::string error;
+};
+
+struct Overview {
+  struct Line {
+    model::EntryKind kind;
+    model::Source source;
+    model::Status status;
+    std::int64_t count;
+  };
+
+  std::vector<Line> lines;
+  std::int64_t hidden = 0;  ///< of the contacts that are not deleted
+  std::int64_t memberships = 0;
+  std::int64_t last_change = 0;  ///< number of the newest change; 0: none
+  bool published = false;        ///< a first publication has happened
+};
+
+/// One connection, one thread. Sees the state of the moment for each call; never blocks the writer
+/// and is never blocked.
+class Reader {
+ public:
+  /// Throws std::runtime_error with one clear line when there is no index, when it is not one, or
+  /// when it was made by a newer gald.
+  explicit Reader(const std::filesystem::path& file);
+  ~Reader();
+  Reader(Reader&&) noexcept;
+
+  /// Streams in the order of display name, then id. The visitor returns false to stop.
+  void contacts(const ContactFilter& filter,
+                const std::function<bool(const model::Contact&)>& visit) const;
+
+  /// By id (a merged contact's id leads to the survivor), by mail, or by any address. Groups too.
+  /// Several only when an address is shared.
+  std::vector<model::Contact> find(std::string_view id_or_address) const;
+
+  /// Newest first.
+  std::vector<model::HistoryLine> history(std::string_view entry_id, int limit) const;
+
+  /// Of one run, in the order of publication.
+  std::vector<model::HistoryLine> changes_of_run(std::int64_t run, int limit) const;
+
+  Overview overview() const;
+  std::vector<CollectionState> collections() const;
+  std::vector<RunSummary> runs(int limit) const;  ///< newest first
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gald::index

@@ -1,0 +1,317 @@
+#include "index/schema.hpp"
+
+#include <stdexcept>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+namespace gald::index {
+
+namespace {
+
+// Times are ISO 8601 in UTC with milliseconds, so that text order is time order.
+constexpr const char* kTables = R"sql(
+-- Sources ---------------------------------------------------------------------------------------
+CREATE TABLE connector (
+  id    INTEGER PRIMARY KEY,
+  name  TEXT NOT NULL UNIQUE,
+  kind  TEXT NOT NULL
+);
+CREATE TABLE collection (
+  id            INTEGER PRIMARY KEY,
+  connector_id  INTEGER NOT NULL REFERENCES connector,
+  name          TEXT NOT NULL,
+  fingerprint   TEXT NOT NULL,
+  position      BLOB NOT NULL DEFAULT '',   -- the cursor, opaque
+  answered_by   TEXT NOT NULL DEFAULT '',
+  full_round    INTEGER NOT NULL DEFAULT 1, -- the round under way sees everything
+  marking       INTEGER NOT NULL DEFAULT 0, -- ... and there were records before it: mark what it sees
+  completed_at  TEXT,                       -- end of the last complete round
+  UNIQUE (connector_id, name)
+);
+
+-- Staging: records as the sources last said them --------------------------------------------------
+CREATE TABLE record (
+  id             INTEGER PRIMARY KEY,
+  connector_id   INTEGER NOT NULL REFERENCES connector,
+  collection_id  INTEGER NOT NULL REFERENCES collection,
+  anchor         TEXT NOT NULL,
+  kind           TEXT NOT NULL,
+  presence       TEXT NOT NULL,
+  attributes     TEXT NOT NULL,             -- JSON object
+  parent         TEXT,                      -- anchor of the container above
+  touched        INTEGER NOT NULL,          -- changed since the last publication
+  published_live INTEGER NOT NULL DEFAULT 0, -- whether it was live at the last publication
+  entry_id       INTEGER REFERENCES entry,
+  joined_by      TEXT NOT NULL DEFAULT '',
+  UNIQUE (connector_id, anchor)
+);
+CREATE INDEX record_touched ON record (id) WHERE touched = 1;
+CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
+CREATE INDEX record_parent ON record (connector_id, parent) WHERE parent IS NOT NULL;
+CREATE INDEX record_collection ON record (collection_id, presence);
+CREATE TABLE record_key (
+  key        TEXT NOT NULL,
+  record_id  INTEGER NOT NULL,
+  PRIMARY KEY (key, record_id)
+) WITHOUT ROWID;
+CREATE TABLE record_member (
+  group_id  INTEGER NOT NULL,               -- record of the group
+  member    TEXT NOT NULL,                  -- anchor in the same connector, known or not
+  PRIMARY KEY (group_id, member)
+) WITHOUT ROWID;
+CREATE INDEX record_member_of ON record_member (member, group_id);
+CREATE TABLE touched_member (
+  group_id  INTEGER NOT NULL,
+  member    TEXT NOT NULL,
+  PRIMARY KEY (group_id, member)
+) WITHOUT ROWID;
+CREATE TABLE seen_record (                  -- marks of a full round under way
+  collection_id  INTEGER NOT NULL,
+  record_id      INTEGER NOT NULL,
+  PRIMARY KEY (collection_id, record_id)
+) WITHOUT ROWID;
+CREATE TABLE seen_member (
+  collection_id  INTEGER NOT NULL,
+  group_id       INTEGER NOT NULL,
+  member         TEXT NOT NULL,
+  PRIMARY KEY (collection_id, group_id, member)
+) WITHOUT ROWID;
+CREATE TABLE quarantine (
+  collection_id  INTEGER NOT NULL,
+  anchor         TEXT NOT NULL,
+  reason         TEXT NOT NULL,
+  at             TEXT NOT NULL,
+  PRIMARY KEY (collection_id, anchor)
+) WITHOUT ROWID;
+
+-- Published --------------------------------------------------------------------------------------
+CREATE TABLE entry (
+  id                   INTEGER PRIMARY KEY,
+  uuid                 TEXT NOT NULL UNIQUE,
+  kind                 TEXT NOT NULL,
+  source               TEXT NOT NULL,
+  status               TEXT NOT NULL,
+  display_name         TEXT,
+  given_name           TEXT,
+  surname              TEXT,
+  initials             TEXT,
+  company_name         TEXT,
+  department           TEXT,
+  job_title            TEXT,
+  office_location      TEXT,
+  employee_id          TEXT,
+  description          TEXT,
+  notes                TEXT,
+  web_page             TEXT,
+  manager              TEXT,                -- "connector/anchor" of the manager's record
+  mail                 TEXT,
+  mail_nickname        TEXT,
+  user_principal_name  TEXT,
+  street               TEXT,
+  city                 TEXT,
+  state                TEXT,
+  postal_code          TEXT,
+  country_or_region    TEXT,
+  hidden               INTEGER,             -- 1, 0; NULL: nobody says
+  group_type           TEXT,
+  distinguished_name   TEXT,
+  custom_attributes    TEXT NOT NULL DEFAULT '{}',
+  origins              TEXT NOT NULL DEFAULT '{}',
+  forward_to           TEXT,                -- uuid of the entry this one turned out to be
+  created_run          INTEGER NOT NULL,
+  created_at           TEXT NOT NULL,
+  changed_at           TEXT NOT NULL,
+  change_number        INTEGER NOT NULL
+);
+CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE, uuid);
+CREATE TABLE address (
+  entry_id    INTEGER NOT NULL,
+  position    INTEGER NOT NULL,
+  kind        TEXT NOT NULL,
+  value       TEXT NOT NULL,
+  folded      TEXT NOT NULL,
+  is_primary  INTEGER NOT NULL,
+  PRIMARY KEY (entry_id, position)
+) WITHOUT ROWID;
+CREATE INDEX address_by_value ON address (folded, entry_id);
+CREATE TABLE phone (
+  entry_id   INTEGER NOT NULL,
+  position   INTEGER NOT NULL,
+  type       TEXT NOT NULL,
+  raw        TEXT NOT NULL,
+  e164       TEXT,
+  extension  TEXT,
+  PRIMARY KEY (entry_id, position)
+) WITHOUT ROWID;
+CREATE INDEX phone_by_e164 ON phone (e164) WHERE e164 IS NOT NULL;
+CREATE TABLE membership (
+  group_id   INTEGER NOT NULL,
+  member_id  INTEGER NOT NULL,
+  PRIMARY KEY (group_id, member_id)
+) WITHOUT ROWID;
+CREATE INDEX membership_of ON membership (member_id, group_id);
+CREATE TABLE change (
+  number     INTEGER PRIMARY KEY AUTOINCREMENT,
+  run_id     INTEGER NOT NULL,
+  at         TEXT NOT NULL,
+  entry_id   INTEGER NOT NULL,
+  operation  TEXT NOT NULL,
+  field      TEXT NOT NULL,
+  old_value  TEXT,
+  new_value  TEXT,
+  connector  TEXT NOT NULL
+);
+CREATE INDEX change_by_entry ON change (entry_id, number);
+CREATE INDEX change_by_run ON change (run_id, number);
+
+-- Runs -------------------------------------------------------------------------------------------
+CREATE TABLE run (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  started_at   TEXT NOT NULL,
+  ended_at     TEXT,
+  outcome      TEXT,
+  error        TEXT NOT NULL DEFAULT '',
+  created      INTEGER NOT NULL DEFAULT 0,
+  updated      INTEGER NOT NULL DEFAULT 0,
+  deleted      INTEGER NOT NULL DEFAULT 0,
+  restored     INTEGER NOT NULL DEFAULT 0,
+  memberships  INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE run_collection (
+  run_id      INTEGER NOT NULL,
+  connector   TEXT NOT NULL,
+  collection  TEXT NOT NULL,
+  complete    INTEGER NOT NULL,
+  full_round  INTEGER NOT NULL,
+  error       TEXT NOT NULL,
+  pages       INTEGER NOT NULL,
+  requests    INTEGER NOT NULL,
+  bytes       INTEGER NOT NULL,
+  waited_ms   INTEGER NOT NULL,
+  took_ms     INTEGER NOT NULL,
+  added       INTEGER NOT NULL,
+  updated     INTEGER NOT NULL,
+  removed     INTEGER NOT NULL,
+  unchanged   INTEGER NOT NULL,
+  rejected    INTEGER NOT NULL,
+  PRIMARY KEY (run_id, connector, collection)
+) WITHOUT ROWID;
+)sql";
+
+constexpr const char* kViews = R"sql(
+CREATE VIEW contract AS SELECT 1 AS version;
+
+CREATE VIEW contacts AS
+SELECT e.uuid AS id, e.kind, e.source, e.status,
+       e.display_name, e.given_name, e.surname, e.initials, e.company_name, e.department,
+       e.job_title, e.office_location, e.employee_id, e.description, e.notes, e.web_page,
+       m.uuid AS manager,
+       e.mail, e.mail_nickname, e.user_principal_name,
+       e.street, e.city, e.state, e.postal_code, e.country_or_region,
+       e.hidden, e.distinguished_name, e.custom_attributes,
+       e.created_at, e.changed_at, e.change_number
+  FROM entry e
+  LEFT JOIN connector mc ON mc.name = substr(e.manager, 1, instr(e.manager, '/') - 1)
+  LEFT JOIN record mr ON mr.connector_id = mc.id
+                     AND mr.anchor = substr(e.manager, instr(e.manager, '/') + 1)
+  LEFT JOIN entry m ON m.id = mr.entry_id AND m.status <> 'deleted'
+ WHERE e.kind <> 'group' AND e.forward_to IS NULL;
+
+CREATE VIEW contact_addresses AS
+SELECT e.uuid AS contact_id, a.kind, a.value, a.folded, a.is_primary,
+       e.source, e.status, e.change_number
+  FROM address a JOIN entry e ON e.id = a.entry_id
+ WHERE e.kind <> 'group' AND e.forward_to IS NULL;
+
+CREATE VIEW contact_phones AS
+SELECT e.uuid AS contact_id, p.type, p.raw, p.e164, p.extension,
+       e.source, e.status, e.change_number
+  FROM phone p JOIN entry e ON e.id = p.entry_id
+ WHERE e.kind <> 'group' AND e.forward_to IS NULL;
+
+CREATE VIEW groups AS
+SELECT e.uuid AS id, e.source, e.status, e.display_name, e.description, e.mail, e.mail_nickname,
+       e.group_type, e.hidden, e.distinguished_name, e.created_at, e.changed_at, e.change_number
+  FROM entry e
+ WHERE e.kind = 'group' AND e.forward_to IS NULL;
+
+CREATE VIEW group_addresses AS
+SELECT e.uuid AS group_id, a.kind, a.value, a.folded, a.is_primary,
+       e.source, e.status, e.change_number
+  FROM address a JOIN entry e ON e.id = a.entry_id
+ WHERE e.kind = 'group' AND e.forward_to IS NULL;
+
+CREATE VIEW group_members AS
+SELECT g.uuid AS group_id, g.display_name AS group_name,
+       m.uuid AS member_id, m.kind AS member_kind, m.display_name AS member_name
+  FROM membership ms
+  JOIN entry g ON g.id = ms.group_id
+  JOIN entry m ON m.id = ms.member_id;
+
+CREATE VIEW contact_records AS
+SELECT e.uuid AS contact_id, c.name AS connector, c.kind AS connector_type, r.anchor,
+       r.presence, r.joined_by
+  FROM record r
+  JOIN connector c ON c.id = r.connector_id
+  JOIN entry e ON e.id = r.entry_id;
+
+CREATE VIEW merged_contacts AS
+SELECT e.uuid AS id, e.forward_to, e.changed_at, e.change_number
+  FROM entry e WHERE e.forward_to IS NOT NULL;
+
+CREATE VIEW changes AS
+SELECT ch.number, ch.run_id, ch.at, e.uuid AS contact_id, e.kind, ch.operation, ch.field,
+       ch.old_value, ch.new_value, ch.connector
+  FROM change ch JOIN entry e ON e.id = ch.entry_id;
+
+CREATE VIEW runs AS
+SELECT id, started_at, ended_at, outcome, error, created, updated, deleted, restored, memberships
+  FROM run;
+
+CREATE VIEW run_collections AS
+SELECT run_id, connector, collection, complete, full_round, error, pages, requests, bytes,
+       waited_ms, took_ms, added, updated, removed, unchanged, rejected
+  FROM run_collection;
+
+CREATE VIEW quarantined AS
+SELECT c.name AS connector, l.name AS collection, q.anchor, q.reason, q.at
+  FROM quarantine q
+  JOIN collection l ON l.id = q.collection_id
+  JOIN connector c ON c.id = l.connector_id;
+)sql";
+
+int pragma(SQLite::Database& database, const char* name) {
+  return database.execAndGet(std::string("PRAGMA ") + name).getInt();
+}
+
+bool is_empty(SQLite::Database& database) {
+  return database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0;
+}
+
+}  // namespace
+
+void require_schema(SQLite::Database& database, const std::string& file) {
+  if (pragma(database, "application_id") != kApplicationId)
+    throw std::runtime_error(file +
+                             ": is no gald index; remove it or set index.path to another file");
+  const int version = pragma(database, "user_version");
+  if (version > kSchemaVersion)
+    throw std::runtime_error(file + ": was written by a newer gald (schema " +
+                             std::to_string(version) + ", this one knows " +
+                             std::to_string(kSchemaVersion) + "); upgrade gald");
+}
+
+void prepare_schema(SQLite::Database& database, const std::string& file) {
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  if (!is_empty(database)) {
+    require_schema(database, file);
+    return;
+  }
+  database.exec(kTables);
+  database.exec(kViews);
+  database.exec("PRAGMA application_id = " + std::to_string(kApplicationId));
+  database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+  transaction.commit();
+}
+
+}  // namespace gald::index

@@ -1,0 +1,445 @@
+#include "index/staging.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+#include "index/attributes_json.hpp"
+#include "reconcile/join.hpp"
+
+namespace gald::index {
+
+using model::Change;
+using model::Presence;
+using model::RecordKind;
+
+namespace {
+
+/// The marks of a full round. Those of a resumable one must survive a crash; a source that lists
+/// everything in every round starts over anyway, and must not write a row per record and round.
+std::string marks(bool lists_everything, std::string_view table) {
+  return (lists_everything ? "temp." : "main.") + std::string(table);
+}
+
+model::StagedRecord as_record(model::ConnectorKind connector, const std::string& anchor,
+                              RecordKind kind, Presence presence,
+                              const model::Attributes& attributes) {
+  model::StagedRecord record;
+  record.connector_kind = connector;
+  record.anchor = anchor;
+  record.kind = kind;
+  record.presence = presence;
+  record.attributes = attributes;
+  return record;
+}
+
+}  // namespace
+
+Staging::Staging(SQLite::Database& database, Statements& statements, const base::Clock& clock)
+    : database_(database), statements_(statements), clock_(clock) {
+  database_.exec(
+      "CREATE TEMP TABLE seen_record (collection_id INTEGER, record_id INTEGER,"
+      " PRIMARY KEY (collection_id, record_id)) WITHOUT ROWID;"
+      "CREATE TEMP TABLE seen_member (collection_id INTEGER, group_id INTEGER, member TEXT,"
+      " PRIMARY KEY (collection_id, group_id, member)) WITHOUT ROWID;");
+}
+
+Staging::Collection Staging::collection(const CollectionKey& key) {
+  Query(statements_,
+        "INSERT INTO connector (name, kind) VALUES (?1, ?2)"
+        " ON CONFLICT (name) DO UPDATE SET kind = excluded.kind WHERE kind <> excluded.kind")
+      .bind(key.connector, to_string(key.connector_kind))
+      .run();
+  Query(statements_,
+        "INSERT OR IGNORE INTO collection (connector_id, name, fingerprint)"
+        " SELECT id, ?2, ?3 FROM connector WHERE name = ?1")
+      .bind(key.connector, key.collection, key.fingerprint)
+      .run();
+  Query query(statements_,
+              "SELECT l.id, l.connector_id, l.fingerprint, l.position, l.answered_by,"
+              " l.full_round, l.marking"
+              " FROM collection l JOIN connector c ON c.id = l.connector_id"
+              " WHERE c.name = ?1 AND l.name = ?2");
+  query.bind(key.connector, key.collection);
+  query.next();
+  Collection found;
+  found.id = query.integer(0);
+  found.connector = query.integer(1);
+  found.connector_kind = key.connector_kind;
+  found.fingerprint = query.text(2);
+  found.cursor = {query.text(3), query.text(4)};
+  found.full = query.integer(5) != 0;
+  found.marking = query.integer(6) != 0;
+  found.lists_everything = key.lists_everything;
+  return found;
+}
+
+Position Staging::position(const CollectionKey& key) {
+  SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  const Collection found = collection(key);
+  Position position{found.cursor, found.full};
+  if (found.fingerprint != key.fingerprint || found.lists_everything) {
+    if (found.fingerprint != key.fingerprint)
+      Query(statements_, "UPDATE collection SET fingerprint = ?2 WHERE id = ?1")
+          .bind(found.id, key.fingerprint)
+          .run();
+    position = begin_full(found);
+  }
+  transaction.commit();
+  return position;
+}
+
+Position Staging::restart(const CollectionKey& key) {
+  SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  const Position position = begin_full(collection(key));
+  transaction.commit();
+  return position;
+}
+
+Position Staging::begin_full(const Collection& collection) {
+  forget_marks(collection);
+  // Without records from before there is nothing to sweep, and nothing needs a mark.
+  Query(statements_,
+        "UPDATE collection SET position = '', answered_by = '', full_round = 1,"
+        " marking = EXISTS (SELECT 1 FROM record WHERE collection_id = ?1)"
+        " WHERE id = ?1 AND (position <> '' OR full_round = 0 OR"
+        " marking <> EXISTS (SELECT 1 FROM record WHERE collection_id = ?1))")
+      .bind(collection.id)
+      .run();
+  return {{}, true};
+}
+
+void Staging::forget_marks(const Collection& collection) {
+  for (const std::string_view table : {"seen_record", "seen_member"})
+    Query(statements_,
+          "DELETE FROM " + marks(collection.lists_everything, table) + " WHERE collection_id = ?1")
+        .bind(collection.id)
+        .run();
+}
+
+model::StagedCounts Staging::apply(const CollectionKey& key, const std::vector<Change>& changes,
+                                   const std::vector<model::Rejected>& rejected,
+                                   const std::optional<model::Cursor>& next, bool last) {
+  SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  const Collection found = collection(key);
+  model::StagedCounts counts;
+  for (const Change& change : changes)
+    apply_change(found, change, counts);
+  for (const model::Rejected& object : rejected) {
+    quarantine(found, object);
+    ++counts.rejected;
+  }
+  if (next && !(*next == found.cursor && !last))
+    Query(statements_, "UPDATE collection SET position = ?2, answered_by = ?3 WHERE id = ?1")
+        .bind(found.id, next->position, next->answered_by)
+        .run();
+  if (last) {
+    if (found.full && found.marking)
+      counts.removed += sweep(found);
+    if (found.full)
+      forget_marks(found);
+    Query(statements_,
+          "UPDATE collection SET full_round = 0, marking = 0, completed_at = ?2 WHERE id = ?1")
+        .bind(found.id, base::to_iso8601(clock_.now()))
+        .run();
+  }
+  transaction.commit();
+  return counts;
+}
+
+std::optional<Staging::Stored> Staging::stored(const Collection& collection,
+                                               const std::string& anchor) {
+  Query query(statements_,
+              "SELECT id, kind, presence, attributes FROM record"
+              " WHERE connector_id = ?1 AND anchor = ?2");
+  query.bind(collection.connector, anchor);
+  if (!query.next())
+    return std::nullopt;
+  return Stored{query.integer(0), model::record_kind_named(query.text(1)).value(),
+                model::presence_named(query.text(2)).value(), query.text(3)};
+}
+
+/// Marks the record as seen in this full round; true when it was not before. A record is replaced
+/// at first sight, as what a complete read does not say is not there any more, and patched later.
+bool Staging::first_sight(const Collection& collection, std::int64_t record) {
+  if (!collection.full || !collection.marking)
+    return false;
+  return Query(statements_, "INSERT OR IGNORE INTO " +
+                                marks(collection.lists_everything, "seen_record") +
+                                " (collection_id, record_id) VALUES (?1, ?2)")
+             .bind(collection.id, record)
+             .run() > 0;
+}
+
+void Staging::apply_change(const Collection& collection, const Change& change,
+                           model::StagedCounts& counts) {
+  const std::optional<Stored> before = stored(collection, change.anchor);
+  if (!before && change.presence != Presence::live) {
+    ++counts.unchanged;  // gone before we ever heard of it
+    return;
+  }
+  if (!before && !change.kind) {
+    quarantine(collection, {change.anchor,
+                            "a change of an object that was never seen before; the next full read"
+                            " brings it"});
+    ++counts.rejected;
+    return;
+  }
+
+  const RecordKind kind = change.kind ? *change.kind : before->kind;
+  model::Attributes old_attributes;
+  if (before)
+    old_attributes = attributes_from_json(before->attributes);
+  const bool replaced =
+      before && first_sight(collection, before->id) && change.presence == Presence::live;
+  model::Attributes attributes = replaced ? model::Attributes() : old_attributes;
+  for (const auto& [attribute, values] : change.set) {
+    if (values.empty())
+      attributes.erase(attribute);
+    else
+      attributes[attribute] = values;
+  }
+  for (const model::Attribute attribute : change.cleared)
+    attributes.erase(attribute);
+
+  const std::string json = to_json(attributes);
+  const std::vector<std::string> keys = reconcile::join_keys(
+      as_record(collection.connector_kind, change.anchor, kind, change.presence, attributes));
+  const std::string& parent = model::first_value(attributes, model::Attribute::parent);
+  const std::optional<std::string> parent_or_null =
+      parent.empty() ? std::nullopt : std::optional(parent);
+
+  std::int64_t id = 0;
+  bool changed = false;
+  if (!before) {
+    Query(statements_,
+          "INSERT INTO record (connector_id, collection_id, anchor, kind, presence, attributes,"
+          " parent, touched) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)")
+        .bind(collection.connector, collection.id, change.anchor, to_string(kind),
+              to_string(change.presence), json, parent_or_null)
+        .run();
+    id = database_.getLastInsertRowid();
+    first_sight(collection, id);
+    replace_keys(id, {}, keys);
+    changed = true;
+  } else {
+    id = before->id;
+    changed =
+        before->attributes != json || before->presence != change.presence || before->kind != kind;
+    if (changed) {
+      Query(statements_,
+            "UPDATE record SET collection_id = ?2, kind = ?3, presence = ?4, attributes = ?5,"
+            " parent = ?6, touched = 1 WHERE id = ?1")
+          .bind(id, collection.id, to_string(kind), to_string(change.presence), json,
+                parent_or_null)
+          .run();
+      replace_keys(id,
+                   reconcile::join_keys(as_record(collection.connector_kind, change.anchor,
+                                                  before->kind, before->presence, old_attributes)),
+                   keys);
+      if (kind == RecordKind::container)
+        touch_below(collection, change.anchor);
+    }
+  }
+  Query(statements_, "DELETE FROM quarantine WHERE collection_id = ?1 AND anchor = ?2")
+      .bind(collection.id, change.anchor)
+      .run();
+
+  if (change.presence == Presence::deleted)
+    drop_links(collection, id, change.anchor);
+  else if (kind == RecordKind::group && change.presence == Presence::live)
+    changed = apply_members(collection, id, change) || changed;
+
+  const bool was_live = before && before->presence == Presence::live;
+  if (!changed)
+    ++counts.unchanged;
+  else if (change.presence != Presence::live)
+    ++counts.removed;
+  else if (was_live)
+    ++counts.updated;
+  else
+    ++counts.added;
+}
+
+bool Staging::apply_members(const Collection& collection, std::int64_t group,
+                            const Change& change) {
+  bool changed = false;
+  if (change.members_complete) {
+    const std::set<std::string> wanted(change.members_added.begin(), change.members_added.end());
+    std::vector<std::string> gone;
+    {
+      Query query(statements_, "SELECT member FROM record_member WHERE group_id = ?1");
+      query.bind(group);
+      while (query.next())
+        if (std::string member = query.text(0); !wanted.contains(member))
+          gone.push_back(std::move(member));
+    }
+    for (const std::string& member : gone)
+      changed = remove_member(group, member) || changed;
+  }
+  for (const std::string& member : change.members_added)
+    changed = add_member(collection, group, member) || changed;
+  for (const std::string& member : change.members_removed)
+    changed = remove_member(group, member) || changed;
+  return changed;
+}
+
+bool Staging::add_member(const Collection& collection, std::int64_t group,
+                         const std::string& member) {
+  if (collection.full && collection.marking)
+    Query(statements_, "INSERT OR IGNORE INTO " +
+                           marks(collection.lists_everything, "seen_member") +
+                           " (collection_id, group_id, member) VALUES (?1, ?2, ?3)")
+        .bind(collection.id, group, member)
+        .run();
+  if (Query(statements_, "INSERT OR IGNORE INTO record_member (group_id, member) VALUES (?1, ?2)")
+          .bind(group, member)
+          .run() == 0)
+    return false;
+  Query(statements_, "INSERT OR IGNORE INTO touched_member (group_id, member) VALUES (?1, ?2)")
+      .bind(group, member)
+      .run();
+  return true;
+}
+
+bool Staging::remove_member(std::int64_t group, const std::string& member) {
+  if (Query(statements_, "DELETE FROM record_member WHERE group_id = ?1 AND member = ?2")
+          .bind(group, member)
+          .run() == 0)
+    return false;
+  Query(statements_, "INSERT OR IGNORE INTO touched_member (group_id, member) VALUES (?1, ?2)")
+      .bind(group, member)
+      .run();
+  return true;
+}
+
+/// What is deleted for good comes back without its memberships, if it comes back: AD strips the
+/// links of a tombstone without reporting the groups (seen with DirSync), Graph may forget to.
+void Staging::drop_links(const Collection& collection, std::int64_t record,
+                         const std::string& anchor) {
+  std::vector<std::pair<std::int64_t, std::string>> links;
+  {
+    Query query(statements_,
+                "SELECT m.group_id FROM record_member m JOIN record g ON g.id = m.group_id"
+                " WHERE m.member = ?1 AND g.connector_id = ?2");
+    query.bind(anchor, collection.connector);
+    while (query.next())
+      links.emplace_back(query.integer(0), anchor);
+  }
+  {
+    Query query(statements_, "SELECT member FROM record_member WHERE group_id = ?1");
+    query.bind(record);
+    while (query.next())
+      links.emplace_back(record, query.text(0));
+  }
+  for (const auto& [group, member] : links)
+    remove_member(group, member);
+}
+
+/// Distinguished names below a container are rebuilt from it; DirSync reports the container alone.
+void Staging::touch_below(const Collection& collection, const std::string& anchor) {
+  Query(statements_,
+        "WITH RECURSIVE container(anchor) AS ("
+        "  VALUES (?2)"
+        "  UNION SELECT r.anchor FROM record r JOIN container c ON r.parent = c.anchor"
+        "   WHERE r.connector_id = ?1 AND r.kind = 'container')"
+        " UPDATE record SET touched = 1 WHERE connector_id = ?1 AND kind <> 'container'"
+        " AND parent IN (SELECT anchor FROM container)")
+      .bind(collection.connector, anchor)
+      .run();
+}
+
+void Staging::replace_keys(std::int64_t record, const std::vector<std::string>& before,
+                           const std::vector<std::string>& now) {
+  const std::set<std::string> old_keys(before.begin(), before.end());
+  const std::set<std::string> new_keys(now.begin(), now.end());
+  for (const std::string& key : old_keys)
+    if (!new_keys.contains(key))
+      Query(statements_, "DELETE FROM record_key WHERE key = ?1 AND record_id = ?2")
+          .bind(key, record)
+          .run();
+  for (const std::string& key : new_keys)
+    if (!old_keys.contains(key))
+      Query(statements_, "INSERT OR IGNORE INTO record_key (key, record_id) VALUES (?1, ?2)")
+          .bind(key, record)
+          .run();
+}
+
+/// The end of a full round that is proven complete: what it did not see is not there any more.
+std::int64_t Staging::sweep(const Collection& collection) {
+  struct Unseen {
+    std::int64_t id;
+    std::string anchor;
+    RecordKind kind;
+    std::string attributes;
+  };
+
+  std::vector<Unseen> unseen;
+  {
+    Query query(statements_,
+                "SELECT r.id, r.anchor, r.kind, r.attributes FROM record r"
+                " WHERE r.collection_id = ?1 AND r.presence = 'live'"
+                " AND NOT EXISTS (SELECT 1 FROM " +
+                    marks(collection.lists_everything, "seen_record") +
+                    " s WHERE s.collection_id = ?1 AND s.record_id = r.id)");
+    query.bind(collection.id);
+    while (query.next())
+      unseen.push_back({query.integer(0), query.text(1),
+                        model::record_kind_named(query.text(2)).value(), query.text(3)});
+  }
+  for (const Unseen& record : unseen) {
+    Query(statements_, "UPDATE record SET presence = 'absent', touched = 1 WHERE id = ?1")
+        .bind(record.id)
+        .run();
+    replace_keys(
+        record.id,
+        reconcile::join_keys(as_record(collection.connector_kind, record.anchor, record.kind,
+                                       Presence::live, attributes_from_json(record.attributes))),
+        {});
+  }
+  // Graph leaves soft-deleted members out of a full read and does not announce them again when they
+  // are restored: their memberships sleep until then.
+  std::vector<std::pair<std::int64_t, std::string>> links;
+  {
+    Query query(statements_,
+                "SELECT m.group_id, m.member FROM record_member m"
+                " JOIN record g ON g.id = m.group_id"
+                " WHERE g.collection_id = ?1 AND g.presence <> 'soft_deleted'"
+                " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.connector_id = g.connector_id"
+                " AND r.anchor = m.member AND r.presence = 'soft_deleted')"
+                " AND NOT EXISTS (SELECT 1 FROM " +
+                    marks(collection.lists_everything, "seen_member") +
+                    " s WHERE s.collection_id = ?1 AND s.group_id = m.group_id"
+                    " AND s.member = m.member)");
+    query.bind(collection.id);
+    while (query.next())
+      links.emplace_back(query.integer(0), query.text(1));
+  }
+  for (const auto& [group, member] : links)
+    remove_member(group, member);
+  return static_cast<std::int64_t>(unseen.size());
+}
+
+void Staging::quarantine(const Collection& collection, const model::Rejected& rejected) {
+  Query(statements_,
+        "INSERT INTO quarantine (collection_id, anchor, reason, at) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT DO UPDATE SET reason = excluded.reason, at = excluded.at"
+        " WHERE reason <> excluded.reason")
+      .bind(collection.id, rejected.anchor, rejected.reason, base::to_iso8601(clock_.now()))
+      .run();
+}
+
+std::vector<std::string> Staging::never_complete(const std::vector<CollectionKey>& keys) {
+  std::vector<std::string> waiting;
+  for (const CollectionKey& key : keys) {
+    Query query(statements_,
+                "SELECT 1 FROM collection l JOIN connector c ON c.id = l.connector_id"
+                " WHERE c.name = ?1 AND l.name = ?2 AND l.completed_at IS NOT NULL");
+    query.bind(key.connector, key.collection);
+    if (!query.next())
+      waiting.push_back(key.connector + "/" + key.collection);
+  }
+  return waiting;
+}
+
+}  // namespace gald::index

@@ -1,0 +1,69 @@
+// The durable store of records, as the sources last said them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "base/clock.hpp"
+#include "index/index.hpp"
+#include "index/query.hpp"
+
+namespace gald::index {
+
+/// Works on the writer's connection; the caller serialises. Each public call is one transaction.
+class Staging {
+ public:
+  Staging(SQLite::Database& database, Statements& statements, const base::Clock& clock);
+
+  Position position(const CollectionKey& key);
+  Position restart(const CollectionKey& key);
+  model::StagedCounts apply(const CollectionKey& key, const std::vector<model::Change>& changes,
+                            const std::vector<model::Rejected>& rejected,
+                            const std::optional<model::Cursor>& next, bool last);
+  std::vector<std::string> never_complete(const std::vector<CollectionKey>& keys);
+
+ private:
+  struct Collection {
+    std::int64_t id = 0;
+    std::int64_t connector = 0;
+    model::ConnectorKind connector_kind = model::ConnectorKind::entra;
+    std::string fingerprint;
+    model::Cursor cursor;
+    bool full = true;
+    bool marking = false;
+    bool lists_everything = false;
+  };
+
+  struct Stored {
+    std::int64_t id = 0;
+    model::RecordKind kind = model::RecordKind::contact;
+    model::Presence presence = model::Presence::live;
+    std::string attributes;
+  };
+
+  Collection collection(const CollectionKey& key);
+  Position begin_full(const Collection& collection);
+  void forget_marks(const Collection& collection);
+  std::optional<Stored> stored(const Collection& collection, const std::string& anchor);
+  void apply_change(const Collection& collection, const model::Change& change,
+                    model::StagedCounts& counts);
+  bool apply_members(const Collection& collection, std::int64_t group, const model::Change& change);
+  bool add_member(const Collection& collection, std::int64_t group, const std::string& member);
+  bool remove_member(std::int64_t group, const std::string& member);
+  bool first_sight(const Collection& collection, std::int64_t record);
+  void touch_below(const Collection& collection, const std::string& anchor);
+  void drop_links(const Collection& collection, std::int64_t record, const std::string& anchor);
+  void replace_keys(std::int64_t record, const std::vector<std::string>& before,
+                    const std::vector<std::string>& now);
+  std::int64_t sweep(const Collection& collection);
+  void quarantine(const Collection& collection, const model::Rejected& rejected);
+
+  SQLite::Database& database_;
+  Statements& statements_;
+  const base::Clock& clock_;
+};
+
+}  // namespace gald::index
