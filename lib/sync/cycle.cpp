@@ -1,0 +1,293 @@
+#include "sync/cycle.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <variant>
+
+#include "base/log.hpp"
+#include "sync/schedule.hpp"
+
+namespace gald::sync {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+template <typename... Handlers>
+struct Match : Handlers... {
+  using Handlers::operator()...;
+};
+
+template <typename... Handlers>
+Match(Handlers...) -> Match<Handlers...>;
+
+/// Sleeps; false when told to stop.
+bool wait(milliseconds duration, std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any waiting;
+  std::unique_lock lock(mutex);
+  waiting.wait_for(lock, stop, duration, [] { return false; });
+  return !stop.stop_requested();
+}
+
+double random_share() {
+  static thread_local std::minstd_rand generator{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
+}
+
+/// Reads one collection to the end of its round, staging page by page. Used by one thread.
+class Reading {
+ public:
+  Reading(Connector& connector, const Collection& collection, index::Index& index,
+          const base::Clock& clock, const CycleOptions& options, std::mutex& progress_mutex)
+      : connector_(connector),
+        collection_(collection),
+        key_{connector.name(), connector.kind(), collection.name, collection.fingerprint,
+             collection.lists_everything},
+        index_(index),
+        clock_(clock),
+        options_(options),
+        progress_mutex_(progress_mutex) {
+    report_.connector = connector.name();
+    report_.collection = collection.name;
+  }
+
+  /// Throws what the index throws: without it nothing can go on.
+  model::CollectionReport run(std::stop_token stop) {
+    const base::TimePoint start = clock_.now();
+    begin(index_.position(key_));
+    while (!over_) {
+      std::visit(Match{
+                     [&](Page& page) { stage(page); },
+                     [&](const CursorRefused& refused) { start_over(refused); },
+                     [&](const Throttled& throttled) { be_patient(throttled, stop); },
+                     [&](const Failed& failed) { fail(failed.error); },
+                 },
+                 *std::make_unique<Pull>(round_->next(stop)));
+    }
+    report_.took = clock_.now() - start;
+    return report_;
+  }
+
+ private:
+  void begin(const index::Position& position) {
+    report_.full = position.full;
+    round_ = connector_.begin(collection_, position.cursor);
+  }
+
+  void stage(const Page& page) {
+    const model::StagedCounts counts =
+        index_.apply(key_, page.changes, page.rejected, page.next, page.last);
+    report_.pages += 1;
+    report_.requests += page.effort.requests;
+    report_.bytes += page.effort.bytes;
+    report_.staged.added += counts.added;
+    report_.staged.updated += counts.updated;
+    report_.staged.removed += counts.removed;
+    report_.staged.unchanged += counts.unchanged;
+    report_.staged.rejected += counts.rejected;
+    objects_ += static_cast<std::int64_t>(page.changes.size());
+    attempts_ = 0;
+    if (options_.progress) {
+      const std::lock_guard lock(progress_mutex_);
+      options_.progress(
+          {Progress::Stage::reading, report_.connector, report_.collection, objects_});
+    }
+    if (page.last) {
+      report_.complete = true;
+      over_ = true;
+    }
+  }
+
+  /// A dead cursor is no error: everything is read anew, once.
+  void start_over(const CursorRefused& refused) {
+    if (restarted_) {
+      fail({base::ErrorKind::protocol, "cursor refused twice in one cycle: " + refused.reason, {}});
+      return;
+    }
+    restarted_ = true;
+    base::log::warning("cursor.refused",
+                       "the source no longer accepts our cursor; reading everything",
+                       {{"connector", report_.connector},
+                        {"collection", report_.collection},
+                        {"reason", refused.reason}});
+    begin(index_.restart(key_));
+  }
+
+  void be_patient(const Throttled& throttled, std::stop_token stop) {
+    const milliseconds pause = std::max(
+        milliseconds(100), throttled.retry_after.value_or(backoff(++attempts_, random_share())));
+    if (report_.waited + pause > options_.patience) {
+      fail({base::ErrorKind::network,
+            "the source kept us waiting for longer than this cycle allows: " + throttled.reason,
+            "nothing to do if it passes; the next cycle goes on from here"});
+      return;
+    }
+    base::log::debug("source.throttled", throttled.reason,
+                     {{"connector", report_.connector},
+                      {"collection", report_.collection},
+                      {"pause_ms", pause.count()}});
+    const base::TimePoint start = clock_.now();
+    const bool go_on = wait(pause, stop);
+    report_.waited += std::max(milliseconds(0), milliseconds(clock_.now() - start));
+    if (!go_on)
+      fail({base::ErrorKind::stopped, "stopped while waiting for the source", {}});
+  }
+
+  void fail(const base::Error& error) {
+    over_ = true;
+    if (error.kind == base::ErrorKind::stopped)
+      return;  // not complete, but nobody's failure
+    report_.error = error.what;
+    report_.remedy = error.remedy;
+  }
+
+  Connector& connector_;
+  const Collection& collection_;
+  const index::CollectionKey key_;
+  index::Index& index_;
+  const base::Clock& clock_;
+  const CycleOptions& options_;
+  std::mutex& progress_mutex_;
+
+  model::CollectionReport report_;
+  std::unique_ptr<Round> round_;
+  std::int64_t objects_ = 0;
+  int attempts_ = 0;
+  bool restarted_ = false;
+  bool over_ = false;
+};
+
+void log_collection(const model::CollectionReport& report) {
+  const base::log::Fields fields = {
+      {"connector", report.connector},           {"collection", report.collection},
+      {"round", report.full ? "full" : "delta"}, {"added", report.staged.added},
+      {"updated", report.staged.updated},        {"removed", report.staged.removed},
+      {"rejected", report.staged.rejected},      {"requests", report.requests},
+      {"waited_ms", report.waited.count()},      {"took_ms", report.took.count()}};
+  if (report.complete)
+    base::log::info("collection.read", "read completely", fields);
+  else if (report.error.empty())
+    base::log::info("collection.stopped", "stopped before the end of its round", fields);
+  else
+    base::log::error("collection.failed", report.error, fields);
+}
+
+/// All collections side by side, each at its own pace. Staging is where they meet.
+std::vector<model::CollectionReport> read_all(
+    const std::vector<std::unique_ptr<Connector>>& connectors, index::Index& index,
+    const base::Clock& clock, const CycleOptions& options, std::stop_token stop) {
+  struct Slot {
+    model::CollectionReport report;
+    std::exception_ptr broken;
+  };
+
+  std::vector<Slot> slots;
+  for (const auto& connector : connectors)
+    slots.resize(slots.size() + connector->collections().size());
+  std::mutex progress_mutex;
+  {
+    std::vector<std::jthread> threads;
+    std::size_t next = 0;
+    for (const auto& connector : connectors)
+      for (const Collection& collection : connector->collections()) {
+        Slot& slot = slots[next++];
+        threads.emplace_back([&, stop] {
+          try {
+            slot.report =
+                Reading(*connector, collection, index, clock, options, progress_mutex).run(stop);
+          } catch (...) {
+            slot.broken = std::current_exception();
+          }
+        });
+      }
+  }
+  std::vector<model::CollectionReport> reports;
+  for (Slot& slot : slots) {
+    if (slot.broken)
+      std::rethrow_exception(slot.broken);
+    log_collection(slot.report);
+    reports.push_back(std::move(slot.report));
+  }
+  return reports;
+}
+
+std::vector<index::CollectionKey> keys_of(
+    const std::vector<std::unique_ptr<Connector>>& connectors) {
+  std::vector<index::CollectionKey> keys;
+  for (const auto& connector : connectors)
+    for (const Collection& collection : connector->collections())
+      keys.push_back({connector->name(), connector->kind(), collection.name, collection.fingerprint,
+                      collection.lists_everything});
+  return keys;
+}
+
+model::Outcome outcome_of(const model::RunReport& report) {
+  const auto complete = std::count_if(report.collections.begin(), report.collections.end(),
+                                      [](const auto& read) { return read.complete; });
+  if (!report.error.empty() || complete == 0)
+    return model::Outcome::failed;
+  return static_cast<std::size_t>(complete) == report.collections.size() ? model::Outcome::complete
+                                                                         : model::Outcome::partial;
+}
+
+void log_run(const model::RunReport& report) {
+  const auto took = std::chrono::duration_cast<milliseconds>(report.ended - report.started);
+  const base::log::Level level = report.outcome == model::Outcome::complete
+                                     ? base::log::Level::info
+                                     : base::log::Level::warning;
+  base::log::event(level, "cycle.done", report.error.empty() ? "cycle ended" : report.error,
+                   {{"run", report.id},
+                    {"outcome", to_string(report.outcome)},
+                    {"created", report.published.created},
+                    {"updated", report.published.updated},
+                    {"deleted", report.published.deleted},
+                    {"restored", report.published.restored},
+                    {"memberships", report.published.memberships},
+                    {"took_ms", took.count()}});
+}
+
+}  // namespace
+
+model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connectors,
+                           index::Index& index, const base::Clock& clock,
+                           const CycleOptions& options, std::stop_token stop) {
+  model::RunReport report;
+  report.started = clock.now();
+  try {
+    report.id = index.begin_run();
+    base::log::info("cycle.started", "asking every source what changed", {{"run", report.id}});
+    report.collections = read_all(connectors, index, clock, options, stop);
+
+    if (!index.published_before())
+      report.waiting_for = index.never_complete(keys_of(connectors));
+    if (report.waiting_for.empty() && !stop.stop_requested())
+      report.published = index.publish(
+          report.id,
+          [&](std::int64_t done) {
+            if (options.progress)
+              options.progress({Progress::Stage::publishing, {}, {}, done});
+          },
+          stop);
+  } catch (const std::exception& error) {
+    report.error = error.what();
+  }
+  report.ended = clock.now();
+  report.outcome = outcome_of(report);
+  try {
+    if (report.id != 0)
+      index.end_run(report);
+  } catch (const std::exception& error) {
+    if (report.error.empty())
+      report.error = error.what();
+    report.outcome = model::Outcome::failed;
+  }
+  log_run(report);
+  return report;
+}
+
+}  // namespace gald::sync

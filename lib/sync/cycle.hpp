@@ -1,0 +1,39 @@
+// One cycle: ask every source what changed, stage it, reconcile it, publish it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "index/index.hpp"
+#include "model/run.hpp"
+#include "sync/connector.hpp"
+
+namespace gald::sync {
+
+/// How far a cycle is; called from several threads, one call at a time.
+struct Progress {
+  enum class Stage { reading, publishing };
+  Stage stage = Stage::reading;
+  std::string connector;     ///< while reading
+  std::string collection;    ///< while reading
+  std::int64_t objects = 0;  ///< read from this collection, or published, so far
+};
+
+struct CycleOptions {
+  /// How long one collection may be kept waiting by a throttling source, over all of a cycle.
+  std::chrono::milliseconds patience{std::chrono::minutes(10)};
+  std::function<void(const Progress&)> progress;  ///< may be empty
+};
+
+/// Never throws; what went wrong stands in the report, which is also in the index as a run.
+/// A failed collection leaves its records as they were. Nothing is published before every
+/// collection of every connector has been read completely once.
+model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connectors,
+                           index::Index& index, const base::Clock& clock,
+                           const CycleOptions& options, std::stop_token stop);
+
+}  // namespace gald::sync
