@@ -388,7 +388,9 @@ std::int64_t Staging::sweep(const Collection& collection) {
                         model::record_kind_named(query.text(2)).value(), query.text(3)});
   }
   for (const Unseen& record : unseen) {
-    Query(statements_, "UPDATE record SET presence = 'absent', touched = 1 WHERE id = ?1")
+    Query(statements_,
+          "UPDATE record SET presence = 'absent', attributes = '{}', parent = NULL,"
+          " touched = 1 WHERE id = ?1")
         .bind(record.id)
         .run();
     replace_keys(

@@ -1,0 +1,231 @@
+// What staging and publication cost, as ratios to a floor measured in the same run: SQLite storing
+// the same rows in the same transactions, and nothing else. CPU time of this process; absolute
+// figures depend on the machine and its neighbours, ratios much less.
+//
+//   bench [RECORDS]     default 50000
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "base/clock.hpp"
+#include "index/index.hpp"
+#include "index/reader.hpp"
+
+namespace {
+
+using gald::model::Attribute;
+using gald::model::Change;
+
+constexpr int kPage = 200;  // what Graph sends at most
+
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+double cost_of(const std::function<void()>& work) {
+  const double start = cpu_seconds();
+  work();
+  return cpu_seconds() - start;
+}
+
+std::string anchor(int number) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%08x-0000-4000-8000-%012d",
+                static_cast<unsigned>(number) * 2654435761u, number);
+  return text;
+}
+
+Change person(int number, const char* title) {
+  const std::string name = std::to_string(number);
+  Change change;
+  change.anchor = anchor(number);
+  change.kind = gald::model::RecordKind::contact;
+  change.set = {
+      {Attribute::display_name, {"Person Number " + name}},
+      {Attribute::given_name, {"Person"}},
+      {Attribute::surname, {"Number " + name}},
+      {Attribute::company_name, {"Fabrikam"}},
+      {Attribute::department, {"Department " + std::to_string(number % 97)}},
+      {Attribute::job_title, {title}},
+      {Attribute::mail, {"p" + name + "@fabrikam.example"}},
+      {Attribute::proxy_addresses,
+       {"SMTP:p" + name + "@fabrikam.example", "smtp:person." + name + "@fabrikam.example"}},
+      {Attribute::business_phones, {"+49 30 23125 " + name}},
+      {Attribute::mobile_phone, {"+49 176 0406 " + name}},
+      {Attribute::city, {"Berlin"}},
+      {Attribute::country, {"Germany"}},
+  };
+  return change;
+}
+
+const gald::index::CollectionKey kPeople{"entra", gald::model::ConnectorKind::entra, "contacts",
+                                         "v1", false};
+const gald::index::CollectionKey kGroups{"entra", gald::model::ConnectorKind::entra, "groups", "v1",
+                                         false};
+
+class Bench {
+ public:
+  Bench(std::filesystem::path directory, int records)
+      : directory_(std::move(directory)), records_(records) {
+    index_ = std::make_unique<gald::index::Index>(directory_ / "gald.db", clock_);
+  }
+
+  void run() {
+    std::printf("%d contacts, pages of %d; CPU time\n\n", records_, kPage);
+    const double floor = cost_of([&] { store_plainly(); }) / records_;
+    std::printf("%-52s %9.1f us   1.0 x\n", "floor: SQLite stores the same rows, per contact",
+                floor * 1e6);
+    const auto line = [&](const char* what, double seconds, int count) {
+      const double each = seconds / count;
+      std::printf("%-52s %9.1f us %5.1f x\n", what, each * 1e6, each / floor);
+    };
+    line("first import: staging, per contact", cost_of([&] { read_everything("Engineer"); }),
+         records_);
+    line("first import: publication, per contact", cost_of([&] { publish(); }), records_);
+    line("full read, nothing changed, per contact", cost_of([&] {
+           index_->restart(kPeople);
+           read_everything("Engineer");
+           publish();
+         }),
+         records_);
+    const int changed = records_ / 100;
+    line("1 % changed: staging and publication, per change", cost_of([&] {
+           read(0, changed, "Manager");
+           publish();
+         }),
+         changed);
+    line("quiet cycle, whole", cost_of([&] {
+           read(0, 0, "");
+           publish();
+         }),
+         1);
+    member_changes();
+  }
+
+ private:
+  /// The floor: the same bytes under the same unique key, two addresses each, one transaction a
+  /// page.
+  void store_plainly() {
+    SQLite::Database database((directory_ / "floor.db").string(),
+                              SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = NORMAL");
+    database.exec("CREATE TABLE row (id INTEGER PRIMARY KEY, anchor TEXT UNIQUE, body TEXT)");
+    database.exec(
+        "CREATE TABLE address (value TEXT, row INTEGER, PRIMARY KEY (value, row))"
+        " WITHOUT ROWID");
+    SQLite::Statement row(database, "INSERT INTO row (anchor, body) VALUES (?1, ?2)");
+    SQLite::Statement address(database, "INSERT INTO address VALUES (?1, ?2)");
+    for (int at = 0; at < records_; at += kPage) {
+      SQLite::Transaction transaction(database);
+      for (int number = at; number < std::min(at + kPage, records_); ++number) {
+        const Change change = person(number, "Engineer");
+        std::string body;
+        for (const auto& [attribute, values] : change.set)
+          for (const std::string& value : values)
+            body += std::string(gald::model::name(attribute)) + '=' + value + '\n';
+        row.bind(1, change.anchor);
+        row.bind(2, body);
+        row.exec();
+        row.reset();
+        for (const std::string& value : change.set.at(Attribute::proxy_addresses)) {
+          address.bind(1, value);
+          address.bind(2, number);
+          address.exec();
+          address.reset();
+        }
+      }
+      transaction.commit();
+    }
+  }
+
+  void read_everything(const char* title) { read(0, records_, title); }
+
+  void read(int from, int to, const char* title) {
+    index_->position(kPeople);
+    int at = from;
+    do {
+      const int end = std::min(at + kPage, to);
+      std::vector<Change> page;
+      for (int number = at; number < end; ++number)
+        page.push_back(person(number, title));
+      index_->apply(kPeople, page, {}, gald::model::Cursor{std::to_string(++cursor_), ""},
+                    end >= to);
+      at = end;
+    } while (at < to);
+  }
+
+  void publish() { index_->publish(index_->begin_run(), {}, {}); }
+
+  /// The cost of one member's coming and going must not depend on the size of the group.
+  void member_changes() {
+    const auto group = [](int number, int members) {
+      Change change;
+      change.anchor = anchor(number);
+      change.kind = gald::model::RecordKind::group;
+      change.set[Attribute::display_name] = {"group"};
+      for (int i = 0; i < members; ++i)
+        change.members_added.push_back(anchor(i));
+      return change;
+    };
+    const int big = records_ - 1;
+    const int small = 50;
+    index_->position(kGroups);
+    index_->apply(kGroups, {group(-1, big), group(-2, small)}, {}, gald::model::Cursor{"1", ""},
+                  true);
+    publish();
+    const auto toggle = [&](int number) {
+      return cost_of([&] {
+        for (int i = 0; i < 50; ++i) {
+          Change change;
+          change.anchor = anchor(number);
+          (i % 2 == 0 ? change.members_removed : change.members_added).push_back(anchor(7));
+          index_->apply(kGroups, {change}, {}, gald::model::Cursor{std::to_string(++cursor_), ""},
+                        true);
+          publish();
+        }
+      });
+    };
+    const double of_small = toggle(-2);
+    const double of_big = toggle(-1);
+    std::printf("%-52s %9.1f us   1.0 x\n", "a member change in a group of 50",
+                of_small / 50 * 1e6);
+    std::printf("a member change in a group of %-21d %9.1f us %5.1f x\n", big, of_big / 50 * 1e6,
+                of_big / of_small);
+  }
+
+  std::filesystem::path directory_;
+  int records_;
+  gald::base::SystemClock clock_;
+  std::unique_ptr<gald::index::Index> index_;
+  int cursor_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int records = argc > 1 ? std::atoi(argv[1]) : 50'000;
+  if (records < 1000) {
+    std::fprintf(stderr, "bench: expected a number of records, at least 1000\n");
+    return 2;
+  }
+  std::string name = (std::filesystem::temp_directory_path() / "gald-bench-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    std::perror("bench: cannot make a temporary directory");
+    return 1;
+  }
+  Bench(name, records).run();
+  std::filesystem::remove_all(name);
+  return 0;
+}

@@ -1,0 +1,241 @@
+#include "sync/cycle.hpp"
+
+#include <deque>
+#include <functional>
+#include <set>
+#include <thread>
+
+#include "index/reader.hpp"
+#include "support.hpp"
+#include "sync/schedule.hpp"
+
+namespace gald::sync {
+
+using model::Change;
+using test::anchor;
+using test::Attribute;
+
+namespace {
+
+/// A source that says what it is told to say, round by round.
+class ScriptedConnector final : public Connector {
+ public:
+  ScriptedConnector(std::string name, std::vector<std::string> collections)
+      : name_(std::move(name)) {
+    for (std::string& collection : collections)
+      collections_.push_back({std::move(collection), false, "v1"});
+  }
+
+  const std::string& name() const override { return name_; }
+
+  model::ConnectorKind kind() const override { return model::ConnectorKind::entra; }
+
+  const std::vector<Collection>& collections() const override { return collections_; }
+
+  std::unique_ptr<Round> begin(const Collection& collection, const model::Cursor& from) override {
+    class ScriptedRound final : public Round {
+     public:
+      explicit ScriptedRound(std::deque<Pull>& script) : script_(script) {}
+
+      Pull next(std::stop_token stop) override {
+        if (stop.stop_requested())
+          return Failed{{base::ErrorKind::stopped, "stopped", {}}};
+        Pull pull = std::move(script_.front());
+        script_.pop_front();
+        return pull;
+      }
+
+     private:
+      std::deque<Pull>& script_;
+    };
+
+    begun.push_back(collection.name + "@" + from.position);
+    return std::make_unique<ScriptedRound>(script);
+  }
+
+  std::vector<Finding> check(std::stop_token) override { return {}; }
+
+  std::deque<Pull> script;
+  std::vector<std::string> begun;
+
+ private:
+  std::string name_;
+  std::vector<Collection> collections_;
+};
+
+Page page(std::vector<int> users, const std::string& cursor, bool last = true) {
+  Page page;
+  for (const int number : users) {
+    Change change;
+    change.anchor = anchor(number);
+    change.kind = model::RecordKind::user;
+    change.set[Attribute::display_name] = {"user " + std::to_string(number)};
+    page.changes.push_back(std::move(change));
+  }
+  page.next = model::Cursor{cursor, ""};
+  page.last = last;
+  page.effort = {1, 100};
+  return page;
+}
+
+class CycleTest : public testing::Test {
+ protected:
+  CycleTest() : index_(directory_.path() / "gald.db", clock_) {}
+
+  ScriptedConnector& connector(const std::string& name) {
+    auto made = std::make_unique<ScriptedConnector>(name, std::vector<std::string>{"users"});
+    ScriptedConnector& reference = *made;
+    connectors_.push_back(std::move(made));
+    return reference;
+  }
+
+  model::RunReport cycle(std::stop_token stop = {}) {
+    return run_cycle(connectors_, index_, clock_, options_, stop);
+  }
+
+  std::size_t contacts() const {
+    std::size_t count = 0;
+    index::Reader(directory_.path() / "gald.db").contacts({}, [&](const model::Contact&) {
+      ++count;
+      return true;
+    });
+    return count;
+  }
+
+  test::TemporaryDirectory directory_;
+  base::SystemClock clock_;
+  index::Index index_;
+  std::vector<std::unique_ptr<Connector>> connectors_;
+  CycleOptions options_;
+};
+
+}  // namespace
+
+TEST_F(CycleTest, ReadsToTheEndOfTheRoundAndPublishes) {
+  ScriptedConnector& entra = connector("entra");
+  entra.script = {page({1, 2}, "next", false), page({3}, "delta")};
+  const model::RunReport report = cycle();
+  EXPECT_EQ(report.outcome, model::Outcome::complete);
+  EXPECT_EQ(report.published.created, 3);
+  ASSERT_EQ(report.collections.size(), 1u);
+  EXPECT_EQ(report.collections[0].pages, 2);
+  EXPECT_EQ(report.collections[0].requests, 2);
+  EXPECT_EQ(report.collections[0].staged.added, 3);
+  EXPECT_TRUE(report.collections[0].full);
+  entra.script = {page({}, "delta2")};
+  EXPECT_FALSE(cycle().collections[0].full);
+  EXPECT_EQ(entra.begun, (std::vector<std::string>{"users@", "users@delta"}));
+}
+
+TEST_F(CycleTest, PublishesNothingBeforeEveryConnectorWasReadCompletely) {
+  ScriptedConnector& ad = connector("ad");
+  ScriptedConnector& entra = connector("entra");
+  ad.script = {page({1}, "a")};
+  entra.script = {page({2}, "b", false), Failed{{base::ErrorKind::network, "no answer", "wait"}}};
+  const model::RunReport first = cycle();
+  EXPECT_EQ(first.outcome, model::Outcome::partial);
+  EXPECT_EQ(first.waiting_for, std::vector<std::string>{"entra/users"});
+  EXPECT_EQ(contacts(), 0u);
+  ad.script = {page({}, "a")};
+  entra.script = {page({3}, "c")};
+  EXPECT_EQ(cycle().published.created, 3);
+  EXPECT_EQ(entra.begun.back(), "users@b");
+}
+
+TEST_F(CycleTest, AFailedConnectorHoldsNothingButItself) {
+  ScriptedConnector& ad = connector("ad");
+  ScriptedConnector& entra = connector("entra");
+  ad.script = {page({1}, "a")};
+  entra.script = {page({2}, "b")};
+  cycle();
+  ad.script = {page({3}, "a2")};
+  entra.script = {Failed{{base::ErrorKind::network, "https://graph: connection refused", {}}}};
+  const model::RunReport report = cycle();
+  EXPECT_EQ(report.outcome, model::Outcome::partial);
+  EXPECT_EQ(report.published.created, 1);
+  EXPECT_EQ(report.published.deleted, 0);
+  EXPECT_EQ(contacts(), 3u);
+  for (const index::CollectionState& state :
+       index::Reader(directory_.path() / "gald.db").collections()) {
+    EXPECT_EQ(state.failing_since.empty(), state.connector == "ad");
+    EXPECT_EQ(state.last_error, state.connector == "ad" ? "" : "https://graph: connection refused");
+  }
+}
+
+TEST_F(CycleTest, ARefusedCursorIsReadAnewOnce) {
+  ScriptedConnector& entra = connector("entra");
+  entra.script = {page({1, 2}, "a")};
+  cycle();
+  entra.script = {CursorRefused{"410"}, page({2}, "b")};
+  const model::RunReport report = cycle();
+  EXPECT_EQ(report.outcome, model::Outcome::complete);
+  EXPECT_TRUE(report.collections[0].full);
+  EXPECT_EQ(report.published.deleted, 1);
+  entra.script = {CursorRefused{"410"}, CursorRefused{"410"}};
+  EXPECT_EQ(cycle().outcome, model::Outcome::failed);
+  EXPECT_EQ(contacts(), 1u);
+}
+
+TEST_F(CycleTest, WaitsWhenThrottledAndGivesUpWithItsPatience) {
+  ScriptedConnector& entra = connector("entra");
+  entra.script = {Throttled{std::chrono::milliseconds(150), "429"}, page({1}, "a")};
+  const model::RunReport report = cycle();
+  EXPECT_EQ(report.outcome, model::Outcome::complete);
+  EXPECT_GE(report.collections[0].waited.count(), 140);
+  options_.patience = std::chrono::milliseconds(300);
+  entra.script = {Throttled{std::chrono::seconds(30), "429"}};
+  EXPECT_EQ(cycle().outcome, model::Outcome::failed);
+}
+
+TEST_F(CycleTest, StoppedWhileWaitingIsNobodysFailure) {
+  ScriptedConnector& entra = connector("entra");
+  entra.script = {page({1}, "a")};
+  cycle();
+  entra.script = {Throttled{std::chrono::minutes(5), "429"}};
+  std::stop_source stop;
+  std::jthread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    stop.request_stop();
+  });
+  const model::RunReport report = cycle(stop.get_token());
+  EXPECT_FALSE(report.collections[0].complete);
+  EXPECT_EQ(report.collections[0].error, "");
+  EXPECT_EQ(index::Reader(directory_.path() / "gald.db").collections()[0].failing_since, "");
+}
+
+TEST_F(CycleTest, ProgressCountsObjects) {
+  ScriptedConnector& entra = connector("entra");
+  entra.script = {page({1, 2}, "n", false), page({3}, "d")};
+  std::vector<std::int64_t> read;
+  options_.progress = [&](const Progress& progress) {
+    if (progress.stage == Progress::Stage::reading)
+      read.push_back(progress.objects);
+  };
+  cycle();
+  EXPECT_EQ(read, (std::vector<std::int64_t>{2, 3}));
+}
+
+TEST(Schedule, KeepsTheIntervalFromStartToStart) {
+  const Schedule schedule{std::chrono::minutes(30), std::chrono::minutes(1)};
+  const base::TimePoint start{std::chrono::hours(1)};
+  EXPECT_EQ(schedule.next(start, start + std::chrono::minutes(2), 0.0),
+            start + std::chrono::minutes(30));
+  EXPECT_EQ(schedule.next(start, start + std::chrono::minutes(2), 0.5),
+            start + std::chrono::minutes(30) + std::chrono::seconds(30));
+}
+
+TEST(Schedule, ALongCycleIsFollowedAtOnceAndMissedOnesAreNotMadeUpFor) {
+  const Schedule schedule{std::chrono::minutes(30), std::chrono::minutes(0)};
+  const base::TimePoint start{std::chrono::hours(1)};
+  const base::TimePoint now = start + std::chrono::hours(5);
+  EXPECT_EQ(schedule.next(start, now, 0.9), now);
+}
+
+TEST(Backoff, DoublesUpToItsLimitAndIsNeverNothing) {
+  EXPECT_EQ(backoff(1, 0.0), std::chrono::milliseconds(200));
+  EXPECT_LT(backoff(1, 0.999), std::chrono::seconds(2));
+  EXPECT_GT(backoff(3, 0.999), std::chrono::seconds(7));
+  EXPECT_LE(backoff(50, 0.999), std::chrono::minutes(2));
+}
+
+}  // namespace gald::sync

@@ -1,0 +1,431 @@
+#include "index/index.hpp"
+
+#include <fstream>
+#include <set>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "index/reader.hpp"
+#include "support.hpp"
+
+namespace gald::index {
+
+using model::Change;
+using model::Presence;
+using model::RecordKind;
+using test::anchor;
+using test::Attribute;
+
+namespace {
+
+const CollectionKey kUsers{"entra", model::ConnectorKind::entra, "users", "v1", false};
+const CollectionKey kGroups{"entra", model::ConnectorKind::entra, "groups", "v1", false};
+const CollectionKey kDirectory{"ad", model::ConnectorKind::active_directory, "directory", "v1",
+                               false};
+const CollectionKey kListing{"exchange", model::ConnectorKind::exchange_online, "mailcontacts",
+                             "v1", true};
+
+Change user(int number, const std::string& name) {
+  Change change;
+  change.anchor = anchor(number);
+  change.kind = RecordKind::user;
+  change.set[Attribute::display_name] = {name};
+  return change;
+}
+
+Change group(int number, std::vector<std::string> members) {
+  Change change;
+  change.anchor = anchor(number);
+  change.kind = RecordKind::group;
+  change.set[Attribute::display_name] = {"group " + std::to_string(number)};
+  change.members_added = std::move(members);
+  return change;
+}
+
+Change removed(int number, Presence presence) {
+  Change change;
+  change.anchor = anchor(number);
+  change.presence = presence;
+  return change;
+}
+
+class IndexTest : public testing::Test {
+ protected:
+  IndexTest() { open(); }
+
+  void open() {
+    index_.reset();
+    index_ = std::make_unique<Index>(file(), clock_);
+  }
+
+  std::filesystem::path file() const { return directory_.path() / "gald.db"; }
+
+  model::StagedCounts apply(const CollectionKey& key, std::vector<Change> changes,
+                            const std::string& cursor, bool last = true) {
+    return index_->apply(key, changes, {}, model::Cursor{cursor, ""}, last);
+  }
+
+  model::PublishedCounts publish() {
+    clock_.advance(std::chrono::seconds(1));
+    return index_->publish(index_->begin_run(), {}, {});
+  }
+
+  std::set<std::string> names(ContactFilter filter = {}) const {
+    std::set<std::string> found;
+    Reader(file()).contacts(filter, [&](const model::Contact& contact) {
+      found.insert(contact.entry.values.at(Attribute::display_name));
+      return true;
+    });
+    return found;
+  }
+
+  std::set<std::string> members_of(const std::string& group_name) const {
+    std::set<std::string> found;
+    Reader(file()).contacts({}, [&](const model::Contact& contact) {
+      for (const model::GroupReference& group : contact.groups)
+        if (group.display_name == group_name)
+          found.insert(contact.entry.values.at(Attribute::display_name));
+      return true;
+    });
+    return found;
+  }
+
+  /// Every row of the tables that a quiet cycle must not touch.
+  std::string dump() const {
+    SQLite::Database database(file().string(), SQLite::OPEN_READONLY);
+    std::string text;
+    for (const char* table : {"record", "record_key", "record_member", "entry", "address", "phone",
+                              "membership", "change", "quarantine"}) {
+      SQLite::Statement query(database, std::string("SELECT * FROM ") + table + " ORDER BY 1, 2");
+      while (query.executeStep()) {
+        text += table;
+        for (int i = 0; i < query.getColumnCount(); ++i)
+          text += "|" + query.getColumn(i).getString();
+        text += "\n";
+      }
+    }
+    return text;
+  }
+
+  test::TemporaryDirectory directory_;
+  base::ManualClock clock_{base::TimePoint(std::chrono::hours(24 * 365 * 50))};
+  std::unique_ptr<Index> index_;
+};
+
+}  // namespace
+
+TEST_F(IndexTest, ANewCollectionStartsWithAFullRound) {
+  const Position position = index_->position(kUsers);
+  EXPECT_TRUE(position.full);
+  EXPECT_EQ(position.cursor.position, "");
+  EXPECT_EQ(index_->never_complete({kUsers}), std::vector<std::string>{"entra/users"});
+  apply(kUsers, {user(1, "Ann")}, "delta-1");
+  EXPECT_TRUE(index_->never_complete({kUsers}).empty());
+  EXPECT_FALSE(index_->position(kUsers).full);
+  EXPECT_EQ(index_->position(kUsers).cursor.position, "delta-1");
+}
+
+TEST_F(IndexTest, AFirstImportGoesOnAtThePageWhereItStopped) {
+  index_->position(kUsers);
+  apply(kUsers, {user(1, "Ann")}, "next-2", false);
+  open();
+  EXPECT_EQ(index_->position(kUsers).cursor.position, "next-2");
+  EXPECT_TRUE(index_->position(kUsers).full);
+  apply(kUsers, {user(2, "Bob")}, "delta-1");
+  publish();
+  EXPECT_EQ(names(), (std::set<std::string>{"Ann", "Bob"}));
+}
+
+TEST_F(IndexTest, AChangeIsAPatch) {
+  index_->position(kUsers);
+  Change ann = user(1, "Ann");
+  ann.set[Attribute::job_title] = {"Engineer"};
+  ann.set[Attribute::department] = {"R&D"};
+  apply(kUsers, {ann}, "1");
+  publish();
+  Change patch;
+  patch.anchor = anchor(1);
+  patch.set[Attribute::job_title] = {"Manager"};
+  patch.cleared = {Attribute::department};
+  EXPECT_EQ(apply(kUsers, {patch}, "2").updated, 1);
+  EXPECT_EQ(publish().updated, 1);
+  const model::Contact contact =
+      Reader(file()).find(Reader(file()).changes_of_run(2, 1).at(0).entry_id).at(0);
+  EXPECT_EQ(contact.entry.values.at(Attribute::display_name), "Ann");
+  EXPECT_EQ(contact.entry.values.at(Attribute::job_title), "Manager");
+  EXPECT_FALSE(contact.entry.values.contains(Attribute::department));
+  const auto history = Reader(file()).changes_of_run(2, 10);
+  ASSERT_EQ(history.size(), 2u);
+  EXPECT_EQ(history[0].change, (model::FieldChange{"department", "R&D", std::nullopt, "entra"}));
+  EXPECT_EQ(history[1].change, (model::FieldChange{"jobTitle", "Engineer", "Manager", "entra"}));
+  EXPECT_EQ(contact.change_number, history[1].number);
+}
+
+TEST_F(IndexTest, TheSamePageTwiceChangesNothing) {
+  index_->position(kUsers);
+  const std::vector<Change> page = {user(1, "Ann"), group(2, {anchor(1)})};
+  apply(kUsers, page, "1");
+  publish();
+  const std::string before = dump();
+  const model::StagedCounts again = apply(kUsers, page, "2");
+  EXPECT_EQ(again.unchanged, 2);
+  EXPECT_EQ(again.added + again.updated + again.removed, 0);
+  EXPECT_EQ(publish().total(), 0);
+  EXPECT_EQ(dump(), before);
+}
+
+TEST_F(IndexTest, ADeadCursorLeadsToMarkAndSweepAtTheEndOnly) {
+  index_->position(kUsers);
+  apply(kUsers, {user(1, "Ann"), user(2, "Bob"), user(3, "Cid")}, "1");
+  publish();
+  index_->restart(kUsers);
+  EXPECT_EQ(index_->position(kUsers).cursor.position, "");
+  apply(kUsers, {user(1, "Ann")}, "page-2", false);
+  publish();
+  EXPECT_EQ(names(), (std::set<std::string>{"Ann", "Bob", "Cid"}));
+  open();  // the marks survive
+  EXPECT_EQ(apply(kUsers, {user(3, "Cid")}, "2").removed, 1);
+  EXPECT_EQ(publish().deleted, 1);
+  EXPECT_EQ(names(), (std::set<std::string>{"Ann", "Cid"}));
+  ContactFilter deleted;
+  deleted.status = model::Status::deleted;
+  EXPECT_EQ(names(deleted), std::set<std::string>{"Bob"});
+}
+
+TEST_F(IndexTest, AFullRoundOverUnchangedDataWritesNoRecord) {
+  index_->position(kUsers);
+  apply(kUsers, {user(1, "Ann"), group(2, {anchor(1)})}, "1");
+  publish();
+  const std::string before = dump();
+  index_->restart(kUsers);
+  apply(kUsers, {user(1, "Ann"), group(2, {anchor(1)})}, "2");
+  EXPECT_EQ(publish().total(), 0);
+  EXPECT_EQ(dump(), before);
+}
+
+TEST_F(IndexTest, WhatAFullRoundDoesNotSayIsGone) {
+  index_->position(kUsers);
+  Change ann = user(1, "Ann");
+  ann.set[Attribute::job_title] = {"Engineer"};
+  apply(kUsers, {ann, group(2, {anchor(1)})}, "1");
+  publish();
+  index_->restart(kUsers);
+  // A large group comes in slices: the second must not undo the first.
+  apply(kUsers, {user(1, "Ann"), user(3, "Cid"), group(2, {anchor(3)})}, "next", false);
+  apply(kUsers, {group(2, {anchor(4)}), user(4, "Dee")}, "2");
+  publish();
+  EXPECT_EQ(members_of("group 2"), (std::set<std::string>{"Cid", "Dee"}));
+  Reader(file()).contacts({}, [&](const model::Contact& contact) {
+    EXPECT_FALSE(contact.entry.values.contains(Attribute::job_title));
+    return true;
+  });
+}
+
+TEST_F(IndexTest, AnotherFingerprintMeansAFullRound) {
+  index_->position(kUsers);
+  apply(kUsers, {user(1, "Ann")}, "1");
+  CollectionKey changed = kUsers;
+  changed.fingerprint = "v2";
+  const Position position = index_->position(changed);
+  EXPECT_TRUE(position.full);
+  EXPECT_EQ(position.cursor.position, "");
+}
+
+TEST_F(IndexTest, AListingSweepsEveryTimeAndWritesNothingWhenNothingChanged) {
+  const auto contact = [](int number) {
+    Change change = user(number, "contact " + std::to_string(number));
+    change.kind = RecordKind::contact;
+    return change;
+  };
+  EXPECT_TRUE(index_->position(kListing).full);
+  apply(kListing, {contact(1), contact(2)}, "");
+  publish();
+  const std::string before = dump();
+  EXPECT_TRUE(index_->position(kListing).full);
+  apply(kListing, {contact(1)}, "", false);
+  apply(kListing, {contact(2)}, "");
+  EXPECT_EQ(publish().total(), 0);
+  EXPECT_EQ(dump(), before);
+  index_->position(kListing);
+  EXPECT_EQ(apply(kListing, {contact(2)}, "").removed, 1);
+  // A listing that breaks off sweeps nothing.
+  index_->position(kListing);
+  EXPECT_EQ(apply(kListing, {}, "", false).removed, 0);
+}
+
+TEST_F(IndexTest, MembershipsFollowWhoeverArrivesLast) {
+  index_->position(kGroups);
+  apply(kGroups, {group(10, {anchor(1), anchor(2)})}, "1");
+  publish();
+  EXPECT_TRUE(members_of("group 10").empty());
+  index_->position(kUsers);
+  apply(kUsers, {user(1, "Ann"), user(2, "Bob")}, "1");
+  publish();
+  EXPECT_EQ(members_of("group 10"), (std::set<std::string>{"Ann", "Bob"}));
+  Change change;
+  change.anchor = anchor(10);
+  change.members_removed = {anchor(2)};
+  apply(kGroups, {change}, "2");
+  EXPECT_EQ(publish().memberships, 1);
+  EXPECT_EQ(members_of("group 10"), std::set<std::string>{"Ann"});
+}
+
+TEST_F(IndexTest, ASoftDeletedMemberComesBackIntoItsGroups) {
+  index_->position(kUsers);
+  apply(kUsers, {user(1, "Ann"), group(10, {anchor(1)})}, "1");
+  publish();
+  apply(kUsers, {removed(1, Presence::soft_deleted)}, "2");
+  publish();
+  EXPECT_TRUE(members_of("group 10").empty());
+  apply(kUsers, {user(1, "Ann")}, "3");
+  EXPECT_EQ(publish().restored, 1);
+  EXPECT_EQ(members_of("group 10"), std::set<std::string>{"Ann"});
+}
+
+TEST_F(IndexTest, AMemberDeletedForGoodDoesNot) {
+  index_->position(kDirectory);
+  apply(kDirectory, {user(1, "Ann"), group(10, {anchor(1)})}, "1");
+  publish();
+  apply(kDirectory, {removed(1, Presence::deleted)}, "2");
+  publish();
+  apply(kDirectory, {user(1, "Ann")}, "3");
+  publish();
+  EXPECT_EQ(names(), std::set<std::string>{"Ann"});
+  EXPECT_TRUE(members_of("group 10").empty());
+}
+
+TEST_F(IndexTest, NamesBelowARenamedContainerFollow) {
+  const auto container = [](int number, const std::string& rdn, int parent) {
+    Change change;
+    change.anchor = anchor(number);
+    change.kind = RecordKind::container;
+    change.set[Attribute::rdn] = {rdn};
+    change.set[Attribute::distinguished_name] = {rdn};
+    if (parent != 0)
+      change.set[Attribute::parent] = {anchor(parent)};
+    return change;
+  };
+  Change ann = user(4, "Ann");
+  ann.set[Attribute::rdn] = {"CN=Ann"};
+  ann.set[Attribute::parent] = {anchor(3)};
+  index_->position(kDirectory);
+  apply(kDirectory,
+        {ann, container(3, "OU=Berlin", 2), container(2, "OU=Sales", 1),
+         container(1, "DC=contoso,DC=test", 0)},
+        "1");
+  publish();
+  const auto dn = [&] {
+    std::string found;
+    Reader(file()).contacts({}, [&](const model::Contact& contact) {
+      found = contact.entry.values.at(Attribute::distinguished_name);
+      return true;
+    });
+    return found;
+  };
+  EXPECT_EQ(dn(), "CN=Ann,OU=Berlin,OU=Sales,DC=contoso,DC=test");
+  apply(kDirectory, {container(2, "OU=Sales\\, EMEA", 1)}, "2");
+  EXPECT_EQ(publish().updated, 1);
+  EXPECT_EQ(dn(), "CN=Ann,OU=Berlin,OU=Sales\\, EMEA,DC=contoso,DC=test");
+}
+
+TEST_F(IndexTest, OneBadObjectIsQuarantinedAndLeavesWhenItIsWell) {
+  index_->position(kUsers);
+  index_->apply(kUsers, {user(1, "Ann")}, {{anchor(2), "mail: not valid UTF-8"}},
+                model::Cursor{"1", ""}, true);
+  EXPECT_EQ(Reader(file()).collections().at(0).quarantined, 1);
+  apply(kUsers, {user(2, "Bob")}, "2");
+  EXPECT_EQ(Reader(file()).collections().at(0).quarantined, 0);
+}
+
+TEST_F(IndexTest, AnIdOfAMergedContactLeadsToTheSurvivor) {
+  index_->position(kUsers);
+  Change there = user(1, "Ann");
+  there.set[Attribute::sync_enabled] = {"true"};
+  apply(kUsers, {there}, "1");
+  index_->position(kDirectory);
+  apply(kDirectory, {user(2, "Ann Onprem")}, "1");
+  publish();
+  const std::string cloud_id = [&] {
+    std::string id;
+    ContactFilter hybrid;
+    hybrid.source = model::Source::hybrid;
+    Reader(file()).contacts(hybrid, [&](const model::Contact& contact) {
+      id = contact.entry.id;
+      return true;
+    });
+    return id;
+  }();
+  Change linked;
+  linked.anchor = anchor(1);
+  linked.set[Attribute::immutable_id] = {"AAAAAAAAAECAAAAAAAAAAg=="};
+  Change here;
+  here.anchor = anchor(2);
+  here.set[Attribute::consistency_guid] = {"AAAAAAAAAECAAAAAAAAAAg=="};
+  apply(kUsers, {linked}, "2");
+  apply(kDirectory, {here}, "2");
+  publish();
+  const auto found = Reader(file()).find(cloud_id);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_NE(found[0].entry.id, cloud_id);
+  EXPECT_EQ(found[0].records.size(), 2u);
+}
+
+TEST_F(IndexTest, StoppedInTheMiddleTheNextPublicationDoesTheRest) {
+  std::vector<Change> changes;
+  for (int i = 1; i <= 1200; ++i)
+    changes.push_back(user(i, "user " + std::to_string(i)));
+  index_->position(kUsers);
+  apply(kUsers, changes, "1");
+  std::stop_source stop;
+  const auto first = index_->publish(
+      index_->begin_run(), [&](std::int64_t) { stop.request_stop(); }, stop.get_token());
+  EXPECT_LT(first.created, 1200);
+  EXPECT_GT(first.created, 0);
+  open();
+  EXPECT_EQ(publish().created, 1200 - first.created);
+  EXPECT_EQ(names().size(), 1200u);
+}
+
+TEST_F(IndexTest, ReadersSeeTheLastCommittedStateWhileAWriterWorks) {
+  index_->position(kUsers);
+  apply(kUsers, {user(1, "Ann")}, "1");
+  publish();
+  SQLite::Database writer(file().string(), SQLite::OPEN_READWRITE);
+  SQLite::Transaction open_transaction(writer, SQLite::TransactionBehavior::IMMEDIATE);
+  writer.exec("DELETE FROM entry");
+  EXPECT_EQ(names(), std::set<std::string>{"Ann"});
+}
+
+TEST_F(IndexTest, ForeignAndNewerFilesAreRefusedWithTheirName) {
+  const auto message = [&](const std::filesystem::path& path) {
+    try {
+      Index index(path, clock_);
+    } catch (const std::runtime_error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  const auto text = directory_.path() / "text.db";
+  std::ofstream(text) << std::string(5000, 'x');
+  EXPECT_NE(message(text).find("text.db: file is not a database"), std::string::npos);
+
+  const auto foreign = directory_.path() / "foreign.db";
+  SQLite::Database(foreign.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+      .exec("CREATE TABLE t (x)");
+  EXPECT_NE(message(foreign).find("foreign.db: is no gald index"), std::string::npos);
+
+  SQLite::Database(file().string(), SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 99");
+  EXPECT_NE(message(file()).find("newer gald"), std::string::npos);
+  EXPECT_NE(message("/nonexistent/gald.db").find("/nonexistent/gald.db: cannot be opened"),
+            std::string::npos);
+}
+
+TEST_F(IndexTest, OneWriterAtATime) {
+  std::optional<WriterLock> first = WriterLock::try_acquire(file());
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(WriterLock::try_acquire(file()));
+  first.reset();
+  EXPECT_TRUE(WriterLock::try_acquire(file()));
+}
+
+}  // namespace gald::index
