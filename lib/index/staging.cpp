@@ -78,7 +78,9 @@ Position Staging::position(const CollectionKey& key) {
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
   const Collection found = collection(key);
   Position position{found.cursor, found.full};
-  if (found.fingerprint != key.fingerprint || found.lists_everything) {
+  // A full round without a cursor begins anew too: what an earlier attempt staged may be stale.
+  if (found.fingerprint != key.fingerprint || found.lists_everything ||
+      (found.full && found.cursor.position.empty())) {
     if (found.fingerprint != key.fingerprint)
       Query(statements_, "UPDATE collection SET fingerprint = ?2 WHERE id = ?1")
           .bind(found.id, key.fingerprint)

@@ -1,0 +1,41 @@
+// The Active Directory connector: one collection, `directory`, read with DirSync
+// (MS-ADTS 3.1.1.3.4.1.3) over LDAPS with a simple bind.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "ad/session.hpp"
+#include "base/result.hpp"
+#include "base/secret.hpp"
+#include "sync/connector.hpp"
+
+namespace gald::ad {
+
+struct AdOptions {
+  std::string name;                                      ///< of the connector
+  std::string url;                                       ///< "ldaps://dc1.contoso.test[:port]"
+  std::string bind_name;                                 ///< a DN, user@realm or DOMAIN\user
+  std::function<base::Result<base::Secret>()> password;  ///< asked once per round
+  std::filesystem::path ca_file;                         ///< PEM; empty: the system's store
+  std::string naming_context;                            ///< empty: the controller's default
+  std::chrono::seconds connect_timeout{10};
+  /// Without a message from the controller. It begins to answer a DirSync search when it has found
+  /// everything (Samba: 6,000 objects a second), so this must be longer than that takes.
+  std::chrono::seconds answer_timeout{120};
+};
+
+/// Opens a conversation with the controller.
+using SessionFactory = std::function<base::Result<std::unique_ptr<Session>>(std::stop_token stop)>;
+
+/// Talks to nobody yet: what is wrong with the options is said by check() and by the first round.
+std::unique_ptr<sync::Connector> make_ad_connector(AdOptions options);
+
+/// The same with conversations of the caller's making, for tests.
+std::unique_ptr<sync::Connector> make_ad_connector(AdOptions options, SessionFactory open);
+
+}  // namespace gald::ad

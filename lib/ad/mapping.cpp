@@ -1,0 +1,532 @@
+#include "ad/mapping.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+
+#include "base/encoding.hpp"
+#include "base/guid.hpp"
+#include "base/text.hpp"
+
+namespace gald::ad {
+
+using model::Attribute;
+using model::Change;
+using model::Presence;
+using model::RecordKind;
+using model::Rejected;
+
+const std::string_view kDirectoryFilter =
+    "(|(objectClass=contact)(&(objectClass=user)(!(objectClass=computer)))(objectClass=group)"
+    "(objectClass=organizationalUnit)(objectClass=container)(objectClass=domainDNS)"
+    "(objectClass=builtinDomain))";
+
+namespace {
+
+/// How the values of an attribute become ours.
+enum class Form {
+  text,
+  boolean,         // TRUE, FALSE
+  base64,          // bytes
+  sid,             // bytes
+  link,            // an extended DN
+  recipient_type,  // a number with a name
+  group_type,      // bits
+  account,         // bits
+};
+
+struct Rule {
+  std::string_view ldap;
+  Attribute attribute;
+  Form form = Form::text;
+};
+
+using A = Attribute;
+
+constexpr auto kRules = std::to_array<Rule>({
+    {"displayName", A::display_name},
+    {"givenName", A::given_name},
+    {"sn", A::surname},
+    {"initials", A::initials},
+    {"company", A::company_name},
+    {"department", A::department},
+    {"title", A::job_title},
+    {"physicalDeliveryOfficeName", A::office_location},
+    {"employeeID", A::employee_id},
+    {"description", A::description},
+    {"info", A::notes},
+    {"wWWHomePage", A::web_page},
+    {"manager", A::manager, Form::link},
+    {"mail", A::mail},
+    {"mailNickname", A::mail_nickname},
+    {"userPrincipalName", A::user_principal_name},
+    {"proxyAddresses", A::proxy_addresses},
+    {"targetAddress", A::external_address},
+    {"legacyExchangeDN", A::legacy_exchange_dn},
+    {"telephoneNumber", A::business_phones},
+    {"otherTelephone", A::other_business_phones},
+    {"mobile", A::mobile_phone},
+    {"otherMobile", A::other_mobile_phones},
+    {"homePhone", A::home_phone},
+    {"otherHomePhone", A::other_home_phones},
+    {"facsimileTelephoneNumber", A::business_fax},
+    {"pager", A::pager},
+    {"ipPhone", A::ip_phone},
+    {"streetAddress", A::street},
+    {"l", A::city},
+    {"st", A::state},
+    {"postalCode", A::postal_code},
+    {"co", A::country},
+    {"userAccountControl", A::account_enabled, Form::account},
+    {"msExchHideFromAddressLists", A::hidden, Form::boolean},
+    {"msExchRecipientTypeDetails", A::recipient_type, Form::recipient_type},
+    {"isCriticalSystemObject", A::critical_object, Form::boolean},
+    {"mS-DS-ConsistencyGuid", A::consistency_guid, Form::base64},
+    {"objectSid", A::security_identifier, Form::sid},
+    {"sAMAccountName", A::sam_account_name},
+    {"groupType", A::group_type, Form::group_type},
+    {"extensionAttribute1", A::extension_attribute_1},
+    {"extensionAttribute2", A::extension_attribute_2},
+    {"extensionAttribute3", A::extension_attribute_3},
+    {"extensionAttribute4", A::extension_attribute_4},
+    {"extensionAttribute5", A::extension_attribute_5},
+    {"extensionAttribute6", A::extension_attribute_6},
+    {"extensionAttribute7", A::extension_attribute_7},
+    {"extensionAttribute8", A::extension_attribute_8},
+    {"extensionAttribute9", A::extension_attribute_9},
+    {"extensionAttribute10", A::extension_attribute_10},
+    {"extensionAttribute11", A::extension_attribute_11},
+    {"extensionAttribute12", A::extension_attribute_12},
+    {"extensionAttribute13", A::extension_attribute_13},
+    {"extensionAttribute14", A::extension_attribute_14},
+    {"extensionAttribute15", A::extension_attribute_15},
+});
+
+/// What map_entry() reads besides the rules. `name` goes with parentGUID: without it in the list
+/// DirSync keeps a move to itself.
+constexpr std::array<std::string_view, 8> kStructure = {
+    "name",        "parentGUID", "isDeleted",       "isRecycled",
+    "objectClass", "objectGUID", "lastKnownParent", "member"};
+
+const Rule* rule_for(const std::string& lower_name) {
+  static const auto* const kIndex = [] {
+    auto* index = new std::unordered_map<std::string, const Rule*>;
+    for (const Rule& rule : kRules)
+      index->emplace(base::ascii_lower(rule.ldap), &rule);
+    return index;
+  }();
+  const auto it = kIndex->find(lower_name);
+  return it == kIndex->end() ? nullptr : it->second;
+}
+
+/// Which part of an attribute's values an entry brings, from the option behind its name.
+enum class Part {
+  all,        // "member", "member;range=0-*"
+  added,      // "member;range=1-1": DirSync with incremental values
+  removed,    // "member;range=0-0": likewise
+  some,       // "member;range=0-1499": ranged retrieval
+  not_known,  // some other option
+};
+
+struct Name {
+  std::string base;  // lower case
+  Part part = Part::all;
+};
+
+Name parse_name(std::string_view name) {
+  const std::size_t at = name.find(';');
+  Name parsed{base::ascii_lower(name.substr(0, at))};
+  if (at == std::string_view::npos)
+    return parsed;
+  const std::string option = base::ascii_lower(name.substr(at + 1));
+  if (option == "range=1-1")
+    parsed.part = Part::added;
+  else if (option == "range=0-0")
+    parsed.part = Part::removed;
+  else if (option == "range=0-*")
+    parsed.part = Part::all;
+  else if (option.starts_with("range="))
+    parsed.part = Part::some;
+  else
+    parsed.part = Part::not_known;
+  return parsed;
+}
+
+std::optional<std::int64_t> parse_number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    return std::nullopt;
+  return value;
+}
+
+/// Exchange stores RecipientTypeDetails as a bit; its cmdlets, and so the other connectors, say it
+/// in words.
+std::string recipient_type_name(std::int64_t value) {
+  static constexpr auto kNames = std::to_array<std::pair<std::int64_t, std::string_view>>({
+      {1, "UserMailbox"},
+      {2, "LinkedMailbox"},
+      {4, "SharedMailbox"},
+      {8, "LegacyMailbox"},
+      {16, "RoomMailbox"},
+      {32, "EquipmentMailbox"},
+      {64, "MailContact"},
+      {128, "MailUser"},
+      {256, "MailUniversalDistributionGroup"},
+      {512, "MailNonUniversalGroup"},
+      {1024, "MailUniversalSecurityGroup"},
+      {2048, "DynamicDistributionGroup"},
+      {4096, "PublicFolder"},
+      {8192, "SystemAttendantMailbox"},
+      {16384, "SystemMailbox"},
+      {32768, "MailForestContact"},
+      {65536, "User"},
+      {131072, "Contact"},
+      {262144, "UniversalDistributionGroup"},
+      {524288, "UniversalSecurityGroup"},
+      {1048576, "NonUniversalGroup"},
+      {2097152, "DisabledUser"},
+      {4194304, "MicrosoftExchange"},
+      {8388608, "ArbitrationMailbox"},
+      {2147483648, "RemoteUserMailbox"},
+      {8589934592, "RemoteRoomMailbox"},
+      {17179869184, "RemoteEquipmentMailbox"},
+      {34359738368, "RemoteSharedMailbox"},
+  });
+  for (const auto& [number, name] : kNames)
+    if (number == value)
+      return std::string(name);
+  return std::to_string(value);
+}
+
+constexpr std::int64_t kAccountDisabled = 0x2;         // MS-ADTS 2.2.16
+constexpr std::int64_t kInterdomainTrust = 0x800;      // likewise
+constexpr std::int64_t kSecurityEnabled = 0x80000000;  // MS-ADTS 2.2.12
+
+/// One value in our form; nothing when it is not what the attribute's syntax allows.
+std::optional<std::string> convert(Form form, std::string_view value) {
+  switch (form) {
+    case Form::text:
+      return base::is_valid_utf8(value) ? std::optional(std::string(value)) : std::nullopt;
+    case Form::boolean:
+      if (base::ascii_iequals(value, "TRUE"))
+        return "true";
+      return base::ascii_iequals(value, "FALSE") ? std::optional<std::string>("false")
+                                                 : std::nullopt;
+    case Form::base64:
+      return base::base64_encode(value);
+    case Form::sid:
+    case Form::link: {
+      std::string text = form == Form::sid ? sid_text(value) : guid_of(value);
+      return text.empty() ? std::nullopt : std::optional(std::move(text));
+    }
+    case Form::recipient_type:
+    case Form::group_type:
+    case Form::account:
+      break;
+  }
+  const auto number = parse_number(value);
+  if (!number)
+    return std::nullopt;
+  if (form == Form::recipient_type)
+    return recipient_type_name(*number);
+  if (form == Form::group_type)
+    return (*number & kSecurityEnabled) != 0 ? "security" : "distribution";
+  return (*number & kAccountDisabled) != 0 ? "false" : "true";
+}
+
+std::string_view expected(Form form) {
+  switch (form) {
+    case Form::text:
+      return "expected UTF-8";
+    case Form::boolean:
+      return "expected TRUE or FALSE";
+    case Form::base64:
+      return "expected bytes";
+    case Form::sid:
+      return "expected a SID";
+    case Form::link:
+      return "expected a DN with its GUID";
+    case Form::recipient_type:
+    case Form::group_type:
+    case Form::account:
+      return "expected a number";
+  }
+  return {};
+}
+
+bool ends_with_icase(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() &&
+         base::ascii_iequals(text.substr(text.size() - end.size()), end);
+}
+
+bool is_true(const EntryAttribute& attribute) {
+  return !attribute.values.empty() && base::ascii_iequals(attribute.values.front(), "TRUE");
+}
+
+/// Works through the attributes of one entry.
+class Mapper {
+ public:
+  Mapper(const Entry& entry, std::string_view naming_context)
+      : entry_(entry),
+        dn_(plain_dn(entry.dn)),
+        is_head_(base::ascii_iequals(dn_, naming_context)),
+        deleted_objects_("CN=Deleted Objects," + std::string(naming_context)) {}
+
+  Mapped run() {
+    if (base::ascii_iequals(dn_, deleted_objects_))
+      return {Ignored{}};
+    for (const EntryAttribute& attribute : entry_.attributes)
+      if (base::ascii_iequals(attribute.name, "objectGUID") && attribute.values.size() == 1)
+        if (const auto guid = base::Guid::from_ad_bytes(attribute.values.front()))
+          change_.anchor = guid->text();
+    if (change_.anchor.empty())
+      reject("objectGUID", "expected 16 bytes");
+    for (const EntryAttribute& attribute : entry_.attributes)
+      read(attribute);
+    if (ignored_)
+      return {Ignored{}};
+    conclude_presence();
+    const bool gone = change_.presence != Presence::live;
+    if (!gone && !base::is_valid_utf8(dn_))
+      reject("dn", "expected UTF-8");
+    if (!reason_.empty() && gone && !change_.anchor.empty())
+      return {tombstone_only()};
+    if (!reason_.empty())
+      return {Rejected{std::move(change_.anchor), std::move(reason_)}};
+    conclude_members();
+    return {std::move(change_), std::move(note_)};
+  }
+
+ private:
+  void read(const EntryAttribute& attribute) {
+    const Name name = parse_name(attribute.name);
+    if (name.part == Part::not_known)
+      return;
+    if (name.base == "objectclass")
+      read_classes(attribute.values);
+    else if (name.base == "isdeleted")
+      deleted_ = is_true(attribute);
+    else if (name.base == "isrecycled")
+      recycled_ = recycled_ || is_true(attribute);
+    else if (name.base == "parentguid")
+      read_parent(attribute.values);
+    else if (name.base == "member")
+      read_members(name.part, attribute.values);
+    else if (const Rule* rule = rule_for(name.base))
+      read_value(*rule, name.part, attribute.values);
+  }
+
+  void read_classes(std::span<const std::string_view> classes) {
+    const auto is = [classes](std::string_view wanted) {
+      return std::any_of(classes.begin(), classes.end(),
+                         [wanted](std::string_view c) { return base::ascii_iequals(c, wanted); });
+    };
+    if (classes.empty())
+      return;
+    if (is("computer"))  // and group managed service accounts, which derive from it
+      ignored_ = true;
+    else if (is("contact"))
+      change_.kind = RecordKind::contact;
+    else if (is("user"))
+      change_.kind = RecordKind::user;
+    else if (is("group"))
+      change_.kind = RecordKind::group;
+    else if (is("organizationalUnit") || is("container") || is("domainDNS") || is("builtinDomain"))
+      change_.kind = RecordKind::container;
+    else
+      ignored_ = true;
+  }
+
+  void read_parent(std::span<const std::string_view> values) {
+    if (values.empty() || is_head_)
+      return;
+    const auto guid = base::Guid::from_ad_bytes(values.front());
+    if (!guid)
+      return reject("parentGUID", "expected 16 bytes");
+    if (*guid != base::Guid())
+      parent_ = guid->text();
+  }
+
+  void read_members(Part part, std::span<const std::string_view> values) {
+    std::vector<std::string> anchors;
+    anchors.reserve(values.size());
+    for (const std::string_view value : values) {
+      anchors.push_back(guid_of(value));
+      if (anchors.back().empty())
+        return reject("member", expected(Form::link));
+    }
+    auto& target = part == Part::removed ? change_.members_removed : change_.members_added;
+    std::move(anchors.begin(), anchors.end(), std::back_inserter(target));
+    if (part == Part::all)
+      whole_members_ = true;
+    else
+      partial_members_ = true;
+    if (part == Part::some)
+      note_ = "member: only a range of the values came, the rest is unknown";
+  }
+
+  void read_value(const Rule& rule, Part part, std::span<const std::string_view> values) {
+    // manager is a link: incremental values say what it was (removed) and what it is (added)
+    if (part == Part::removed) {
+      if (!change_.set.contains(rule.attribute))
+        clear(rule.attribute);
+      return;
+    }
+    if (part == Part::some || (part == Part::added && rule.form != Form::link))
+      return reject(rule.ldap, "only a range of the values came");
+    const bool multi_valued = model::info(rule.attribute).multi_valued;
+    model::Values converted;
+    for (const std::string_view value : values) {
+      if (value.empty())
+        continue;
+      auto text = convert(rule.form, value);
+      if (!text)
+        return reject(rule.ldap, expected(rule.form));
+      if (rule.form == Form::account && (*parse_number(value) & kInterdomainTrust) != 0)
+        ignored_ = true;
+      if (converted.empty() || multi_valued)
+        converted.push_back(std::move(*text));
+    }
+    if (converted.empty()) {
+      if (!change_.set.contains(rule.attribute))
+        clear(rule.attribute);
+      return;
+    }
+    std::erase(change_.cleared, rule.attribute);
+    change_.set.insert_or_assign(rule.attribute, std::move(converted));
+  }
+
+  /// A tombstone's DN is "CN=name<LF>DEL:guid,CN=Deleted Objects,..." (MS-ADTS 3.1.1.5.5), and that
+  /// stays true in an entry that only tells of some other attribute.
+  bool dn_is_of_tombstone() const {
+    const std::string_view rdn = first_rdn(dn_);
+    const bool mangled = rdn.find("\\0ADEL:") != std::string_view::npos ||
+                         rdn.find("\nDEL:") != std::string_view::npos;
+    return mangled && ends_with_icase(dn_, "," + deleted_objects_);
+  }
+
+  void conclude_presence() {
+    const bool gone = deleted_.value_or(dn_is_of_tombstone());
+    if (gone) {
+      // the Recycle Bin keeps an object whole until it is recycled
+      const bool restorable = deleted_.has_value() && !recycled_;
+      change_.presence = restorable ? Presence::soft_deleted : Presence::deleted;
+      return;
+    }
+    change_.presence = Presence::live;
+    if (dn_.empty())
+      return;
+    change_.set[Attribute::distinguished_name] = {std::string(dn_)};
+    change_.set[Attribute::rdn] = {std::string(first_rdn(dn_))};
+    if (!parent_.empty())
+      change_.set[Attribute::parent] = {parent_};
+  }
+
+  /// That an object is gone must not be missed because one of its attributes cannot be read.
+  Change tombstone_only() const {
+    Change change;
+    change.anchor = change_.anchor;
+    change.kind = change_.kind;
+    change.presence = change_.presence;
+    return change;
+  }
+
+  /// With ranges in the same entry an empty "member" says nothing: it is how servers announce that
+  /// there are too many.
+  void conclude_members() { change_.members_complete = whole_members_ && !partial_members_; }
+
+  void clear(Attribute attribute) {
+    if (std::find(change_.cleared.begin(), change_.cleared.end(), attribute) ==
+        change_.cleared.end())
+      change_.cleared.push_back(attribute);
+  }
+
+  void reject(std::string_view attribute, std::string_view why) {
+    if (reason_.empty())
+      reason_ = std::string(attribute) + ": " + std::string(why);
+  }
+
+  const Entry& entry_;
+  const std::string_view dn_;
+  const bool is_head_;
+  const std::string deleted_objects_;
+  Change change_;
+  std::optional<bool> deleted_;  // what isDeleted says, where it is there
+  bool recycled_ = false;
+  bool whole_members_ = false;
+  bool partial_members_ = false;
+  bool ignored_ = false;
+  std::string parent_;
+  std::string reason_;
+  std::string note_;
+};
+
+}  // namespace
+
+const std::vector<std::string>& wanted_attributes() {
+  static const auto* const kNames = [] {
+    auto* names = new std::vector<std::string>(kStructure.begin(), kStructure.end());
+    for (const Rule& rule : kRules)
+      names->emplace_back(rule.ldap);
+    return names;
+  }();
+  return *kNames;
+}
+
+Mapped map_entry(const Entry& entry, std::string_view naming_context) {
+  return Mapper(entry, naming_context).run();
+}
+
+std::string_view plain_dn(std::string_view extended_dn) {
+  // a DN cannot begin with an unescaped '<' (RFC 4514 2.4), so these are the control's
+  while (extended_dn.starts_with("<GUID=") || extended_dn.starts_with("<SID=")) {
+    const std::size_t end = extended_dn.find(">;");
+    if (end == std::string_view::npos)
+      return {};
+    extended_dn.remove_prefix(end + 2);
+  }
+  return extended_dn;
+}
+
+std::string_view first_rdn(std::string_view dn) {
+  for (std::size_t i = 0; i < dn.size(); ++i) {
+    if (dn[i] == '\\')
+      ++i;
+    else if (dn[i] == ',')
+      return dn.substr(0, i);
+  }
+  return dn;
+}
+
+std::string guid_of(std::string_view extended_dn) {
+  constexpr std::string_view kStart = "<GUID=";
+  if (!extended_dn.starts_with(kStart))
+    return {};
+  extended_dn.remove_prefix(kStart.size());
+  const auto guid = base::Guid::parse(extended_dn.substr(0, extended_dn.find('>')));
+  return guid ? guid->text() : std::string();
+}
+
+std::string sid_text(std::string_view bytes) {
+  const auto byte = [bytes](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
+  if (bytes.size() < 8 || byte(0) != 1 || byte(1) > 15 ||
+      bytes.size() != 8 + 4 * static_cast<std::size_t>(byte(1)))
+    return {};
+  std::uint64_t authority = 0;
+  for (std::size_t i = 2; i < 8; ++i)
+    authority = (authority << 8) | byte(i);
+  std::string text = "S-1-" + std::to_string(authority);
+  for (std::size_t at = 8; at < bytes.size(); at += 4) {
+    std::uint32_t part = 0;
+    for (std::size_t i = 4; i-- > 0;)
+      part = (part << 8) | byte(at + i);
+    text += '-' + std::to_string(part);
+  }
+  return text;
+}
+
+}  // namespace gald::ad
