@@ -85,10 +85,10 @@ void save_lists(Statements& statements, std::int64_t row, const model::Entry& en
   int position = 0;
   for (const model::Address& address : entry.addresses)
     Query(statements,
-          "INSERT INTO address (entry_id, position, kind, value, folded, is_primary)"
-          " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+          "INSERT INTO address (entry_id, position, kind, value, folded, is_primary, connector)"
+          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
         .bind(row, position++, address.kind, address.value, model::fold_address(address.value),
-              address.primary)
+              address.primary, address.connector)
         .run();
   position = 0;
   for (const model::Phone& phone : entry.phones) {
@@ -96,9 +96,10 @@ void save_lists(Statements& statements, std::int64_t row, const model::Entry& en
       return text.empty() ? std::nullopt : std::optional(text);
     };
     Query(statements,
-          "INSERT INTO phone (entry_id, position, type, raw, e164, extension)"
-          " VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
-        .bind(row, position++, phone.type, phone.raw, or_null(phone.e164), or_null(phone.extension))
+          "INSERT INTO phone (entry_id, position, type, raw, e164, extension, connector)"
+          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+        .bind(row, position++, phone.type, phone.raw, or_null(phone.e164), or_null(phone.extension),
+              phone.connector)
         .run();
   }
 }
@@ -135,17 +136,20 @@ model::Entry read_entry(Query& row, int first_column) {
 void read_lists(Statements& statements, std::int64_t row, model::Entry& entry) {
   {
     Query query(statements,
-                "SELECT kind, value, is_primary FROM address WHERE entry_id = ?1"
+                "SELECT kind, value, is_primary, connector FROM address WHERE entry_id = ?1"
                 " ORDER BY position");
     query.bind(row);
     while (query.next())
-      entry.addresses.push_back({query.text(0), query.text(1), query.integer(2) != 0});
+      entry.addresses.push_back(
+          {query.text(0), query.text(1), query.integer(2) != 0, query.text(3)});
   }
   Query query(statements,
-              "SELECT type, raw, e164, extension FROM phone WHERE entry_id = ?1 ORDER BY position");
+              "SELECT type, raw, e164, extension, connector FROM phone WHERE entry_id = ?1"
+              " ORDER BY position");
   query.bind(row);
   while (query.next())
-    entry.phones.push_back({query.text(0), query.text(1), query.text(2), query.text(3)});
+    entry.phones.push_back(
+        {query.text(0), query.text(1), query.text(2), query.text(3), query.text(4)});
 }
 
 std::optional<StoredEntry> load_entry(Statements& statements, std::int64_t row) {

@@ -86,11 +86,8 @@ Publisher::Batch Publisher::load(const std::vector<std::int64_t>& touched) {
   std::deque<std::int64_t> waiting(touched.begin(), touched.end());
   std::set<std::int64_t> known(touched.begin(), touched.end());
   while (!waiting.empty()) {
-    bool was_live = false;
-    StagedRecord record = load_record(waiting.front(), was_live);
+    StagedRecord record = load_record(waiting.front());
     waiting.pop_front();
-    if (was_live != reconcile::is_live(record))
-      batch.turned.insert(record.id);
     for (const std::int64_t neighbour : neighbours(record))
       if (known.insert(neighbour).second)
         waiting.push_back(neighbour);
@@ -115,7 +112,7 @@ Publisher::Batch Publisher::load(const std::vector<std::int64_t>& touched) {
   return batch;
 }
 
-StagedRecord Publisher::load_record(std::int64_t id, bool& was_live) {
+StagedRecord Publisher::load_record(std::int64_t id) {
   StagedRecord record;
   std::int64_t connector = 0;
   {
@@ -137,7 +134,7 @@ StagedRecord Publisher::load_record(std::int64_t id, bool& was_live) {
     record.entry_id = query.text(7);
     record.joined_by = query.text(8);
     connector = query.integer(9);
-    was_live = query.integer(10) != 0;
+    record.was_live = query.integer(10) != 0;
   }
   if (record.connector_kind == model::ConnectorKind::active_directory &&
       record.kind != model::RecordKind::container)
@@ -207,7 +204,7 @@ void Publisher::apply(const reconcile::Plan& plan, Batch& batch) {
   for (const reconcile::PlannedEntry& planned : plan)
     apply_entry(planned, batch, recheck);
   for (const StagedRecord& record : batch.records)
-    if (record.touched || batch.turned.contains(record.id))
+    if (record.touched || record.was_live != reconcile::is_live(record))
       Query(statements_, "UPDATE record SET touched = 0, published_live = ?2 WHERE id = ?1")
           .bind(record.id, reconcile::is_live(record))
           .run();
@@ -250,7 +247,7 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
           .run();
     if (moved && !record.entry_id.empty())
       recheck.insert(batch.entry_rows.at(record.entry_id));
-    if (moved || batch.turned.contains(record.id))
+    if (moved || record.was_live != reconcile::is_live(record))
       recheck.insert(row);
   }
 

@@ -38,14 +38,13 @@ class Publisher {
   struct Batch {
     std::vector<model::StagedRecord> records;
     std::map<std::int64_t, std::size_t> position_of;  ///< by record id
-    std::set<std::int64_t> turned;  ///< records that appeared or went since the last publication
-    std::map<std::string, std::int64_t> entry_rows;  ///< by entry id
+    std::map<std::string, std::int64_t> entry_rows;   ///< by entry id
     std::vector<model::Entry> entries;
   };
 
   std::vector<std::int64_t> touched_records();
   Batch load(const std::vector<std::int64_t>& touched);
-  model::StagedRecord load_record(std::int64_t id, bool& was_live);
+  model::StagedRecord load_record(std::int64_t id);
   std::vector<std::int64_t> neighbours(const model::StagedRecord& record);
   std::string distinguished_name(std::int64_t connector, const model::Attributes& attributes);
   void apply(const reconcile::Plan& plan, Batch& batch);

@@ -81,6 +81,7 @@ class Reader::Impl {
       line.kind = model::entry_kind_named(query.text(5)).value();
       line.operation = query.text(6);
       line.change = {query.text(7), query.optional_text(8), query.optional_text(9), query.text(10)};
+      line.group_name = query.text(11);
       lines.push_back(std::move(line));
     }
     return lines;
@@ -104,7 +105,9 @@ auto explained(const std::filesystem::path& file, Work work) {
 
 constexpr std::string_view kHistoryColumns =
     "SELECT ch.number, ch.run_id, ch.at, e.uuid, coalesce(e.display_name, ''), e.kind,"
-    " ch.operation, ch.field, ch.old_value, ch.new_value, ch.connector"
+    " ch.operation, ch.field, ch.old_value, ch.new_value, ch.connector,"
+    " CASE ch.field WHEN 'groups' THEN (SELECT g.display_name FROM entry g"
+    "   WHERE g.uuid = coalesce(ch.new_value, ch.old_value)) END"
     " FROM change ch JOIN entry e ON e.id = ch.entry_id ";
 
 }  // namespace

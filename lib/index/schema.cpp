@@ -131,6 +131,7 @@ CREATE TABLE address (
   value       TEXT NOT NULL,
   folded      TEXT NOT NULL,
   is_primary  INTEGER NOT NULL,
+  connector   TEXT NOT NULL,
   PRIMARY KEY (entry_id, position)
 ) WITHOUT ROWID;
 CREATE INDEX address_by_value ON address (folded, entry_id);
@@ -141,6 +142,7 @@ CREATE TABLE phone (
   raw        TEXT NOT NULL,
   e164       TEXT,
   extension  TEXT,
+  connector  TEXT NOT NULL,
   PRIMARY KEY (entry_id, position)
 ) WITHOUT ROWID;
 CREATE INDEX phone_by_e164 ON phone (e164) WHERE e164 IS NOT NULL;
@@ -208,7 +210,7 @@ SELECT e.uuid AS id, e.kind, e.source, e.status,
        m.uuid AS manager,
        e.mail, e.mail_nickname, e.user_principal_name,
        e.street, e.city, e.state, e.postal_code, e.country_or_region,
-       e.hidden, e.distinguished_name, e.custom_attributes,
+       e.hidden, e.distinguished_name AS on_premises_distinguished_name, e.custom_attributes,
        e.created_at, e.changed_at, e.change_number
   FROM entry e
   LEFT JOIN connector mc ON mc.name = substr(e.manager, 1, instr(e.manager, '/') - 1)
@@ -218,25 +220,26 @@ SELECT e.uuid AS id, e.kind, e.source, e.status,
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
 
 CREATE VIEW contact_addresses AS
-SELECT e.uuid AS contact_id, a.kind, a.value, a.folded, a.is_primary,
+SELECT e.uuid AS contact_id, a.kind, a.value, a.folded, a.is_primary, a.connector,
        e.source, e.status, e.change_number
   FROM address a JOIN entry e ON e.id = a.entry_id
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
 
 CREATE VIEW contact_phones AS
-SELECT e.uuid AS contact_id, p.type, p.raw, p.e164, p.extension,
+SELECT e.uuid AS contact_id, p.type, p.raw, p.e164, p.extension, p.connector,
        e.source, e.status, e.change_number
   FROM phone p JOIN entry e ON e.id = p.entry_id
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
 
 CREATE VIEW groups AS
 SELECT e.uuid AS id, e.source, e.status, e.display_name, e.description, e.mail, e.mail_nickname,
-       e.group_type, e.hidden, e.distinguished_name, e.created_at, e.changed_at, e.change_number
+       e.group_type, e.hidden,
+       e.distinguished_name AS on_premises_distinguished_name, e.created_at, e.changed_at, e.change_number
   FROM entry e
  WHERE e.kind = 'group' AND e.forward_to IS NULL;
 
 CREATE VIEW group_addresses AS
-SELECT e.uuid AS group_id, a.kind, a.value, a.folded, a.is_primary,
+SELECT e.uuid AS group_id, a.kind, a.value, a.folded, a.is_primary, a.connector,
        e.source, e.status, e.change_number
   FROM address a JOIN entry e ON e.id = a.entry_id
  WHERE e.kind = 'group' AND e.forward_to IS NULL;

@@ -29,6 +29,7 @@ struct Address {
   std::string kind;   ///< "smtp", "x500", "sip", ...: the prefix in lower case
   std::string value;  ///< as the source wrote it, without the prefix
   bool primary = false;
+  std::string connector = {};  ///< whose record has it; of several the one whose values win
 
   bool operator==(const Address&) const = default;
 };
@@ -38,6 +39,7 @@ struct Phone {
   std::string raw;        ///< as the source wrote it
   std::string e164;       ///< "+498912345678"; empty when the number does not say its country
   std::string extension;  ///< digits; empty when there is none
+  std::string connector = {};
 
   bool operator==(const Phone&) const = default;
 };
@@ -106,6 +108,8 @@ struct HistoryLine {
   EntryKind kind = EntryKind::contact;
   std::string operation;  ///< "created" | "updated" | "deleted" | "restored" | "merged"
   FieldChange change;
+  std::string
+      group_name;  ///< for the field "groups", whose values are ids: what the group is called
 };
 
 }  // namespace gald::model

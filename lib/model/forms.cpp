@@ -52,11 +52,11 @@ Address parse_address(std::string_view text) {
                         std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon),
                                     [](char c) { return is_alpha(c) || is_digit(c); });
   if (!prefixed)
-    return {"smtp", std::string(base::trim(text)), false};
+    return {"smtp", std::string(base::trim(text)), false, {}};
   const std::string_view prefix = text.substr(0, colon);
   const bool capitals =
       std::none_of(prefix.begin(), prefix.end(), [](char c) { return c >= 'a' && c <= 'z'; });
-  return {base::ascii_lower(prefix), std::string(base::trim(text.substr(colon + 1))), capitals};
+  return {base::ascii_lower(prefix), std::string(base::trim(text.substr(colon + 1))), capitals, {}};
 }
 
 std::string fold_address(std::string_view value) {
@@ -73,7 +73,7 @@ std::string format_address(const Address& address) {
 }
 
 Phone parse_phone(std::string_view type, std::string_view raw) {
-  Phone phone{std::string(type), std::string(raw), {}, {}};
+  Phone phone{std::string(type), std::string(raw), {}, {}, {}};
   std::string_view number = base::trim(raw);
   if (!number.starts_with('+'))
     return phone;

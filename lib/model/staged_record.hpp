@@ -18,6 +18,7 @@ struct StagedRecord {
   Attributes attributes;  ///< for AD, distinguished_name is rebuilt from the objects above
 
   bool touched = false;   ///< changed since the last publication
+  bool was_live = false;  ///< stood for somebody at the last publication
   std::string entry_id;   ///< the entry it belongs to by an earlier decision; may be empty
   std::string joined_by;  ///< the key of that decision; empty when the record stood alone
 };

@@ -133,9 +133,9 @@ class AddressBook {
       return;
     }
     address.primary = primary;
+    address.connector = connector;
     positions_[key] = entry_.addresses.size();
     entry_.addresses.push_back(std::move(address));
-    entry_.origins.try_emplace("addresses", connector);
   }
 
   void finish() {
@@ -175,7 +175,7 @@ void merge_addresses(const Records& records, Entry& entry) {
       for (const std::string& value : proxies->second)
         book.add(model::parse_address(value), record->connector);
     if (const std::string& mail = first_value(record->attributes, Attribute::mail); !mail.empty())
-      book.add({"smtp", mail, false}, record->connector);
+      book.add({"smtp", mail, false, {}}, record->connector);
     if (const std::string& target = first_value(record->attributes, Attribute::external_address);
         !target.empty() && record->kind == RecordKind::contact) {
       model::Address address = model::parse_address(target);
@@ -188,7 +188,7 @@ void merge_addresses(const Records& records, Entry& entry) {
       if (const auto others = record->attributes.find(Attribute::other_mails);
           others != record->attributes.end())
         for (const std::string& mail : others->second)
-          book.add({"smtp", mail, false}, record->connector);
+          book.add({"smtp", mail, false, {}}, record->connector);
   }
   book.finish();
 }
@@ -215,12 +215,12 @@ void merge_phones(const Records& records, Entry& entry) {
       for (const Attribute attribute : type.attributes)
         if (const auto it = record->attributes.find(attribute); it != record->attributes.end())
           for (const std::string& raw : it->second)
-            if (!base::trim(raw).empty() && seen.insert(raw).second)
+            if (!base::trim(raw).empty() && seen.insert(raw).second) {
               entry.phones.push_back(model::parse_phone(type.name, raw));
-      if (!seen.empty()) {
-        entry.origins.try_emplace("phones", record->connector);
+              entry.phones.back().connector = record->connector;
+            }
+      if (!seen.empty())
         break;  // numbers of one type come from one source
-      }
     }
   }
 }

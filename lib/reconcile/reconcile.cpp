@@ -20,24 +20,19 @@ namespace {
 /// gald's namespace for entry ids. Changing it would rename every contact there is.
 constexpr std::string_view kEntryNamespace = "6f0a4c5e-9d0b-5b1e-8a55-7a1d0c3f2b94";
 
-std::string text_of(const model::Phone& phone) {
-  return phone.type + ":" + phone.raw;
-}
-
 /// Says which connector a difference came from.
 class Cause {
  public:
   explicit Cause(std::vector<const StagedRecord*> records) : records_(std::move(records)) {}
 
-  /// Who changed something since the last publication: what is gone before what is there, the
-  /// strongest source first.
+  /// Who changed something since the last publication: what came or went before what was edited,
+  /// the strongest source first.
   const std::string& anybody() const {
     static const std::string kNobody;
     const StagedRecord* best = nullptr;
-    for (const StagedRecord* record : records_) {
+    for (const StagedRecord* record : records_)
       if (best == nullptr || rank(*record) < rank(*best))
         best = record;
-    }
     return best == nullptr ? kNobody : best->connector;
   }
 
@@ -51,7 +46,9 @@ class Cause {
 
  private:
   static int rank(const StagedRecord& record) {
-    return (record.touched ? 0 : 2) + (is_live(record) ? 1 : 0);
+    if (!record.touched)
+      return 2;
+    return record.was_live != is_live(record) ? 0 : 1;
   }
 
   std::vector<const StagedRecord*> records_;
@@ -67,17 +64,31 @@ std::optional<std::string> value_of(const Entry& entry, model::Attribute attribu
   return it == entry.values.end() ? std::nullopt : std::optional(it->second);
 }
 
-void diff_lists(const std::string& field, const std::vector<std::string>& before,
-                const std::vector<std::string>& now, const std::string& added_by,
-                const std::string& removed_by, std::vector<FieldChange>& changes) {
-  const std::set<std::string> old_set(before.begin(), before.end());
-  const std::set<std::string> new_set(now.begin(), now.end());
-  for (const std::string& value : old_set)
-    if (!new_set.contains(value))
-      changes.push_back({field, value, std::nullopt, removed_by});
-  for (const std::string& value : new_set)
-    if (!old_set.contains(value))
-      changes.push_back({field, std::nullopt, value, added_by});
+/// Values with the connector that each came from.
+using Values = std::map<std::string, std::string>;
+
+Values addresses_of(const Entry& entry) {
+  Values values;
+  for (const model::Address& address : entry.addresses)
+    values.emplace(model::format_address(address), address.connector);
+  return values;
+}
+
+Values phones_of(const Entry& entry) {
+  Values values;
+  for (const model::Phone& phone : entry.phones)
+    values.emplace(phone.type + ":" + phone.raw, phone.connector);
+  return values;
+}
+
+void diff_lists(const std::string& field, const Values& before, const Values& now,
+                const Cause& cause, std::vector<FieldChange>& changes) {
+  for (const auto& [value, connector] : before)
+    if (!now.contains(value))
+      changes.push_back({field, value, std::nullopt, cause.rather(connector)});
+  for (const auto& [value, connector] : now)
+    if (!before.contains(value))
+      changes.push_back({field, std::nullopt, value, connector});
 }
 
 std::vector<FieldChange> diff(const Entry& before, const Entry& now, const Cause& cause) {
@@ -104,22 +115,8 @@ std::vector<FieldChange> diff(const Entry& before, const Entry& now, const Cause
     changes.push_back({field, old_value, new_value,
                        new_value ? origin(now, field) : cause.rather(origin(before, field))});
   }
-  const auto addresses = [](const Entry& entry) {
-    std::vector<std::string> list;
-    for (const model::Address& address : entry.addresses)
-      list.push_back(model::format_address(address));
-    return list;
-  };
-  diff_lists("addresses", addresses(before), addresses(now), cause.rather(origin(now, "addresses")),
-             cause.rather(origin(before, "addresses")), changes);
-  const auto phones = [](const Entry& entry) {
-    std::vector<std::string> list;
-    for (const model::Phone& phone : entry.phones)
-      list.push_back(text_of(phone));
-    return list;
-  };
-  diff_lists("phones", phones(before), phones(now), cause.rather(origin(now, "phones")),
-             cause.rather(origin(before, "phones")), changes);
+  diff_lists("addresses", addresses_of(before), addresses_of(now), cause, changes);
+  diff_lists("phones", phones_of(before), phones_of(now), cause, changes);
   return changes;
 }
 

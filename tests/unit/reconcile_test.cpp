@@ -398,7 +398,8 @@ TEST(Merge, GuestPrincipalsAreNoAddresses) {
   EXPECT_EQ(entry.kind, EntryKind::guest);
   EXPECT_FALSE(entry.values.contains(Attribute::user_principal_name));
   ASSERT_EQ(entry.addresses.size(), 1u);
-  EXPECT_EQ(entry.addresses.front(), (model::Address{"smtp", "jane@fabrikam.example", true}));
+  EXPECT_EQ(entry.addresses.front(),
+            (model::Address{"smtp", "jane@fabrikam.example", true, "entra"}));
 }
 
 TEST(Merge, TheDirectorysOwnObjectsAreNotPublished) {
