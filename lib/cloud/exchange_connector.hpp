@@ -1,0 +1,60 @@
+// Mail contacts of Exchange Online, by the admin API that the PowerShell module itself uses.
+//
+// Protocol: there is no public specification. `POST {root}/adminapi/beta/{tenant}/InvokeCommand`
+// takes a cmdlet with its parameters; its pages are continued by posting the same body to the
+// nextLink, which lives for some minutes. There is no "what changed", so every round is a listing.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "cloud/authorized_client.hpp"
+#include "net/token_source.hpp"
+#include "sync/connector.hpp"
+
+namespace gald::cloud {
+
+struct ExchangeOptions {
+  std::string name;
+  std::string tenant;  ///< GUID or verified domain
+  std::string client_id;
+  net::SecretProvider secret;
+  std::string login_endpoint = "https://login.microsoftonline.com";
+  std::string exchange_endpoint = "https://outlook.office365.com";
+  std::filesystem::path ca_file;  ///< empty: the system's store
+};
+
+/// The bearer is sent to exchange_endpoint's host and its subdomains (the service routes to
+/// regional ones) and nowhere else.
+class ExchangeConnector final : public sync::Connector {
+ public:
+  /// Throws std::runtime_error for an endpoint that is not of the form https://host[:port], and
+  /// when ca_file cannot be read. `clock` outlives the connector.
+  ExchangeConnector(ExchangeOptions options, const base::Clock& clock);
+
+  const std::string& name() const override { return name_; }
+
+  model::ConnectorKind kind() const override { return model::ConnectorKind::exchange_online; }
+
+  const std::vector<sync::Collection>& collections() const override { return collections_; }
+
+  std::unique_ptr<sync::Round> begin(const sync::Collection& collection,
+                                     const model::Cursor& from) override;
+  std::vector<sync::Finding> check(std::stop_token stop) override;
+
+ private:
+  /// What the answer to a trial run of the cmdlet says.
+  sync::Finding finding_on(const std::string& what, const net::HttpRequest& request,
+                           const AuthorizedClient::Answer& answer) const;
+
+  std::string name_;
+  std::string tenant_;
+  std::string client_id_;
+  AuthorizedClient client_;
+  std::vector<sync::Collection> collections_;
+};
+
+}  // namespace gald::cloud

@@ -1,0 +1,26 @@
+// Decoding of `Content-Encoding: gzip` (RFC 1952, RFC 9110 section 8.4.1.3).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gald::net {
+
+struct Gunzipped {
+  enum class Problem {
+    none,
+    broken,     ///< not gzip, a wrong checksum, or not all of it
+    too_large,  ///< more than `limit` bytes; how many, nobody knows
+  };
+  Problem problem = Problem::none;
+  std::string text;
+};
+
+/// Reads all members of the stream and never makes more than `limit` bytes of it, however much a
+/// small body claims to hold. The text has spare capacity of 64 bytes, because simdjson wants to
+/// read behind the end and would copy it otherwise.
+Gunzipped gunzip(std::string_view compressed, std::uint64_t limit);
+
+}  // namespace gald::net

@@ -1,0 +1,75 @@
+// HTTPS for blocking callers. No Boost in this header: whoever includes it compiles in half a
+// second.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "net/url.hpp"
+
+namespace gald::net {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string url;  ///< absolute, https only
+  Headers headers;
+  std::string body;
+};
+
+struct HttpResponse {
+  int status = 0;
+  Headers headers;
+  std::string body;              ///< decoded when the server compressed it
+  std::uint64_t wire_bytes = 0;  ///< of the body as it was sent
+
+  /// Names compare without case; nothing when absent.
+  std::optional<std::string_view> header(std::string_view name) const;
+};
+
+struct HttpClientOptions {
+  std::filesystem::path ca_file;             ///< PEM; empty: the system's store
+  std::chrono::seconds connect_timeout{10};  ///< name, TCP and TLS together
+  std::chrono::seconds idle_timeout{60};  ///< a kept connection older than this is not used again
+  std::uint64_t body_limit = 64u * 1024 * 1024;  ///< decoded
+  std::string user_agent = "gald";
+};
+
+/// Keeps connections per origin and sends one request at a time on each. Thread-safe. Certificates
+/// and host names are always verified; TLS 1.2 is the least.
+class HttpClient {
+ public:
+  /// Throws std::runtime_error naming the file when ca_file cannot be read.
+  explicit HttpClient(HttpClientOptions options);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  /// Blocks until the whole answer is here. `timeout` bounds the exchange after the connection
+  /// stands. Any HTTP status is a value; an Error is network, tls, protocol (a truncated or
+  /// oversized body, a malformed answer) or stopped, and names scheme, host and port, never the
+  /// query or a header. A kept connection that turns out to be dead before the first byte of the
+  /// answer is replaced once, for GET and for requests marked `replayable`.
+  base::Result<HttpResponse> send(const HttpRequest& request, std::chrono::milliseconds timeout,
+                                  std::stop_token stop, bool replayable = true);
+
+  /// Drops the kept connections to the origin of `url`: after a 503 the next request should meet
+  /// another front end.
+  void forget_connections(std::string_view url);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gald::net

@@ -1,0 +1,91 @@
+#include "net/url.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.hpp"
+
+namespace gald::net {
+
+namespace {
+
+bool is_host_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+}
+
+bool is_ipv6_character(char c) {
+  return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9') || c == ':' || c == '.';
+}
+
+bool is_visible_ascii(char c) {
+  return c > 0x20 && c < 0x7f;
+}
+
+}  // namespace
+
+std::string Url::origin() const {
+  std::string out = "https://";
+  out += host.find(':') == std::string::npos ? host : "[" + host + "]";
+  if (port != 443)
+    out += ":" + std::to_string(port);
+  return out;
+}
+
+std::string_view Url::path() const {
+  return std::string_view(target).substr(0, target.find('?'));
+}
+
+std::optional<Url> parse_url(std::string_view text) {
+  constexpr std::string_view kScheme = "https://";
+  if (!std::all_of(text.begin(), text.end(), is_visible_ascii))
+    return std::nullopt;
+  if (text.size() < kScheme.size() || !base::ascii_iequals(text.substr(0, kScheme.size()), kScheme))
+    return std::nullopt;
+  text.remove_prefix(kScheme.size());
+  text = text.substr(0, text.find('#'));
+  const std::string_view authority = text.substr(0, text.find_first_of("/?\\"));
+  const std::string_view rest = text.substr(authority.size());
+
+  Url url;
+  std::string_view port;
+  if (authority.starts_with('[')) {
+    const auto end = authority.find(']');
+    if (end == std::string_view::npos)
+      return std::nullopt;
+    url.host = base::ascii_lower(authority.substr(1, end - 1));
+    port = authority.substr(end + 1);
+    if (!std::all_of(url.host.begin(), url.host.end(), is_ipv6_character) ||
+        url.host.find(':') == std::string::npos)
+      return std::nullopt;
+  } else {
+    const auto colon = std::min(authority.find(':'), authority.size());
+    url.host = base::ascii_lower(authority.substr(0, colon));
+    port = authority.substr(colon);
+    if (url.host.empty() || !std::all_of(url.host.begin(), url.host.end(), is_host_character))
+      return std::nullopt;
+  }
+  if (!port.empty()) {
+    const char* end = port.data() + port.size();
+    const auto [stop, error] = std::from_chars(port.data() + 1, end, url.port);
+    if (port.front() != ':' || error != std::errc() || stop != end || url.port == 0)
+      return std::nullopt;
+  }
+  if (rest.starts_with('\\'))
+    return std::nullopt;
+  url.target = rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
+  return url;
+}
+
+std::optional<std::string> origin_of(std::string_view url) {
+  const auto parsed = parse_url(url);
+  if (!parsed)
+    return std::nullopt;
+  return parsed->origin();
+}
+
+std::string without_query(std::string_view url) {
+  const auto parsed = parse_url(url);
+  return parsed ? parsed->origin() + std::string(parsed->path()) : "(not a URL)";
+}
+
+}  // namespace gald::net

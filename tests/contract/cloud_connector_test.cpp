@@ -1,0 +1,429 @@
+// The Graph and Exchange connectors and the token source against scripted answers.
+#include <future>
+
+#include "cloud/exchange_connector.hpp"
+#include "cloud/graph_connector.hpp"
+#include "cloud_tls_server.hpp"
+
+namespace gald::contract {
+namespace {
+
+using base::ErrorKind;
+using sync::CursorRefused;
+using sync::Failed;
+using sync::Finding;
+using sync::Page;
+using sync::Pull;
+using sync::Throttled;
+
+constexpr const char* kId = "0b6ac1d5-8d2b-4c7c-9f7e-2f4b3c1a0d01";
+constexpr const char* kSecret = "p4ss&w0rd=+%";
+
+base::Result<base::Secret> secret() {
+  return base::Secret(kSecret);
+}
+
+class CloudConnectorTest : public TlsTest {
+ protected:
+  cloud::GraphOptions graph_options() {
+    return {.name = "entra",
+            .tenant = "contoso.test",
+            .client_id = "client",
+            .secret = secret,
+            .login_endpoint = server().origin(),
+            .graph_endpoint = server().origin() + "/",
+            .ca_file = server().ca_file()};
+  }
+
+  std::unique_ptr<sync::Round> graph_round(const std::string& collection,
+                                           const std::string& position = "") {
+    for (const auto& candidate : graph_.collections())
+      if (candidate.name == collection)
+        return graph_.begin(candidate, {position, {}});
+    throw std::invalid_argument(collection);
+  }
+
+  std::unique_ptr<sync::Round> exchange_round() {
+    return exchange_.begin(exchange_.collections().front(), {});
+  }
+
+  static std::string link(const std::string& token) {
+    return server().origin() + "/v1.0/users/delta?$skiptoken=" + token;
+  }
+
+  static std::string page(const std::string& links, const std::string& items = "") {
+    return "{" + links + R"(,"value":[)" + items + "]}";
+  }
+
+  static std::string next(const std::string& url) { return R"("@odata.nextLink":")" + url + "\""; }
+
+  static std::string delta(const std::string& url) {
+    return R"("@odata.deltaLink":")" + url + "\"";
+  }
+
+  static std::string item() { return R"({"id":")" + std::string(kId) + "\"}"; }
+
+  static std::string error(const std::string& code) {
+    return R"({"error":{"code":")" + code + R"(","message":"m"}})";
+  }
+
+  /// What became of one answer to the first request of a round.
+  Pull pull(const std::string& head, const std::string& body, const std::string& position = "") {
+    server().script(head, body);
+    return graph_round("users", position)->next({});
+  }
+
+  static std::string failure(const Pull& pull) {
+    const auto* failed = std::get_if<Failed>(&pull);
+    return failed ? failed->error.what : "not Failed but " + std::to_string(pull.index());
+  }
+
+  base::SystemClock clock_;
+  cloud::GraphConnector graph_{graph_options(), clock_};
+  cloud::ExchangeConnector exchange_{{.name = "exchange",
+                                      .tenant = "contoso.test",
+                                      .client_id = "client",
+                                      .secret = secret,
+                                      .login_endpoint = server().origin(),
+                                      .exchange_endpoint = server().origin(),
+                                      .ca_file = server().ca_file()},
+                                     clock_};
+};
+
+TEST_F(CloudConnectorTest, ARoundOfPages) {
+  server().script("200 OK", page(next(link("1")), item()));
+  server().script("200 OK", page(next(link("2"))));  // empty pages go on
+  server().script("200 OK", page(delta(link("3")), item()));
+  const auto round = graph_round("users");
+  auto first = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(first)) << failure(first);
+  EXPECT_EQ(std::get<Page>(first).changes.size(), 1u);
+  EXPECT_FALSE(std::get<Page>(first).last);
+  EXPECT_EQ(std::get<Page>(first).next->position, "next " + link("1"));
+  EXPECT_EQ(std::get<Page>(first).effort.requests, 1);
+  EXPECT_GT(std::get<Page>(first).effort.bytes, 0u);
+  auto second = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(second)) << failure(second);
+  EXPECT_FALSE(std::get<Page>(second).last);
+  auto third = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(third)) << failure(third);
+  EXPECT_TRUE(std::get<Page>(third).last);
+  EXPECT_EQ(std::get<Page>(third).next->position, "delta " + link("3"));
+
+  EXPECT_EQ(server().count("POST /contoso.test/oauth2/v2.0/token"), 1);
+  EXPECT_EQ(server().count("GET /v1.0/users/delta?$select=id,displayName,"), 1);
+  EXPECT_EQ(server().count("GET /v1.0/users/delta?$skiptoken=1 "), 1);
+  EXPECT_EQ(server().count("GET /v1.0/users/delta?$skiptoken=2 "), 1);
+  EXPECT_EQ(server().count("Authorization: Bearer token-"), 3);
+  EXPECT_EQ(server().count("client-request-id: "), 3);
+  EXPECT_EQ(server().count("return=minimal"), 0);
+  EXPECT_EQ(server().count("client_secret=p4ss%26w0rd%3D%2B%25"), 1);
+  const std::string scope = "scope=https%3A%2F%2Flocalhost%3A" +
+                            server().origin().substr(std::string("https://localhost:").size()) +
+                            "%2F.default";
+  EXPECT_EQ(server().count(scope), 1);
+}
+
+TEST_F(CloudConnectorTest, AQuietRoundIsOneRequest) {
+  server().script("200 OK", page(delta(link("5"))));
+  const auto result = graph_round("users", "delta " + link("4"))->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(result)) << failure(result);
+  EXPECT_TRUE(std::get<Page>(result).last);
+  EXPECT_TRUE(std::get<Page>(result).changes.empty());
+  EXPECT_EQ(server().count("GET "), 1);
+}
+
+TEST_F(CloudConnectorTest, LinksThatAreWrong) {
+  const std::string both = next(link("1")) + "," + delta(link("2"));
+  EXPECT_NE(failure(pull("200 OK", page(both))).find("a nextLink and a deltaLink"),
+            std::string::npos);
+  EXPECT_NE(failure(pull("200 OK", page(R"("x":1)"))).find("neither"), std::string::npos);
+  for (const std::string& foreign :
+       {std::string("https://evil.example/v1.0/users/delta?$skiptoken=1"),
+        std::string("https://localhost/v1.0/users/delta?$skiptoken=1"),
+        server().origin("server", "127.0.0.1") + "/v1.0/users/delta?$skiptoken=1",
+        std::string("http://localhost/"), std::string("/v1.0/users/delta?$skiptoken=1")}) {
+    const auto result = pull("200 OK", page(next(foreign)));
+    EXPECT_NE(failure(result).find("another origin"), std::string::npos) << failure(result);
+    EXPECT_EQ(failure(result).find("skiptoken"), std::string::npos);
+  }
+  EXPECT_NE(failure(pull("200 OK", page(delta("https://evil.example/")))).find("another origin"),
+            std::string::npos);
+}
+
+TEST_F(CloudConnectorTest, PagesThatLeadBack) {
+  server().script("200 OK", page(next(link("1"))));
+  server().script("200 OK", page(next(link("2"))));
+  server().script("200 OK", page(next(link("1"))));
+  const auto round = graph_round("users");
+  EXPECT_TRUE(std::holds_alternative<Page>(round->next({})));
+  EXPECT_TRUE(std::holds_alternative<Page>(round->next({})));
+  EXPECT_NE(failure(round->next({})).find("leads back"), std::string::npos);
+}
+
+TEST_F(CloudConnectorTest, CursorsThatAreRefused) {
+  const std::string position = "delta " + link("1");
+  for (const char* code : {"syncStateNotFound", "SyncStateNotFound", "resyncRequired",
+                           "ResyncApplyDifferences", "Directory_ExpiredPageToken"})
+    for (const char* status : {"400 Bad Request", "404 Not Found", "410 Gone"})
+      EXPECT_TRUE(std::holds_alternative<CursorRefused>(pull(status, error(code), position)))
+          << code << status;
+  EXPECT_TRUE(std::holds_alternative<CursorRefused>(pull("410 Gone", "", position)));
+  EXPECT_TRUE(std::holds_alternative<CursorRefused>(
+      pull("400 Bad Request",
+           R"({"error":{"code":"Request_BadRequest","message":"The $deltatoken is not valid."}})",
+           position)));
+  for (const char* wrong : {"x", "delta ", "delta https://evil.example/v1.0/users/delta"})
+    EXPECT_TRUE(std::holds_alternative<CursorRefused>(graph_round("users", wrong)->next({})));
+  server().forget();
+  EXPECT_EQ(
+      failure(pull("400 Bad Request", error("Request_BadRequest"), position)).find("not Failed"),
+      std::string::npos);
+}
+
+TEST_F(CloudConnectorTest, NotNow) {
+  const auto decimal =
+      pull("429 Too Many Requests\r\nRetry-After: 2.128", error("TooManyRequests"));
+  ASSERT_TRUE(std::holds_alternative<Throttled>(decimal));
+  EXPECT_EQ(std::get<Throttled>(decimal).retry_after, std::chrono::milliseconds(2128));
+  const auto date = pull("429 Too Many Requests\r\nRetry-After: Mon, 01 Jan 2001 00:00:00 GMT", "");
+  ASSERT_TRUE(std::holds_alternative<Throttled>(date));
+  EXPECT_EQ(std::get<Throttled>(date).retry_after, std::chrono::milliseconds(0));
+  for (const char* status : {"500 x", "502 x", "503 x", "504 x", "429 x"}) {
+    const auto result = pull(status, "");
+    ASSERT_TRUE(std::holds_alternative<Throttled>(result)) << status;
+    EXPECT_FALSE(std::get<Throttled>(result).retry_after);
+  }
+}
+
+TEST_F(CloudConnectorTest, TheSamePageAgainAfterThrottling) {
+  server().script("429 x", "");
+  server().script("200 OK", page(delta(link("1")), item()));
+  const auto round = graph_round("users");
+  EXPECT_TRUE(std::holds_alternative<Throttled>(round->next({})));
+  const auto result = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(result)) << failure(result);
+  EXPECT_EQ(std::get<Page>(result).effort.requests, 2);
+}
+
+TEST_F(CloudConnectorTest, ADeadNextLinkIsGivenUp) {
+  for (const char* status : {"404 x", "500 x"}) {
+    const auto round = graph_round("users", "next " + link("1"));
+    for (int i = 0; i < 4; ++i) {
+      server().script(status, error("UnknownError"));
+      EXPECT_TRUE(std::holds_alternative<Throttled>(round->next({})));
+    }
+    server().script(status, error("UnknownError"));
+    EXPECT_TRUE(std::holds_alternative<CursorRefused>(round->next({})));
+  }
+}
+
+TEST_F(CloudConnectorTest, OneNewTokenAfter401) {
+  server().script("401 Unauthorized", error("InvalidAuthenticationToken"));
+  server().script("200 OK", page(delta(link("1"))));
+  const auto renewed = graph_round("users")->next({});
+  EXPECT_TRUE(std::holds_alternative<Page>(renewed)) << failure(renewed);
+  EXPECT_EQ(server().count("oauth2/v2.0/token"), 2);
+
+  server().forget();
+  server().script("401 Unauthorized", error("InvalidAuthenticationToken"));
+  server().script("401 Unauthorized", error("InvalidAuthenticationToken"));
+  const auto refused = graph_round("users")->next({});
+  ASSERT_TRUE(std::holds_alternative<Failed>(refused));
+  EXPECT_EQ(std::get<Failed>(refused).error.kind, ErrorKind::auth);
+  EXPECT_EQ(server().count("GET "), 2);
+}
+
+TEST_F(CloudConnectorTest, A403NamesThePermission) {
+  for (const auto& [collection, permission] :
+       {std::pair("contacts", "OrgContact.Read.All"), std::pair("users", "User.Read.All"),
+        std::pair("groups", "Group.Read.All")}) {
+    server().script("403 Forbidden", error("Authorization_RequestDenied"));
+    const auto result = graph_round(collection)->next({});
+    ASSERT_TRUE(std::holds_alternative<Failed>(result));
+    const auto& error = std::get<Failed>(result).error;
+    EXPECT_EQ(error.kind, ErrorKind::auth);
+    EXPECT_NE(error.what.find(permission), std::string::npos) << error.what;
+    EXPECT_NE(error.remedy.find(permission), std::string::npos) << error.remedy;
+  }
+  EXPECT_EQ(server().count("oauth2/v2.0/token"), 3);  // a right may have been granted meanwhile
+}
+
+TEST_F(CloudConnectorTest, BrokenAnswers) {
+  const auto broken = pull("200 OK", R"({"value":[}])");
+  ASSERT_TRUE(std::holds_alternative<Failed>(broken));
+  EXPECT_EQ(std::get<Failed>(broken).error.kind, ErrorKind::protocol);
+  EXPECT_EQ(failure(broken),
+            "GET " + server().origin() +
+                "/v1.0/users/delta: the answer is not JSON: broken at byte 11 of 12");
+  EXPECT_NE(failure(pull("200 OK", "<html>captive portal</html>")).find("not JSON"),
+            std::string::npos);
+  EXPECT_NE(failure(pull("302 Found\r\nLocation: https://evil.example/", "")).find("302"),
+            std::string::npos);
+}
+
+TEST_F(CloudConnectorTest, ABadObjectIsRejectedAlone) {
+  const auto result = pull(
+      "200 OK", page(delta(link("1")), item() + R"(,{"id":7},{"id":")" + kId + R"(","mail":7})"));
+  ASSERT_TRUE(std::holds_alternative<Page>(result)) << failure(result);
+  EXPECT_EQ(std::get<Page>(result).changes.size(), 1u);
+  EXPECT_EQ(std::get<Page>(result).rejected.size(), 2u);
+}
+
+TEST_F(CloudConnectorTest, SeveralCollectionsShareOneToken) {
+  for (int i = 0; i < 3; ++i)
+    server().script("200 OK", page(delta(link("1"))));
+  std::vector<std::future<bool>> rounds;
+  for (const char* collection : {"contacts", "users", "groups"})
+    rounds.push_back(std::async(std::launch::async, [this, collection] {
+      return std::holds_alternative<Page>(graph_round(collection)->next({}));
+    }));
+  for (auto& round : rounds)
+    EXPECT_TRUE(round.get());
+  EXPECT_EQ(server().count("oauth2/v2.0/token"), 1);
+}
+
+TEST_F(CloudConnectorTest, AFailureToGetATokenIsEverybodys) {
+  server().script_token(
+      "401 Unauthorized",
+      R"({"error":"invalid_client","error_description":"AADSTS7000215: x p4ss&w0rd=+%","error_codes":[7000215]})");
+  const auto wrong = graph_round("users")->next({});
+  ASSERT_TRUE(std::holds_alternative<Failed>(wrong));
+  EXPECT_EQ(std::get<Failed>(wrong).error.kind, ErrorKind::auth);
+  EXPECT_TRUE(failure(wrong).starts_with("AADSTS7000215: the client secret is wrong"));
+  server().script_token(
+      "400 Bad Request",
+      R"({"error":"x","error_description":"AADSTS1: your secret p4ss&w0rd=+% is bad","error_codes":[1]})");
+  EXPECT_EQ(failure(graph_round("users")->next({})).find(kSecret), std::string::npos);
+  server().script_token("429 x\r\nRetry-After: 60", "");
+  const auto throttled = graph_round("users")->next({});
+  ASSERT_TRUE(std::holds_alternative<Throttled>(throttled));
+  EXPECT_EQ(std::get<Throttled>(throttled).retry_after, std::chrono::seconds(60));
+}
+
+TEST_F(CloudConnectorTest, Fingerprints) {
+  auto options = graph_options();
+  const auto same = cloud::GraphConnector(options, clock_).collections();
+  options.tenant = "other.test";
+  const auto other = cloud::GraphConnector(options, clock_).collections();
+  ASSERT_EQ(same.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(same[i].fingerprint, graph_.collections()[i].fingerprint);
+    EXPECT_NE(same[i].fingerprint, other[i].fingerprint);
+    EXPECT_FALSE(same[i].lists_everything);
+  }
+  EXPECT_NE(same[0].fingerprint, same[1].fingerprint);
+  EXPECT_TRUE(exchange_.collections().front().lists_everything);
+}
+
+TEST_F(CloudConnectorTest, EndpointsAreChecked) {
+  for (const char* wrong : {"graph.microsoft.com", "http://graph.microsoft.com",
+                            "https://graph.microsoft.com/v1.0", "https://a@b"}) {
+    auto options = graph_options();
+    options.graph_endpoint = wrong;
+    EXPECT_THROW(cloud::GraphConnector(options, clock_), std::runtime_error) << wrong;
+  }
+}
+
+TEST_F(CloudConnectorTest, AnExchangeListing) {
+  const std::string more =
+      server().origin() + "/adminapi/beta/contoso.test/InvokeCommand?$skiptoken=1";
+  server().script("200 OK", page(next(more), R"({"Guid":")" + std::string(kId) + "\"}"));
+  server().script("200 OK", page(R"("@adminapi.warnings":[])"));
+  const auto round = exchange_round();
+  const auto first = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(first)) << failure(first);
+  EXPECT_FALSE(std::get<Page>(first).last);
+  EXPECT_FALSE(std::get<Page>(first).next);  // the link does not outlive the round
+  const auto second = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(second)) << failure(second);
+  EXPECT_TRUE(std::get<Page>(second).last);
+  EXPECT_EQ(std::get<Page>(second).next->position, "");
+  EXPECT_EQ(server().count("POST /adminapi/beta/contoso.test/InvokeCommand?$select=Guid,"), 1);
+  EXPECT_EQ(server().count("POST /adminapi/beta/contoso.test/InvokeCommand?$skiptoken=1 "), 1);
+  EXPECT_EQ(
+      server().count(
+          R"({"CmdletInput":{"CmdletName":"Get-MailContact","Parameters":{"ResultSize":"Unlimited"}}})"),
+      2);
+  EXPECT_EQ(
+      server().count(
+          "X-AnchorMailbox: APP:SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}@contoso.test"),
+      2);
+}
+
+TEST_F(CloudConnectorTest, ExchangeLinks) {
+  const auto result = [this](const std::string& url) {
+    server().script("200 OK", page(next(url)));
+    return exchange_round()->next({});
+  };
+  const std::string port = server().origin().substr(std::string("https://localhost").size());
+  EXPECT_TRUE(std::holds_alternative<Page>(result("https://eur01.localhost" + port + "/x")));
+  for (const std::string& foreign :
+       {"https://evillocalhost" + port + "/x", "https://localhost.evil.example" + port + "/x",
+        std::string("https://localhost/x")})
+    EXPECT_NE(failure(result(foreign)).find("another origin"), std::string::npos) << foreign;
+}
+
+TEST_F(CloudConnectorTest, ExchangeErrors) {
+  const auto result = [this](const std::string& head, const std::string& body) {
+    server().script(head, body);
+    return exchange_round()->next({});
+  };
+  constexpr const char* kSentence =
+      "You have reached the maximum number of concurrent requests per tenant. Please wait and try "
+      "again";
+  for (const char* status : {"200 x", "400 x", "403 x", "429 x"})
+    EXPECT_TRUE(std::holds_alternative<Throttled>(result(status, kSentence))) << status;
+  for (const char* reason : {"CmdletProxyNotAvailableFailure", "ServerBusyException",
+                             "TransientException", "BackendCommunicationException"}) {
+    EXPECT_TRUE(std::holds_alternative<Throttled>(result("400 x", error(reason)))) << reason;
+    EXPECT_TRUE(std::holds_alternative<Throttled>(
+        result("400 x\r\nX-ExceptionType: " + std::string(reason), error("Error"))));
+  }
+  const auto refused =
+      result("403 x\r\nx-ms-diagnostics: 2000003;reason=\"no role\"", std::string(10, '\0'));
+  ASSERT_TRUE(std::holds_alternative<Failed>(refused));
+  EXPECT_EQ(std::get<Failed>(refused).error.kind, ErrorKind::auth);
+  EXPECT_NE(failure(refused).find("no role"), std::string::npos) << failure(refused);
+  EXPECT_NE(failure(result("400 x", error("BadRequest"))).find("400 BadRequest"),
+            std::string::npos);
+  for (const char* body : {"", "{}", "[]"})
+    EXPECT_EQ(failure(result("200 OK", body)).find("not Failed"), std::string::npos) << body;
+}
+
+TEST_F(CloudConnectorTest, CheckSaysWhatIsWrong) {
+  server().script("200 OK\r\nDate: Mon, 01 Jan 2001 00:00:00 GMT", page(delta(link("1"))));
+  server().script("403 x", error("Authorization_RequestDenied"));
+  server().script("429 x", "");
+  const auto findings = graph_.check({});
+  ASSERT_EQ(findings.size(), 6u);
+  EXPECT_EQ(findings[0].level, Finding::Level::ok);  // the token
+  EXPECT_EQ(findings[1].level, Finding::Level::ok);  // opaque: no JWT
+  EXPECT_NE(findings[2].what.find("clock"), std::string::npos);
+  EXPECT_EQ(findings[3].level, Finding::Level::ok);
+  EXPECT_EQ(findings[4].level, Finding::Level::problem);
+  EXPECT_NE(findings[4].remedy.find("User.Read.All"), std::string::npos);
+  EXPECT_EQ(findings[5].level, Finding::Level::warning);
+  EXPECT_EQ(server().count("$deltatoken=latest&$select=id "), 3);
+
+  server().script("403 x\r\nx-ms-diagnostics: reason", "");
+  const auto exchange = exchange_.check({});
+  ASSERT_EQ(exchange.size(), 3u);
+  EXPECT_EQ(exchange[2].level, Finding::Level::problem);
+  EXPECT_NE(exchange[2].remedy.find("Exchange.ManageAsApp"), std::string::npos);
+}
+
+TEST(TokenRoles, OnlyForDiagnosis) {
+  // {"alg":"none"} . {"aud":"x","roles":["User.Read.All","OrgContact.Read.All"]}
+  const auto roles = cloud::roles_in(
+      "eyJhbGciOiJub25lIn0."
+      "eyJhdWQiOiJ4Iiwicm9sZXMiOlsiVXNlci5SZWFkLkFsbCIsIk9yZ0NvbnRhY3QuUmVhZC5BbGwiXX0.");
+  ASSERT_TRUE(roles);
+  EXPECT_EQ(*roles, (std::vector<std::string>{"User.Read.All", "OrgContact.Read.All"}));
+  EXPECT_EQ(cloud::roles_in("e30.e30.x"), std::vector<std::string>{});
+  for (const char* opaque : {"", "x", "a.b", "a.b.c", "..", "a.!!.c"})
+    EXPECT_FALSE(cloud::roles_in(opaque)) << opaque;
+}
+
+}  // namespace
+}  // namespace gald::contract
