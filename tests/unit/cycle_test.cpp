@@ -35,11 +35,14 @@ class ScriptedConnector final : public Connector {
   std::unique_ptr<Round> begin(const Collection& collection, const model::Cursor& from) override {
     class ScriptedRound final : public Round {
      public:
-      explicit ScriptedRound(std::deque<Pull>& script) : script_(script) {}
+      ScriptedRound(std::deque<Pull>& script, const std::string& throws)
+          : script_(script), throws_(throws) {}
 
       Pull next(std::stop_token stop) override {
         if (stop.stop_requested())
           return Failed{{base::ErrorKind::stopped, "stopped", {}}};
+        if (!throws_.empty())
+          throw std::runtime_error(throws_);
         Pull pull = std::move(script_.front());
         script_.pop_front();
         return pull;
@@ -47,15 +50,17 @@ class ScriptedConnector final : public Connector {
 
      private:
       std::deque<Pull>& script_;
+      const std::string& throws_;
     };
 
     begun.push_back(collection.name + "@" + from.position);
-    return std::make_unique<ScriptedRound>(script);
+    return std::make_unique<ScriptedRound>(script, throws);
   }
 
   std::vector<Finding> check(std::stop_token) override { return {}; }
 
   std::deque<Pull> script;
+  std::string throws;
   std::vector<std::string> begun;
 
  private:
@@ -201,6 +206,28 @@ TEST_F(CycleTest, StoppedWhileWaitingIsNobodysFailure) {
   EXPECT_FALSE(report.collections[0].complete);
   EXPECT_EQ(report.collections[0].error, "");
   EXPECT_EQ(index::Reader(directory_.path() / "gald.db").collections()[0].failing_since, "");
+}
+
+TEST_F(CycleTest, AConnectorThatThrowsFailsAlone) {
+  ScriptedConnector& ad = connector("ad");
+  ScriptedConnector& entra = connector("entra");
+  ad.script = {page({1}, "a")};
+  entra.script = {page({2}, "b")};
+  cycle();
+  ad.script = {page({3}, "a2")};
+  entra.throws = "out of luck";
+  const model::RunReport report = cycle();
+  EXPECT_EQ(report.outcome, model::Outcome::partial);
+  EXPECT_EQ(report.published.created, 1);
+  EXPECT_EQ(report.collections.at(1).error, "entra: out of luck");
+}
+
+TEST_F(CycleTest, StoppedBeforePublishingItIsNotComplete) {
+  connector("entra").script = {page({1}, "a")};
+  std::stop_source stop;
+  options_.progress = [&](const Progress&) { stop.request_stop(); };
+  EXPECT_EQ(cycle(stop.get_token()).outcome, model::Outcome::partial);
+  EXPECT_EQ(contacts(), 0u);
 }
 
 TEST_F(CycleTest, ProgressCountsObjects) {

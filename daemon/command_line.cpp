@@ -1,0 +1,167 @@
+#include "command_line.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+namespace gald::daemon {
+
+namespace {
+
+constexpr const char* kDefaultConfig = "/etc/gald/gald.toml";
+
+constexpr const char* kAbout =
+    "gald, the global address list daemon: one index of the contacts, users and guests of Active "
+    "Directory, Entra ID and Exchange Online.";
+
+constexpr const char* kFooter =
+    "Exit codes: 0 complete, 1 failed, 2 bad usage, 3 partial, 4 bad configuration.\n"
+    "More: man gald, man gald.toml";
+
+/// What CLI11 fills; turned into a ContactFilter afterwards.
+struct Filters {
+  std::string source;
+  std::string status;
+  std::string kind;
+  bool all = false;
+};
+
+index::ContactFilter to_filter(Filters filters) {
+  std::replace(filters.source.begin(), filters.source.end(), '-', '_');
+  return {.source = model::source_named(filters.source),
+          .status = model::status_named(filters.status),
+          .kind = model::entry_kind_named(filters.kind),
+          .with_deleted = filters.all};
+}
+
+/// Parses into `chosen`: the subcommand that was named writes its options there.
+class Parser {
+ public:
+  Parser() {
+    app_.set_version_flag("--version", "gald " GALD_VERSION);
+    app_.add_option("--config", line_.config_file, "Configuration file")
+        ->envname("GALD_CONFIG")
+        ->capture_default_str()
+        ->type_name("FILE");
+    app_.add_flag("--verbose", line_.verbose, "Show log messages of level info (not for run)");
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.footer(kFooter);
+    add_run();
+    add_sync();
+    add_status();
+    add_list();
+    add_show();
+    add_changes();
+    add_check();
+  }
+
+  std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+      return Notice{app_.help(), exit_code::kComplete};
+    } catch (const CLI::CallForVersion& version) {
+      return Notice{std::string(version.what()) + "\n", exit_code::kComplete};
+    } catch (const CLI::ParseError& error) {
+      return Notice{"gald: " + std::string(error.what()) + "\nTry: gald --help\n",
+                    exit_code::kBadUsage};
+    }
+    if (auto* list = std::get_if<ListCommand>(&line_.command))
+      list->filter = to_filter(filters_);
+    return line_;
+  }
+
+ private:
+  template <typename T>
+  CLI::App* add(const char* name, const char* about, const char* example, T& options) {
+    CLI::App* command = app_.add_subcommand(name, about);
+    command->footer(std::string("Example:\n  ") + example);
+    command->final_callback([this, &options] { line_.command = options; });
+    return command;
+  }
+
+  void add_run() {
+    add("run", "Run as a service: a cycle at once, then by the schedule; SIGHUP starts one now",
+        "gald run", run_);
+  }
+
+  void add_sync() {
+    CLI::App* command = add("sync", "Ask all sources now what changed, publish it, report it",
+                            "gald sync --json", sync_);
+    add_json(*command, sync_.json);
+    command->add_flag("--quiet", sync_.quiet, "No progress and no report; the exit code says it");
+  }
+
+  void add_status() {
+    CLI::App* command =
+        add("status", "What is published, and how every source is doing", "gald status", status_);
+    add_json(*command, status_.json);
+  }
+
+  void add_list() {
+    CLI::App* command =
+        add("list", "List what is published",
+            "gald list --source hybrid --status active --json | jq -r .mail", list_);
+    command->add_option("--source", filters_.source, "Only of this source")
+        ->check(CLI::IsMember({"cloud", "on_premises", "on-premises", "hybrid"}));
+    command->add_option("--status", filters_.status, "Only with this status")
+        ->check(CLI::IsMember({"active", "disabled", "deleted"}));
+    command->add_option("--kind", filters_.kind, "Only of this kind (groups only with group)")
+        ->check(CLI::IsMember({"contact", "user", "guest", "group"}));
+    command->add_flag("--all", filters_.all, "The deleted ones too");
+    add_json(*command, list_.json);
+  }
+
+  void add_show() {
+    CLI::App* command = add("show", "Everything that is known of one contact, with its history",
+                            "gald show jane.doe@contoso.com", show_);
+    command->add_option("what", show_.what, "Its id, mail or any other address")
+        ->required()
+        ->type_name("ID|ADDRESS");
+    add_json(*command, show_.json);
+  }
+
+  void add_changes() {
+    CLI::App* command = add("changes", "What the newest run that published something changed",
+                            "gald changes --run 17 --limit 20", changes_);
+    command->add_option("--run", changes_.run, "Of this run instead")
+        ->check(CLI::PositiveNumber)
+        ->type_name("NUMBER");
+    command->add_option("--limit", changes_.limit, "No more lines than this")
+        ->check(CLI::Range(1, 1'000'000))
+        ->capture_default_str()
+        ->type_name("NUMBER");
+    add_json(*command, changes_.json);
+  }
+
+  void add_check() {
+    add("check", "Try the configuration, the secrets, the index and every source; change nothing",
+        "gald --config /etc/gald/gald.toml check", check_);
+  }
+
+  static void add_json(CLI::App& command, bool& json) {
+    command.add_flag("--json", json, "Print JSON");
+  }
+
+  CommandLine line_{.config_file = kDefaultConfig, .verbose = false, .command = {}};
+  Filters filters_;
+  RunCommand run_;
+  SyncCommand sync_;
+  StatusCommand status_;
+  ListCommand list_;
+  ShowCommand show_;
+  ChangesCommand changes_;
+  CheckCommand check_;
+  CLI::App app_{kAbout, "gald"};
+};
+
+}  // namespace
+
+std::variant<CommandLine, Notice> parse_command_line(int argc, const char* const* argv) {
+  return Parser().parse(argc, argv);
+}
+
+}  // namespace gald::daemon

@@ -1,0 +1,69 @@
+// The command line as values.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "index/reader.hpp"
+
+namespace gald::daemon {
+
+/// How gald ends; documented in docs/operations.md.
+namespace exit_code {
+inline constexpr int kComplete = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kBadUsage = 2;
+inline constexpr int kPartial = 3;
+inline constexpr int kBadConfiguration = 4;
+}  // namespace exit_code
+
+struct RunCommand {};
+
+struct SyncCommand {
+  bool json = false;
+  bool quiet = false;
+};
+
+struct StatusCommand {
+  bool json = false;
+};
+
+struct ListCommand {
+  index::ContactFilter filter;
+  bool json = false;
+};
+
+struct ShowCommand {
+  std::string what;  ///< an id or an address
+  bool json = false;
+};
+
+struct ChangesCommand {
+  std::optional<std::int64_t> run;  ///< nothing: the newest run that published something
+  int limit = 100;
+  bool json = false;
+};
+
+struct CheckCommand {};
+
+using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
+                             ChangesCommand, CheckCommand>;
+
+struct CommandLine {
+  std::filesystem::path config_file;
+  bool verbose = false;
+  Command command;
+};
+
+/// What to print instead of running a command: help or version (code 0), or what is wrong.
+struct Notice {
+  std::string text;
+  int code = exit_code::kComplete;
+};
+
+std::variant<CommandLine, Notice> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace gald::daemon

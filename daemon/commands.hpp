@@ -1,0 +1,23 @@
+// The subcommands, one file each. Every one returns an exit code, writes its result to standard
+// output and throws std::runtime_error with one clear line when it can only give up.
+#pragma once
+
+#include "command_line.hpp"
+#include "config.hpp"
+
+namespace gald::daemon {
+
+struct Context {
+  const Config& config;
+  bool verbose = false;
+};
+
+int execute(const RunCommand& command, const Context& context);
+int execute(const SyncCommand& command, const Context& context);
+int execute(const StatusCommand& command, const Context& context);
+int execute(const ListCommand& command, const Context& context);
+int execute(const ShowCommand& command, const Context& context);
+int execute(const ChangesCommand& command, const Context& context);
+int execute(const CheckCommand& command, const Context& context);
+
+}  // namespace gald::daemon

@@ -1,0 +1,125 @@
+#include "compose.hpp"
+
+#include <chrono>
+#include <stdexcept>
+#include <utility>
+
+#include "ad/ad_connector.hpp"
+#include "cloud/exchange_connector.hpp"
+#include "cloud/graph_connector.hpp"
+#include "output.hpp"
+#include "platform.hpp"
+#include "secrets.hpp"
+
+namespace gald::daemon {
+
+namespace {
+
+using Path = std::filesystem::path;
+
+/// Read again whenever it is needed, so that a secret that was renewed in its file counts from the
+/// next cycle on.
+auto secret_provider(const Path& config_file, const ConnectorConfig& connector,
+                     const Path& credentials) {
+  return [=] { return read_secret(config_file, connector, credentials); };
+}
+
+Path ca_file_of(const Path& config_file, const ConnectorConfig& connector) {
+  return connector.ca_file.empty() ? Path() : beside(config_file, connector.ca_file);
+}
+
+std::unique_ptr<sync::Connector> make_ad(const Path& config_file, const ConnectorConfig& connector,
+                                         const Path& credentials) {
+  using std::chrono::duration_cast;
+  using std::chrono::seconds;
+  return ad::make_ad_connector({
+      .name = connector.name,
+      .url = connector.url,
+      .bind_name = connector.bind_name,
+      .password = secret_provider(config_file, connector, credentials),
+      .ca_file = ca_file_of(config_file, connector),
+      .naming_context = connector.naming_context,
+      .connect_timeout = duration_cast<seconds>(connector.connect_timeout),
+      .answer_timeout = duration_cast<seconds>(connector.answer_timeout),
+  });
+}
+
+std::unique_ptr<sync::Connector> make_entra(const Path& config_file,
+                                            const ConnectorConfig& connector,
+                                            const Path& credentials, const base::Clock& clock) {
+  cloud::GraphOptions options;
+  options.name = connector.name;
+  options.tenant = connector.tenant;
+  options.client_id = connector.client_id;
+  options.secret = secret_provider(config_file, connector, credentials);
+  options.login_endpoint = connector.login_endpoint;
+  options.graph_endpoint = connector.service_endpoint;
+  options.scope = connector.scope;
+  options.ca_file = ca_file_of(config_file, connector);
+  return std::make_unique<cloud::GraphConnector>(std::move(options), clock);
+}
+
+std::unique_ptr<sync::Connector> make_exchange(const Path& config_file,
+                                               const ConnectorConfig& connector,
+                                               const Path& credentials, const base::Clock& clock) {
+  cloud::ExchangeOptions options;
+  options.name = connector.name;
+  options.tenant = connector.tenant;
+  options.client_id = connector.client_id;
+  options.secret = secret_provider(config_file, connector, credentials);
+  options.login_endpoint = connector.login_endpoint;
+  options.exchange_endpoint = connector.service_endpoint;
+  options.scope = connector.scope;
+  options.ca_file = ca_file_of(config_file, connector);
+  return std::make_unique<cloud::ExchangeConnector>(std::move(options), clock);
+}
+
+std::unique_ptr<sync::Connector> make_connector(const Path& config_file,
+                                                const ConnectorConfig& connector,
+                                                const Path& credentials, const base::Clock& clock) {
+  switch (connector.kind) {
+    case model::ConnectorKind::active_directory:
+      return make_ad(config_file, connector, credentials);
+    case model::ConnectorKind::entra:
+      return make_entra(config_file, connector, credentials, clock);
+    case model::ConnectorKind::exchange_online:
+      return make_exchange(config_file, connector, credentials, clock);
+  }
+  throw std::logic_error("a type of connector without an implementation");
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<sync::Connector>> make_connectors(const Config& config,
+                                                              const Path& credentials,
+                                                              const base::Clock& clock) {
+  std::vector<std::unique_ptr<sync::Connector>> connectors;
+  for (const ConnectorConfig& connector : config.connectors) {
+    if (!connector.enabled)
+      continue;
+    try {
+      connectors.push_back(make_connector(config.file, connector, credentials, clock));
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(config.file.string() + ": connector." + connector.name + ": " +
+                               error.what());
+    }
+  }
+  return connectors;
+}
+
+std::vector<std::unique_ptr<sync::Connector>> connectors_or_complaints(const Config& config,
+                                                                       const base::Clock& clock) {
+  const Path credentials = credentials_folder();
+  const FileFindings files = check_files(config, credentials);
+  complain(files.errors);
+  if (!files.errors.empty())
+    return {};
+  try {
+    return make_connectors(config, credentials, clock);
+  } catch (const std::runtime_error& error) {
+    complain(error.what());
+    return {};
+  }
+}
+
+}  // namespace gald::daemon

@@ -1,0 +1,260 @@
+#include "config.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include <toml++/toml.h>
+
+#include "base/text.hpp"
+#include "config_keys.hpp"
+
+namespace gald::daemon {
+
+namespace {
+
+/// How many insertions, deletions and replacements lead from one name to the other.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j)
+    row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({replaced, row[j] + 1, row[j - 1] + 1}));
+    }
+  }
+  return row[b.size()];
+}
+
+/// " (did you mean x?)", or nothing when no name is near.
+std::string suggestion(std::string_view wrong, const std::vector<std::string_view>& names) {
+  std::string_view nearest;
+  std::size_t distance = wrong.size() / 3 + 2;
+  for (const std::string_view name : names) {
+    const std::size_t candidate = edit_distance(wrong, name);
+    if (candidate < distance) {
+      distance = candidate;
+      nearest = name;
+    }
+  }
+  return nearest.empty() ? "" : " (did you mean " + std::string(nearest) + "?)";
+}
+
+int line_of(const toml::node& node) {
+  return static_cast<int>(node.source().begin.line);
+}
+
+int line_of(const toml::key& key) {
+  return static_cast<int>(key.source().begin.line);
+}
+
+bool is_connector_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+/// How a value that is no text looks in an error.
+std::string shown(const toml::node& node) {
+  if (const auto* number = node.as_integer())
+    return std::to_string(number->get());
+  if (const auto* flag = node.as_boolean())
+    return flag->get() ? "true" : "false";
+  if (node.is_table())
+    return "a section";
+  if (node.is_array())
+    return "a list";
+  return "a value of another type";
+}
+
+/// Walks the file once with the table of keys in hand.
+class Parser {
+ public:
+  explicit Parser(const std::filesystem::path& file) : file_(file) { config_.file = file; }
+
+  ParsedConfig parse(std::string_view text) {
+    try {
+      const toml::table root = toml::parse(text);
+      parse_root(root);
+    } catch (const toml::parse_error& error) {
+      const auto& at = error.source().begin;
+      return {{},
+              {file_.string() + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
+               ": " + std::string(error.description())}};
+    }
+    std::stable_sort(errors_.begin(), errors_.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    ParsedConfig result;
+    for (auto& [line, error] : errors_)
+      result.errors.push_back(std::move(error));
+    if (result.errors.empty())
+      result.config = std::move(config_);
+    return result;
+  }
+
+ private:
+  void fail(int line, const std::string& where, const std::string& what) {
+    errors_.emplace_back(line,
+                         file_.string() + ":" + std::to_string(line) + ": " + where + ": " + what);
+  }
+
+  void parse_root(const toml::table& root) {
+    static const std::vector<std::string_view> kSections = {"index", "schedule", "log",
+                                                            "connector"};
+    for (auto&& [key, node] : root) {
+      const std::string name(key.str());
+      const auto* section = node.as_table();
+      if (std::find(kSections.begin(), kSections.end(), name) == kSections.end())
+        fail(line_of(key), name,
+             (section ? "unknown section" : "unknown key outside of a section") +
+                 suggestion(name, kSections));
+      else if (!section)
+        fail(line_of(key), name,
+             name == "connector" ? "expected sections [connector.NAME]"
+                                 : "expected a section [" + name + "]");
+    }
+    ConnectorConfig none;
+    for (const std::string_view name : {"index", "schedule", "log"})
+      parse_section(std::string(name), root[name].as_table(), std::string(name), none, true);
+    config_.jitter = std::min(config_.jitter, config_.interval);
+    if (const auto* connectors = root["connector"].as_table())
+      parse_connectors(*connectors);
+    const bool any = std::any_of(config_.connectors.begin(), config_.connectors.end(),
+                                 [](const ConnectorConfig& one) { return one.enabled; });
+    if (!any && errors_.empty())
+      fail(1, "connector", "nothing to ask: no [connector.NAME] is there and enabled");
+  }
+
+  void parse_connectors(const toml::table& connectors) {
+    for (auto&& [key, node] : connectors) {
+      const std::string where = "connector." + std::string(key.str());
+      if (!is_connector_name(key.str()))
+        fail(line_of(key), where, "the name of a connector consists of a-z, 0-9 and -");
+      const auto* section = node.as_table();
+      if (!section) {
+        fail(line_of(key), where, "expected a section [" + where + "]");
+        continue;
+      }
+      ConnectorConfig connector;
+      connector.name = key.str();
+      const auto kind =
+          model::connector_kind_named((*section)["type"].value_or(std::string_view()));
+      if (kind)
+        connector.kind = *kind;
+      parse_section("connector", section, where, connector, kind.has_value());
+      config_.connectors.push_back(std::move(connector));
+    }
+  }
+
+  /// `section` may be null: then the defaults count. With `kind_known` false only the keys of all
+  /// connectors are checked, as nobody can tell what the others should be.
+  void parse_section(const std::string& section_name, const toml::table* section,
+                     const std::string& where, ConnectorConfig& connector, bool kind_known) {
+    const auto applies = [&](const KeyInfo& key) {
+      return key.section == section_name &&
+             (!key.only_for || (kind_known && *key.only_for == connector.kind));
+    };
+    for (const KeyInfo& key : config_keys()) {
+      if (!applies(key))
+        continue;
+      const toml::node* node = section ? section->get(key.name) : nullptr;
+      if (node)
+        parse_value(key, *node, where + "." + std::string(key.name), connector);
+      else if (key.required)
+        fail(section ? line_of(*section) : 1, where,
+             "missing key " + std::string(key.name) + ": " + describe_type(key));
+      else if (!key.fallback.empty())
+        key.store(config_, connector, check_text(key, key.fallback).value);
+    }
+    if (!section)
+      return;
+    for (auto&& [name, node] : *section)
+      check_key_name(std::string(name.str()), line_of(name), section_name, where, applies,
+                     kind_known);
+  }
+
+  template <typename Applies>
+  void check_key_name(const std::string& name, int line, const std::string& section_name,
+                      const std::string& where, const Applies& applies, bool kind_known) {
+    std::vector<std::string_view> names;
+    bool of_other_type = false;
+    for (const KeyInfo& key : config_keys()) {
+      if (applies(key)) {
+        if (key.name == name)
+          return;
+        names.push_back(key.name);
+      } else if (key.section == section_name && key.name == name) {
+        of_other_type = true;
+      }
+    }
+    if (of_other_type && !kind_known)
+      return;
+    if (name == "password" || name == "client_secret") {
+      fail(line, where + "." + name,
+           "no secrets in this file: write it into a file of its own and name that in " + name +
+               "_file");
+      return;
+    }
+    fail(line, where + "." + name,
+         of_other_type ? "not a key of this type of connector"
+                       : "unknown key" + suggestion(name, names));
+  }
+
+  void parse_value(const KeyInfo& key, const toml::node& node, const std::string& where,
+                   ConnectorConfig& connector) {
+    std::string text;
+    if (key.type == KeyType::flag) {
+      if (const auto* flag = node.as_boolean())
+        text = flag->get() ? "true" : "false";
+      else
+        return fail(line_of(node), where,
+                    "expected true or false, found " +
+                        (node.is_string() ? "\"" + node.as_string()->get() + "\"" : shown(node)));
+    } else if (const auto* string = node.as_string()) {
+      text = string->get();
+    } else {
+      return fail(
+          line_of(node), where,
+          "expected " + describe_type(key) + (key.secret() ? "" : ", found " + shown(node)));
+    }
+    CheckedText checked = check_text(key, text);
+    if (!checked.error.empty())
+      return fail(line_of(node), where, checked.error);
+    checked.value.line = line_of(node);
+    key.store(config_, connector, checked.value);
+  }
+
+  const std::filesystem::path& file_;
+  Config config_;
+  std::vector<std::pair<int, std::string>> errors_;
+};
+
+}  // namespace
+
+ParsedConfig parse_config(std::string_view text, const std::filesystem::path& file) {
+  ParsedConfig parsed = Parser(file).parse(text);
+  // An absolute name stays what it is.
+  parsed.config.index_file = file.parent_path() / parsed.config.index_file;
+  return parsed;
+}
+
+ParsedConfig load_config(const std::filesystem::path& file) {
+  std::error_code ignored;
+  errno = 0;
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream text;
+  if (stream && !std::filesystem::is_directory(file, ignored))
+    text << stream.rdbuf();
+  else
+    return {
+        {},
+        {file.string() + ": cannot be read: " + (errno ? std::strerror(errno) : "it is a folder")}};
+  return parse_config(text.str(), file);
+}
+
+}  // namespace gald::daemon

@@ -1,0 +1,70 @@
+// The declaration of every configuration key: the one table behind parsing, checking and
+// docs/configuration.md.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "config.hpp"
+
+namespace gald::daemon {
+
+enum class KeyType {
+  text,
+  flag,         ///< true or false
+  duration,     ///< "90s", "30m", "2h"
+  choice,       ///< one of KeyInfo::allowed
+  tenant,       ///< a GUID or a domain name
+  https_url,    ///< "https://host[:port]"
+  ldaps_url,    ///< "ldaps://host[:port]"
+  file,         ///< a file name
+  secret_file,  ///< the name of a file that holds a secret and nothing else
+};
+
+/// A checked value. Which member counts follows from the type of its key.
+struct KeyValue {
+  std::string text;
+  bool flag = false;
+  std::chrono::milliseconds duration{0};
+  int line = 0;  ///< 0: the default
+};
+
+struct KeyInfo {
+  std::string_view
+      section;  ///< "index", "schedule", "log" or "connector", which means [connector.NAME]
+  std::optional<model::ConnectorKind> only_for;  ///< a key of this type of connector
+  std::string_view name;
+  KeyType type;
+  std::string_view allowed;   ///< "a|b|c" of a choice, "1s..24h" of a duration
+  std::string_view fallback;  ///< the default in its text form; empty: none
+  bool required;              ///< REQUIRES: no default
+  std::string_view help;
+  void (*store)(Config&, ConnectorConfig&, const KeyValue&);
+
+  bool secret() const { return type == KeyType::secret_file; }
+};
+
+/// In the order in which they are documented.
+std::span<const KeyInfo> config_keys();
+
+/// Checks a text against the type of `key`. The error says what was expected, and repeats the
+/// value unless that could be a secret.
+struct CheckedText {
+  KeyValue value;
+  std::string error;  ///< empty: fine
+};
+
+CheckedText check_text(const KeyInfo& key, std::string_view text);
+
+/// "a duration such as \"30m\"": for "expected ...".
+std::string describe_type(const KeyInfo& key);
+
+/// The key's row in docs/configuration.md, without a line end.
+std::string document_key(const KeyInfo& key);
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+}  // namespace gald::daemon

@@ -1,0 +1,54 @@
+#include "history_text.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "text.hpp"
+
+namespace gald::daemon {
+
+namespace {
+
+std::string shown(const std::optional<std::string>& value) {
+  return value ? printable(*value) : "(nothing)";
+}
+
+}  // namespace
+
+std::string describe_change(const model::HistoryLine& line) {
+  const model::FieldChange& change = line.change;
+  std::string text;
+  if (line.operation == "created" && change.new_value) {
+    text = "created, " + printable(*change.new_value);
+  } else {
+    text = change.field + ": " + shown(change.old_value) + " → " + shown(change.new_value);
+    if (line.operation != "updated")
+      text = line.operation + ", " + text;
+  }
+  if (!change.connector.empty())
+    text += " (" + change.connector + ")";
+  return text;
+}
+
+std::string to_json(const model::HistoryLine& line) {
+  using Json = nlohmann::ordered_json;
+  const auto text_or_null = [](const auto& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
+  };
+  const auto value_or_null = [](const std::optional<std::string>& value) {
+    return value ? Json(*value) : Json(nullptr);
+  };
+  const Json object = {{"number", line.number},
+                       {"run", line.run},
+                       {"at", line.at},
+                       {"id", line.entry_id},
+                       {"kind", to_string(line.kind)},
+                       {"displayName", text_or_null(line.display_name)},
+                       {"operation", line.operation},
+                       {"field", text_or_null(line.change.field)},
+                       {"oldValue", value_or_null(line.change.old_value)},
+                       {"newValue", value_or_null(line.change.new_value)},
+                       {"connector", text_or_null(line.change.connector)}};
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace gald::daemon

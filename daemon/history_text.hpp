@@ -1,0 +1,16 @@
+// Lines of history, for people and for programs.
+#pragma once
+
+#include <string>
+
+#include "model/entry.hpp"
+
+namespace gald::daemon {
+
+/// "jobTitle: Engineer → Director (ad)"; the operation where no field is named.
+std::string describe_change(const model::HistoryLine& line);
+
+/// One JSON object on one line.
+std::string to_json(const model::HistoryLine& line);
+
+}  // namespace gald::daemon

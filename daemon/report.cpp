@@ -1,0 +1,142 @@
+#include "report.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "command_line.hpp"
+#include "text.hpp"
+
+namespace gald::daemon {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string right(const std::string& text, std::size_t width) {
+  return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
+}
+
+std::string name_of(const model::CollectionReport& read) {
+  return read.connector + "/" + read.collection;
+}
+
+std::string describe(const model::CollectionReport& read, std::size_t width) {
+  std::string line = "  " + pad(name_of(read), width) + (read.full ? "  full   " : "  changes");
+  line += right(grouped(read.staged.added), 9) + " added";
+  line += right(grouped(read.staged.updated), 9) + " updated";
+  line += right(grouped(read.staged.removed), 9) + " removed";
+  line += right(counted(read.requests, "request"), 14);
+  line += right(spoken(read.took), 12) + "\n";
+  if (read.waited.count() > 0)
+    line += "      waited " + spoken(read.waited) + " because the source asked for it\n";
+  if (read.staged.rejected > 0)
+    line +=
+        "      " + counted(read.staged.rejected, "object") + " could not be read: quarantined\n";
+  if (!read.complete)
+    line += "      not complete: " + printable(read.error) + "\n";
+  if (!read.remedy.empty())
+    line += "      remedy: " + printable(read.remedy) + "\n";
+  return line;
+}
+
+std::string describe(const model::PublishedCounts& published) {
+  return grouped(published.created) + " created, " + grouped(published.updated) + " updated, " +
+         grouped(published.deleted) + " deleted, " + grouped(published.restored) + " restored, " +
+         counted(published.memberships, "membership") + " changed";
+}
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
+Json to_json_object(const model::CollectionReport& read) {
+  return {{"connector", read.connector},
+          {"collection", read.collection},
+          {"complete", read.complete},
+          {"round", read.full ? "full" : "changes"},
+          {"error", text_or_null(read.error)},
+          {"remedy", text_or_null(read.remedy)},
+          {"pages", read.pages},
+          {"requests", read.requests},
+          {"bytes", read.bytes},
+          {"waitedMs", read.waited.count()},
+          {"tookMs", read.took.count()},
+          {"added", read.staged.added},
+          {"updated", read.staged.updated},
+          {"removed", read.staged.removed},
+          {"unchanged", read.staged.unchanged},
+          {"rejected", read.staged.rejected}};
+}
+
+}  // namespace
+
+std::string describe(const model::RunReport& report) {
+  std::string text = "Run " + std::to_string(report.id) + ": " +
+                     std::string(to_string(report.outcome)) + " in " +
+                     spoken(report.ended - report.started) + "\n";
+  std::size_t width = 0;
+  for (const model::CollectionReport& read : report.collections)
+    width = std::max(width, display_width(name_of(read)));
+  for (const model::CollectionReport& read : report.collections)
+    text += describe(read, width);
+  if (!report.error.empty())
+    text += "Failed: " + printable(report.error) + "\n";
+  if (report.waiting_for.empty()) {
+    text += "Published: " + describe(report.published) + "\n";
+  } else {
+    text +=
+        "Published: nothing yet. Before the first publication, these have to be read completely:\n";
+    for (const std::string& name : report.waiting_for)
+      text += "  " + printable(name) + "\n";
+  }
+  return text;
+}
+
+std::string to_json(const model::RunReport& report) {
+  Json collections = Json::array();
+  for (const model::CollectionReport& read : report.collections)
+    collections.push_back(to_json_object(read));
+  const Json object = {{"run", report.id},
+                       {"outcome", to_string(report.outcome)},
+                       {"startedAt", base::to_iso8601(report.started)},
+                       {"endedAt", base::to_iso8601(report.ended)},
+                       {"error", text_or_null(report.error)},
+                       {"collections", collections},
+                       {"published",
+                        {{"created", report.published.created},
+                         {"updated", report.published.updated},
+                         {"deleted", report.published.deleted},
+                         {"restored", report.published.restored},
+                         {"memberships", report.published.memberships}}},
+                       {"waitingFor", report.waiting_for}};
+  // An error text of a server need not be UTF-8.
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string summarize(const model::RunReport& report) {
+  std::string line =
+      "Run " + std::to_string(report.id) + " " + std::string(to_string(report.outcome));
+  if (!report.error.empty())
+    return line + ": " + printable(report.error);
+  for (const model::CollectionReport& read : report.collections)
+    if (!read.complete)
+      line += "; " + printable(name_of(read) + ": " + read.error);
+  if (!report.waiting_for.empty())
+    return line + "; nothing published yet";
+  return line + "; " + describe(report.published);
+}
+
+int exit_code_of(const model::RunReport& report) {
+  switch (report.outcome) {
+    case model::Outcome::complete:
+      return exit_code::kComplete;
+    case model::Outcome::partial:
+      return exit_code::kPartial;
+    case model::Outcome::failed:
+      return exit_code::kFailed;
+  }
+  return exit_code::kFailed;
+}
+
+}  // namespace gald::daemon

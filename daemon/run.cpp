@@ -1,0 +1,141 @@
+// `gald run`: the service.
+#include <atomic>
+#include <chrono>
+#include <random>
+#include <stop_token>
+
+#include "base/log.hpp"
+#include "commands.hpp"
+#include "compose.hpp"
+#include "one_cycle.hpp"
+#include "output.hpp"
+#include "platform.hpp"
+#include "report.hpp"
+#include "service.hpp"
+#include "text.hpp"
+
+namespace gald::daemon {
+
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+/// Every wait in a cycle is shorter than this, so that a cycle which reports nothing for so long
+/// hangs, and the service manager should start us anew.
+constexpr std::chrono::minutes kLongestSilence{60};
+
+/// Alive as long as something moves, or nothing has to.
+class Heartbeat {
+ public:
+  void moved() { last_ = Steady::now().time_since_epoch().count(); }
+
+  void busy(bool busy) {
+    moved();
+    busy_ = busy;
+  }
+
+  bool beats() const {
+    const Steady::duration since = Steady::now().time_since_epoch() - Steady::duration(last_);
+    return !busy_ || since < kLongestSilence;
+  }
+
+ private:
+  std::atomic<bool> busy_ = false;
+  std::atomic<Steady::rep> last_ = Steady::now().time_since_epoch().count();
+};
+
+/// Opens the index once, so that a service that can never work does not start. A running
+/// `gald sync` shows that it can be opened.
+void try_index(const Config& config, const base::Clock& clock) {
+  if (const auto lock = index::WriterLock::try_acquire(config.index_file))
+    const index::Index index(config.index_file, clock);
+}
+
+/// A cycle that fails never ends the service.
+void run_logged_cycle(const Config& config, const Connectors& connectors, const base::Clock& clock,
+                      Heartbeat& heartbeat, std::stop_token stop) {
+  sync::CycleOptions options;
+  options.progress = [&](const sync::Progress&) { heartbeat.moved(); };
+  const auto on_wait = [&] {
+    heartbeat.busy(false);
+    base::log::info("service.waiting", "another process writes the index; waiting for it");
+    notify_service_manager("STATUS=Waiting for another process that writes the index");
+  };
+  notify_service_manager("STATUS=A cycle is running");
+  try {
+    const auto lock = wait_for_writer_lock(config.index_file, on_wait, stop);
+    if (!lock)
+      return;
+    heartbeat.busy(true);
+    const model::RunReport report = one_cycle(config, connectors, clock, options, stop);
+    notify_service_manager("STATUS=" + summarize(report));
+  } catch (const std::exception& error) {
+    base::log::error("service.cycle_failed", error.what());
+    notify_service_manager("STATUS=Failed: " + printable(error.what()));
+  }
+  heartbeat.busy(false);
+}
+
+double random_share() {
+  static std::minstd_rand generator{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
+}
+
+}  // namespace
+
+int execute(const RunCommand&, const Context& context) {
+  hold_signals();
+  const Config& config = context.config;
+  base::log::start(config.log_level);
+  const base::SystemClock clock;
+  const Connectors connectors = connectors_or_complaints(config, clock);
+  if (connectors.empty())
+    return exit_code::kBadConfiguration;
+  try_index(config, clock);
+
+  std::stop_source stopping;
+  Heartbeat heartbeat;
+  Service service({
+      .schedule = {.interval = config.interval, .jitter = config.jitter},
+      .clock = clock,
+      .random = random_share,
+      .cycle =
+          [&](std::stop_token stop) {
+            run_logged_cycle(config, connectors, clock, heartbeat, stop);
+          },
+      .waiting =
+          [](base::TimePoint next) {
+            base::log::debug("service.idle", "waiting for the next cycle",
+                             {{"next", base::to_iso8601(next)}});
+          },
+  });
+  const Signals signals({
+      .stop =
+          [&] {
+            base::log::info("service.stopping", "told to stop");
+            notify_service_manager("STOPPING=1");
+            stopping.request_stop();
+          },
+      .hang_up =
+          [&] {
+            base::log::info("service.cycle_requested", "SIGHUP: a cycle now");
+            service.cycle_now();
+          },
+      .tick =
+          [&] {
+            if (heartbeat.beats())
+              notify_service_manager("WATCHDOG=1");
+          },
+      .every = watchdog_limit().value_or(std::chrono::milliseconds(0)) / 2,
+  });
+  base::log::info("service.ready", "running",
+                  {{"connectors", connectors.size()},
+                   {"interval_s", config.interval.count() / 1000},
+                   {"version", GALD_VERSION}});
+  notify_service_manager("READY=1");
+  service.loop(stopping.get_token());
+  base::log::info("service.stopped", "ended");
+  return exit_code::kComplete;
+}
+
+}  // namespace gald::daemon

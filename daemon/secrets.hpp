@@ -1,0 +1,32 @@
+// The files that the configuration names: where they are, what is in them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/secret.hpp"
+#include "config.hpp"
+
+namespace gald::daemon {
+
+/// Reads the secret of a connector. A relative name is looked up in `credentials` (what systemd
+/// hands over; may be empty) first, then beside the configuration file. One line end behind the
+/// secret is dropped. Errors are of kind config and begin like those of parse_config().
+base::Result<base::Secret> read_secret(const std::filesystem::path& config_file,
+                                       const ConnectorConfig& connector,
+                                       const std::filesystem::path& credentials);
+
+struct FileFindings {
+  std::vector<std::string> errors;    ///< a file that is missing, empty or not readable
+  std::vector<std::string> warnings;  ///< a secret that others on this machine can read
+};
+
+/// Looks at the secrets and the ca_file of every enabled connector.
+FileFindings check_files(const Config& config, const std::filesystem::path& credentials);
+
+/// Relative names start beside the configuration file.
+std::filesystem::path beside(const std::filesystem::path& config_file, const std::string& name);
+
+}  // namespace gald::daemon

@@ -1,0 +1,145 @@
+// `gald show`: everything that is known of one contact.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "export/contact_json.hpp"
+#include "history_text.hpp"
+#include "index/reader.hpp"
+#include "output.hpp"
+#include "text.hpp"
+
+namespace gald::daemon {
+
+namespace {
+
+/// Of a contact with a longer history, the newest lines are shown.
+constexpr int kHistoryLines = 100;
+
+using model::Attribute;
+using model::Contact;
+
+std::string title(const model::Entry& entry) {
+  const auto name = entry.values.find(Attribute::display_name);
+  return name == entry.values.end() ? entry.id : name->second;
+}
+
+/// "  label    value   [connector]".
+void print_value(std::string_view label, std::string_view value, std::string_view origin = {}) {
+  std::string line = "  " + pad(label, 27) + "  " + printable(value);
+  if (!origin.empty())
+    line += "  [" + std::string(origin) + "]";
+  print_line(line);
+}
+
+std::string_view origin(const model::Entry& entry, std::string_view field) {
+  const auto it = entry.origins.find(std::string(field));
+  return it == entry.origins.end() ? std::string_view() : std::string_view(it->second);
+}
+
+void print_values(const Contact& contact) {
+  const model::Entry& entry = contact.entry;
+  print_line(printable(title(entry)));
+  print_value("id", entry.id);
+  print_value("kind", to_string(entry.kind), origin(entry, "kind"));
+  print_value("source", to_string(entry.source));
+  print_value("status", to_string(entry.status), origin(entry, "status"));
+  for (const Attribute attribute : model::published_attributes()) {
+    const auto value = entry.values.find(attribute);
+    if (value == entry.values.end())
+      continue;
+    const std::string_view name = model::name(attribute);
+    const bool manager = attribute == Attribute::manager && !contact.manager_id.empty();
+    print_value(name, manager ? contact.manager_id : value->second, origin(entry, name));
+  }
+  if (!entry.values.contains(Attribute::hidden))
+    print_value("hidden", "unknown");
+  print_value("last change",
+              std::to_string(contact.change_number) + ", " + spoken_time(contact.changed_at));
+}
+
+void print_heading(std::string_view text) {
+  print_line("");
+  print_line(text);
+}
+
+void print_lists(const Contact& contact) {
+  const model::Entry& entry = contact.entry;
+  if (!entry.addresses.empty())
+    print_heading("Addresses");
+  for (const model::Address& address : entry.addresses)
+    print_value(address.kind + (address.primary ? ", primary" : ""), address.value,
+                address.connector);
+  if (!entry.phones.empty())
+    print_heading("Phones");
+  for (const model::Phone& phone : entry.phones) {
+    std::string text = phone.raw;
+    if (!phone.e164.empty() && phone.e164 != phone.raw)
+      text += "  (" + phone.e164 + ")";
+    if (!phone.extension.empty())
+      text += "  extension " + phone.extension;
+    print_value(phone.type, text, phone.connector);
+  }
+  if (!contact.groups.empty())
+    print_heading("Member of");
+  for (const model::GroupReference& group : contact.groups)
+    print_value(group.id.substr(0, 8), group.display_name);
+  print_heading("Records");
+  for (const model::RecordLink& record : contact.records)
+    print_value(record.connector,
+                record.anchor + "  " + std::string(to_string(record.presence)) +
+                    (record.joined_by.empty() ? "" : ", joined by " + record.joined_by));
+}
+
+void print_history(const std::vector<model::HistoryLine>& history) {
+  print_heading("History, newest first");
+  for (const model::HistoryLine& line : history)
+    print_line("  " + spoken_time(line.at) + "  run " + std::to_string(line.run) + "  " +
+               describe_change(line));
+}
+
+void print_json(const Contact& contact, const std::vector<model::HistoryLine>& history) {
+  auto object = nlohmann::ordered_json::parse(exporting::to_json(contact));
+  object["history"] = nlohmann::ordered_json::array();
+  for (const model::HistoryLine& line : history)
+    object["history"].push_back(nlohmann::ordered_json::parse(to_json(line)));
+  print_line(object.dump());
+}
+
+void print_candidates(const std::vector<Contact>& contacts) {
+  for (const Contact& contact : contacts)
+    print_line(contact.entry.id + "  " + pad(to_string(contact.entry.kind), 7) + "  " +
+               pad(to_string(contact.entry.source), 11) + "  " +
+               pad(to_string(contact.entry.status), 8) + "  " + printable(title(contact.entry)));
+}
+
+}  // namespace
+
+int execute(const ShowCommand& command, const Context& context) {
+  const index::Reader reader(context.config.index_file);
+  const std::vector<Contact> found = reader.find(command.what);
+  if (found.empty()) {
+    complain(printable(command.what) + ": nothing in the index has this id or address");
+    return exit_code::kFailed;
+  }
+  if (command.json) {
+    for (const Contact& contact : found)
+      print_json(contact, reader.history(contact.entry.id, kHistoryLines));
+    return exit_code::kComplete;
+  }
+  if (found.size() > 1) {
+    print_candidates(found);
+    flush_output();
+    complain(std::to_string(found.size()) + " entries share this address; name one by its id");
+    return exit_code::kComplete;
+  }
+  print_values(found.front());
+  print_lists(found.front());
+  print_history(reader.history(found.front().entry.id, kHistoryLines));
+  return exit_code::kComplete;
+}
+
+}  // namespace gald::daemon

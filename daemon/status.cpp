@@ -1,0 +1,228 @@
+// `gald status`: what is published, and how every source is doing.
+#include "status.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "output.hpp"
+#include "text.hpp"
+
+namespace gald::daemon {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using model::EntryKind;
+using model::Source;
+using model::Status;
+using Lines = std::vector<index::Overview::Line>;
+
+constexpr int kRunsShown = 5;
+
+std::string name_of(const index::CollectionState& state) {
+  return state.connector + "/" + state.collection;
+}
+
+std::string_view to_string(CollectionHealth health) {
+  switch (health) {
+    case CollectionHealth::ok:
+      return "ok";
+    case CollectionHealth::failing:
+      return "failing";
+    case CollectionHealth::late:
+      return "late";
+    case CollectionHealth::never_read:
+      return "never read";
+    case CollectionHealth::not_asked:
+      return "not asked";
+  }
+  return {};
+}
+
+template <typename Matches>
+std::int64_t sum(const Lines& lines, const Matches& matches) {
+  std::int64_t count = 0;
+  for (const auto& line : lines)
+    if (matches(line))
+      count += line.count;
+  return count;
+}
+
+std::string cell(std::int64_t number) {
+  const std::string text = grouped(number);
+  return std::string(text.size() < 12 ? 12 - text.size() : 1, ' ') + text;
+}
+
+std::string describe_totals(const index::Overview& overview) {
+  std::string text = "                     active    disabled     deleted\n";
+  for (const Source source : {Source::cloud, Source::on_premises, Source::hybrid}) {
+    text += pad(model::to_string(source), 15);
+    for (const Status status : {Status::active, Status::disabled, Status::deleted})
+      text += cell(sum(overview.lines, [&](const auto& line) {
+        return line.kind != EntryKind::group && line.source == source && line.status == status;
+      }));
+    text += "\n";
+  }
+  text += "\nWithout the deleted ones: ";
+  for (const EntryKind kind :
+       {EntryKind::contact, EntryKind::user, EntryKind::guest, EntryKind::group}) {
+    text += counted(
+        sum(overview.lines,
+            [&](const auto& line) { return line.kind == kind && line.status != Status::deleted; }),
+        model::to_string(kind));
+    text += ", ";
+  }
+  return text + counted(overview.memberships, "membership") + "; " + grouped(overview.hidden) +
+         " hidden from address lists; last change " + std::to_string(overview.last_change) + "\n";
+}
+
+std::string describe_collection(const index::CollectionState& state, CollectionHealth health,
+                                std::size_t width) {
+  std::string text = "  " + pad(name_of(state), width) + "  " + pad(to_string(health), 10) +
+                     "  last success " + pad(spoken_time(state.last_success), 20) + "  " +
+                     counted(state.live_records, "record") + "\n";
+  if (!state.failing_since.empty())
+    text += "      failing since " + spoken_time(state.failing_since) + ", last attempt " +
+            spoken_time(state.last_attempt) + ": " + printable(state.last_error) + "\n";
+  if (state.quarantined > 0)
+    text += "      " + counted(state.quarantined, "object") + " in quarantine\n";
+  return text;
+}
+
+std::string describe_run(const index::RunSummary& run) {
+  std::string text = "  " + std::to_string(run.id) + "  " + spoken_time(run.started_at) + "  ";
+  text += run.ended_at.empty() ? "not ended: still running, or interrupted" : run.outcome;
+  if (!run.error.empty())
+    text += ": " + printable(run.error);
+  return text + "\n";
+}
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
+StatusReport read_status(const Config& config) {
+  StatusReport report;
+  std::error_code unknown;  // say, a folder that we may not look into: the reader names the reason
+  if (std::filesystem::exists(config.index_file, unknown) || unknown) {
+    const index::Reader reader(config.index_file);
+    report.overview = reader.overview();
+    report.collections = reader.collections();
+    report.runs = reader.runs(kRunsShown);
+  }
+  for (const ConnectorConfig& connector : config.connectors)
+    if (connector.enabled)
+      report.enabled.insert(connector.name);
+  return report;
+}
+
+/// Enabled connectors of which the index knows nothing yet.
+std::vector<std::string> never_asked(const StatusReport& report) {
+  std::set<std::string> names = report.enabled;
+  for (const index::CollectionState& state : report.collections)
+    names.erase(state.connector);
+  return {names.begin(), names.end()};
+}
+
+}  // namespace
+
+CollectionHealth health_of(const StatusReport& report, const index::CollectionState& state,
+                           base::TimePoint now, std::chrono::milliseconds interval) {
+  if (!report.enabled.contains(state.connector))
+    return CollectionHealth::not_asked;
+  if (!state.failing_since.empty())
+    return CollectionHealth::failing;
+  const auto success = base::parse_iso8601(state.last_success);
+  if (!success)
+    return CollectionHealth::never_read;
+  return now - *success > 3 * interval ? CollectionHealth::late : CollectionHealth::ok;
+}
+
+std::vector<std::string> waiting_for(const StatusReport& report) {
+  std::vector<std::string> names;
+  if (report.overview.published)
+    return names;
+  for (const index::CollectionState& state : report.collections)
+    if (state.last_success.empty() && report.enabled.contains(state.connector))
+      names.push_back(name_of(state));
+  for (std::string& name : never_asked(report))
+    names.push_back(std::move(name));
+  return names;
+}
+
+std::string describe(const StatusReport& report, base::TimePoint now,
+                     std::chrono::milliseconds interval) {
+  std::string text;
+  if (report.overview.published) {
+    text += describe_totals(report.overview);
+  } else {
+    text += "Nothing has been published yet.\n";
+    for (const std::string& name : waiting_for(report))
+      text += "  waiting for a first complete read of " + printable(name) + "\n";
+  }
+  std::size_t width = 0;
+  for (const index::CollectionState& state : report.collections)
+    width = std::max(width, display_width(name_of(state)));
+  text += "\nSources\n";
+  for (const index::CollectionState& state : report.collections)
+    text += describe_collection(state, health_of(report, state, now, interval), width);
+  for (const std::string& name : never_asked(report))
+    text += "  " + name + "  not asked yet\n";
+  text += report.runs.empty() ? "\nNo cycle has run yet.\n" : "\nLast runs\n";
+  for (const index::RunSummary& run : report.runs)
+    text += describe_run(run);
+  return text;
+}
+
+std::string to_json(const StatusReport& report, base::TimePoint now,
+                    std::chrono::milliseconds interval) {
+  Json totals = Json::array();
+  for (const auto& line : report.overview.lines)
+    totals.push_back({{"kind", model::to_string(line.kind)},
+                      {"source", model::to_string(line.source)},
+                      {"status", model::to_string(line.status)},
+                      {"count", line.count}});
+  Json collections = Json::array();
+  for (const index::CollectionState& state : report.collections)
+    collections.push_back({{"connector", state.connector},
+                           {"type", state.connector_kind},
+                           {"collection", state.collection},
+                           {"state", to_string(health_of(report, state, now, interval))},
+                           {"lastAttempt", text_or_null(state.last_attempt)},
+                           {"lastSuccess", text_or_null(state.last_success)},
+                           {"failingSince", text_or_null(state.failing_since)},
+                           {"lastError", text_or_null(state.last_error)},
+                           {"liveRecords", state.live_records},
+                           {"quarantined", state.quarantined}});
+  Json runs = Json::array();
+  for (const index::RunSummary& run : report.runs)
+    runs.push_back({{"run", run.id},
+                    {"startedAt", run.started_at},
+                    {"endedAt", text_or_null(run.ended_at)},
+                    {"outcome", text_or_null(run.outcome)},
+                    {"error", text_or_null(run.error)}});
+  const Json object = {{"published", report.overview.published},
+                       {"waitingFor", waiting_for(report)},
+                       {"neverAsked", never_asked(report)},
+                       {"totals", totals},
+                       {"hidden", report.overview.hidden},
+                       {"memberships", report.overview.memberships},
+                       {"lastChange", report.overview.last_change},
+                       {"collections", collections},
+                       {"runs", runs}};
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+int execute(const StatusCommand& command, const Context& context) {
+  const StatusReport report = read_status(context.config);
+  const base::TimePoint now = base::SystemClock().now();
+  const auto interval = context.config.interval;
+  print(command.json ? to_json(report, now, interval) + "\n" : describe(report, now, interval));
+  return exit_code::kComplete;
+}
+
+}  // namespace gald::daemon

@@ -1,0 +1,44 @@
+// What `gald status` says, as a function of what it read.
+#pragma once
+
+#include <chrono>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "index/reader.hpp"
+
+namespace gald::daemon {
+
+struct StatusReport {
+  index::Overview overview;
+  std::vector<index::CollectionState> collections;
+  std::vector<index::RunSummary> runs;
+
+  /// Connectors that are configured and enabled. The index knows others that once were.
+  std::set<std::string> enabled;
+};
+
+enum class CollectionHealth {
+  ok,
+  failing,
+  late,        ///< the last success is more than three intervals ago
+  never_read,  ///< not completely
+  not_asked,   ///< its connector is disabled, or no longer configured
+};
+
+CollectionHealth health_of(const StatusReport& report, const index::CollectionState& state,
+                           base::TimePoint now, std::chrono::milliseconds interval);
+
+/// What the first publication waits for; empty when there has been one.
+std::vector<std::string> waiting_for(const StatusReport& report);
+
+std::string describe(const StatusReport& report, base::TimePoint now,
+                     std::chrono::milliseconds interval);
+
+/// One JSON object on one line.
+std::string to_json(const StatusReport& report, base::TimePoint now,
+                    std::chrono::milliseconds interval);
+
+}  // namespace gald::daemon
