@@ -123,12 +123,13 @@ std::string describe(const net::HttpRequest& request, const net::HttpResponse& r
 }
 
 AuthorizedClient::AuthorizedClient(const std::filesystem::path& ca_file, net::TokenOptions tokens,
-                                   std::string endpoint, const base::Clock& clock)
+                                   std::string endpoint, std::string scope,
+                                   const base::Clock& clock)
     : http_(net::HttpClientOptions{.ca_file = ca_file}),
       clock_(clock),
       tokens_(http_, std::move(tokens), clock),
       endpoint_(without_final_slashes(std::move(endpoint))),
-      scope_(endpoint_ + "/.default") {
+      scope_(scope.empty() ? endpoint_ + "/.default" : std::move(scope)) {
   const auto url = net::parse_url(endpoint_);
   if (!url || url->target != "/")
     throw std::runtime_error("endpoint '" + endpoint_ + "' is not of the form https://host[:port]");

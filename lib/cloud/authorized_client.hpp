@@ -37,11 +37,11 @@ std::string new_request_id();
 /// Thread-safe.
 class AuthorizedClient {
  public:
-  /// `endpoint` is the root of the service ("https://graph.microsoft.com"); the scope of its tokens
-  /// is `{endpoint}/.default`. Throws std::runtime_error for an endpoint that is no https origin,
-  /// and when ca_file cannot be read.
+  /// `endpoint` is the root of the service ("https://graph.microsoft.com"), `scope` that of its
+  /// tokens; empty: `{endpoint}/.default`. Throws std::runtime_error for an endpoint that is no
+  /// https origin, and when ca_file cannot be read.
   AuthorizedClient(const std::filesystem::path& ca_file, net::TokenOptions tokens,
-                   std::string endpoint, const base::Clock& clock);
+                   std::string endpoint, std::string scope, const base::Clock& clock);
 
   const std::string& endpoint() const { return endpoint_; }
 

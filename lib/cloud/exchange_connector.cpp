@@ -187,7 +187,7 @@ ExchangeConnector::ExchangeConnector(ExchangeOptions options, const base::Clock&
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,
                                 .secret = std::move(options.secret)},
-              options.exchange_endpoint, clock) {
+              options.exchange_endpoint, options.scope, clock) {
   const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
                             base::ascii_lower(tenant_) + "\n" + exchange_select();
   collections_.push_back({"mailcontacts", true, "exchange " + base::sha256_hex(asked)});

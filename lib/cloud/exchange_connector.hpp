@@ -24,6 +24,7 @@ struct ExchangeOptions {
   net::SecretProvider secret;
   std::string login_endpoint = "https://login.microsoftonline.com";
   std::string exchange_endpoint = "https://outlook.office365.com";
+  std::string scope;              ///< of the tokens; empty: "{exchange_endpoint}/.default"
   std::filesystem::path ca_file;  ///< empty: the system's store
 };
 

@@ -204,7 +204,7 @@ GraphConnector::GraphConnector(GraphOptions options, const base::Clock& clock)
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,
                                 .secret = std::move(options.secret)},
-              options.graph_endpoint, clock) {
+              options.graph_endpoint, options.scope, clock) {
   for (const GraphCollection collection : kCollections) {
     const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
                               base::ascii_lower(options.tenant) + "\n" + graph_select(collection);

@@ -25,6 +25,7 @@ struct GraphOptions {
   net::SecretProvider secret;
   std::string login_endpoint = "https://login.microsoftonline.com";
   std::string graph_endpoint = "https://graph.microsoft.com";
+  std::string scope;              ///< of the tokens; empty: "{graph_endpoint}/.default"
   std::filesystem::path ca_file;  ///< empty: the system's store
 };
 

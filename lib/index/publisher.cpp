@@ -290,7 +290,16 @@ constexpr std::string_view kHolds =
     " JOIN connector c ON c.id = g.connector_id"
     " WHERE g.entry_id = ?1 AND m.entry_id = ?2 AND g.presence = 'live' AND m.presence = 'live'"
     " AND EXISTS (SELECT 1 FROM record_member rm WHERE rm.group_id = g.id AND rm.member = m.anchor)"
-    " ORDER BY c.id LIMIT 1";
+    " ORDER BY c.kind, c.name LIMIT 1";
+
+/// Which connector said since the last publication that a membership came or went.
+constexpr std::string_view kSaidOfMembership =
+    "SELECT c.name FROM record g"
+    " JOIN record m ON m.connector_id = g.connector_id"
+    " JOIN connector c ON c.id = g.connector_id"
+    " WHERE g.entry_id = ?1 AND m.entry_id = ?2"
+    " AND EXISTS (SELECT 1 FROM touched_member t WHERE t.group_id = g.id AND t.member = m.anchor)"
+    " ORDER BY c.kind, c.name LIMIT 1";
 
 void Publisher::recheck_membership(std::int64_t group, std::int64_t member) {
   std::string connector;
@@ -322,9 +331,15 @@ void Publisher::recheck_membership(std::int64_t group, std::int64_t member) {
     new_here = query.integer(1) != 0;
   }
   if (connector.empty()) {
+    Query query(statements_, kSaidOfMembership);
+    query.bind(group, member);
+    if (query.next())
+      connector = query.text(0);
+  }
+  if (connector.empty()) {  // the membership is still there, one of its sides is not
     Query query(statements_,
                 "SELECT c.name FROM record r JOIN connector c ON c.id = r.connector_id"
-                " WHERE r.entry_id = ?1 ORDER BY r.presence <> 'live', c.id LIMIT 1");
+                " WHERE r.entry_id = ?1 ORDER BY r.presence <> 'live', c.kind, c.name LIMIT 1");
     query.bind(group);
     if (query.next())
       connector = query.text(0);

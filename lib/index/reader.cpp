@@ -217,7 +217,8 @@ std::vector<CollectionState> Reader::collections() const {
       "           ORDER BY run_id DESC LIMIT 1), ''),"
       " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence = 'live'),"
       " (SELECT count(*) FROM quarantine q WHERE q.collection_id = l.id)"
-      " FROM collection l JOIN connector c ON c.id = l.connector_id ORDER BY c.id, l.id");
+      " FROM collection l JOIN connector c ON c.id = l.connector_id"
+      " ORDER BY c.kind, c.name, l.name");
   while (query.next())
     states.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
                       query.text(5), query.text(6), query.integer(7), query.integer(8)});

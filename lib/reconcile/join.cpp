@@ -436,6 +436,9 @@ class Joiner {
         cells.push_back(std::move(cell));
       }
     }
+    for (Cell& cell : cells)
+      std::sort(cell.gone.begin(), cell.gone.end(),
+                [&](std::size_t a, std::size_t b) { return stronger(records_[a], records_[b]); });
     return cells;
   }
 

@@ -61,13 +61,14 @@ class Reading {
     const base::TimePoint start = clock_.now();
     begin(index_.position(key_));
     while (!over_) {
+      Pull pull = ask(stop);
       std::visit(Match{
                      [&](Page& page) { stage(page); },
                      [&](const CursorRefused& refused) { start_over(refused); },
                      [&](const Throttled& throttled) { be_patient(throttled, stop); },
                      [&](const Failed& failed) { fail(failed.error); },
                  },
-                 *std::make_unique<Pull>(round_->next(stop)));
+                 pull);
     }
     report_.took = clock_.now() - start;
     return report_;
@@ -76,7 +77,19 @@ class Reading {
  private:
   void begin(const index::Position& position) {
     report_.full = position.full;
-    round_ = connector_.begin(collection_, position.cursor);
+    from_ = position.cursor;
+    round_.reset();
+  }
+
+  /// A connector that throws has failed like one that says so; the others go on.
+  Pull ask(std::stop_token stop) {
+    try {
+      if (!round_)
+        round_ = connector_.begin(collection_, from_);
+      return round_->next(stop);
+    } catch (const std::exception& error) {
+      return Failed{{base::ErrorKind::protocol, key_.connector + ": " + error.what(), {}}};
+    }
   }
 
   void stage(const Page& page) {
@@ -155,6 +168,7 @@ class Reading {
   std::mutex& progress_mutex_;
 
   model::CollectionReport report_;
+  model::Cursor from_;
   std::unique_ptr<Round> round_;
   std::int64_t objects_ = 0;
   int attempts_ = 0;
@@ -226,13 +240,14 @@ std::vector<index::CollectionKey> keys_of(
   return keys;
 }
 
-model::Outcome outcome_of(const model::RunReport& report) {
+model::Outcome outcome_of(const model::RunReport& report, bool stopped) {
   const auto complete = std::count_if(report.collections.begin(), report.collections.end(),
                                       [](const auto& read) { return read.complete; });
   if (!report.error.empty() || complete == 0)
     return model::Outcome::failed;
-  return static_cast<std::size_t>(complete) == report.collections.size() ? model::Outcome::complete
-                                                                         : model::Outcome::partial;
+  return static_cast<std::size_t>(complete) == report.collections.size() && !stopped
+             ? model::Outcome::complete
+             : model::Outcome::partial;
 }
 
 void log_run(const model::RunReport& report) {
@@ -277,7 +292,7 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
     report.error = error.what();
   }
   report.ended = clock.now();
-  report.outcome = outcome_of(report);
+  report.outcome = outcome_of(report, stop.stop_requested());
   try {
     if (report.id != 0)
       index.end_run(report);

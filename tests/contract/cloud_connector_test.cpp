@@ -32,6 +32,7 @@ class CloudConnectorTest : public TlsTest {
             .secret = secret,
             .login_endpoint = server().origin(),
             .graph_endpoint = server().origin() + "/",
+            .scope = {},
             .ca_file = server().ca_file()};
   }
 
@@ -86,6 +87,7 @@ class CloudConnectorTest : public TlsTest {
                                       .secret = secret,
                                       .login_endpoint = server().origin(),
                                       .exchange_endpoint = server().origin(),
+                                      .scope = {},
                                       .ca_file = server().ca_file()},
                                      clock_};
 };

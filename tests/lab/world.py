@@ -446,12 +446,16 @@ class World:
         if in_cloud and subject.cloud_address:
             addresses.add(subject.cloud_address.lower())
         anchors = subject.last_anchors or self._anchors(subject, in_cloud)
+        others = subject.others
+        if in_cloud and subject.recipe.directory == "contact" and subject.legacy:
+            # the synchronization takes the name of an AD contact along as an address
+            others.add("X500:" + shapes.on_premises_legacy_dn(subject.alias))
         groups = None
         if status != "deleted":
             groups = {group.name for group in self.groups if subject in group.members
                       and (in_cloud if group.place == "cloud" else subject.in_directory)}
         return Expected(subject.key, source, subject.kind, status, subject.hidden, subject.display_name,
-                        addresses, subject.others, groups, anchors)
+                        addresses, others, groups, anchors)
 
     @staticmethod
     def _anchors(subject, in_cloud):
