@@ -152,23 +152,22 @@ def run_dc(*arguments, **environment):
     return done.stdout
 
 
-def free_address():
-    """A loopback address on which nobody serves LDAP yet.
-
-    The search starts at a place that depends on the process, so that test programs which run side by
-    side do not all try the same one.
+def reserve_address(cache_dir):
+    """A loopback address on which nobody serves LDAP, and the lock that keeps other test programs
+    from choosing it too. Closing the lock gives the address back; so does the end of the process.
     """
-    candidates = range(30, 100)
-    start = os.getpid() % len(candidates)
-    for step in range(len(candidates)):
-        address = f"127.0.0.{candidates[(start + step) % len(candidates)]}"
+    for number in range(30, 100):
+        address = f"127.0.0.{number}"
+        lock = open(os.path.join(cache_dir, address + ".lock"), "w", encoding="ascii")
         try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for port in (389, 636):
                 with socket.socket() as probe:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     probe.bind((address, port))
-            return address
+            return address, lock
         except OSError as error:
+            lock.close()
             if error.errno == errno.EACCES:
                 raise LabError("needs root or CAP_NET_BIND_SERVICE to serve LDAP") from None
     raise LabError("every loopback address of the lab is in use")
@@ -180,6 +179,7 @@ class DomainController:
     def __init__(self, directory):
         self.directory = os.path.abspath(directory)
         self.remove_on_close = False
+        self.reserved = None
         self._admin = None
         self._read_settings()
 
@@ -203,14 +203,16 @@ class DomainController:
         cache_dir = cache_dir or os.environ.get("LAB_CACHE") or os.path.join(
             tempfile.gettempdir(), f"gald-lab-{os.getuid()}")
         original = cls._provision_once(cache_dir, recycle_bin)
+        reserved = None
         if ip == "free":
-            ip = free_address()
+            ip, reserved = reserve_address(cache_dir)
         temporary = directory is None
         if temporary:
             directory = os.path.join(tempfile.mkdtemp(prefix="gald-dc-"), "dc")
         run_dc("clone", directory, original, DC_IP=ip or os.environ.get("DC_IP") or "127.0.0.11")
         controller = cls(directory)
         controller.remove_on_close = temporary
+        controller.reserved = reserved
         return controller
 
     @staticmethod
@@ -248,6 +250,8 @@ class DomainController:
     def close(self):
         """Stop, and remove the directory if it was a temporary one."""
         self.stop()
+        if self.reserved:
+            self.reserved.close()
         if self.remove_on_close:
             shutil.rmtree(os.path.dirname(self.directory), ignore_errors=True)
 
