@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -44,7 +45,10 @@ void notify_service_manager(std::string_view state) {
   if (descriptor < 0)
     return;
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-  // Nothing can be done about a service manager that does not listen.
+  // A service manager that does not read must not hold us: its socket takes a few messages, and
+  // then the sender would wait for ever.
+  const timeval patience{.tv_sec = 0, .tv_usec = 500'000};
+  ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   (void)!::sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL,
                   reinterpret_cast<const sockaddr*>(&address), length);
   ::close(descriptor);

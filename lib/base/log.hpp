@@ -16,16 +16,19 @@ enum class Level { debug, info, warning, error };
 
 class Value {
  public:
-  Value(std::string_view text) : text_(text) {}  // NOLINT(google-explicit-constructor)
+  // Implicit on purpose: fields are written as {{"run", 7}, {"outcome", "partial"}}.
+  // NOLINTBEGIN(google-explicit-constructor)
+  Value(std::string_view text) : text_(text) {}
 
-  Value(const std::string& text) : text_(text) {}  // NOLINT(google-explicit-constructor)
+  Value(const std::string& text) : text_(text) {}
 
-  Value(const char* text) : text_(text) {}  // NOLINT(google-explicit-constructor)
+  Value(const char* text) : text_(text) {}
 
   template <typename T>
 
-  requires std::is_arithmetic_v<T> Value(T number)
-      : text_(std::to_string(number)) {}  // NOLINT(google-explicit-constructor)
+  requires std::is_arithmetic_v<T> Value(T number) : text_(std::to_string(number)) {}
+
+  // NOLINTEND(google-explicit-constructor)
 
   const std::string& text() const { return text_; }
 

@@ -176,6 +176,7 @@ std::int64_t save_entry(Statements& statements, const model::Entry& entry, std::
 
   std::int64_t row = 0;
   {
+    Query use(statements, upsert_sql());  // resets the statement, whatever happens
     SQLite::Statement& upsert = statements.prepared(upsert_sql());
     int position = 0;
     const auto text = [&](std::string_view value) { upsert.bind(++position, std::string(value)); };
@@ -198,7 +199,6 @@ std::int64_t save_entry(Statements& statements, const model::Entry& entry, std::
     text(at);
     upsert.executeStep();
     row = upsert.getColumn(0).getInt64();
-    upsert.reset();
   }
   save_lists(statements, row, entry);
   return row;

@@ -85,10 +85,11 @@ Publisher::Batch Publisher::load(const std::vector<std::int64_t>& touched) {
   Batch batch;
   std::deque<std::int64_t> waiting(touched.begin(), touched.end());
   std::set<std::int64_t> known(touched.begin(), touched.end());
+  std::set<std::string> asked;
   while (!waiting.empty()) {
     StagedRecord record = load_record(waiting.front());
     waiting.pop_front();
-    for (const std::int64_t neighbour : neighbours(record))
+    for (const std::int64_t neighbour : neighbours(record, asked))
       if (known.insert(neighbour).second)
         waiting.push_back(neighbour);
     batch.position_of[record.id] = batch.records.size();
@@ -181,15 +182,19 @@ std::string Publisher::distinguished_name(std::int64_t connector,
   return rdn.empty() || above.empty() ? std::string() : rdn + "," + above;
 }
 
-std::vector<std::int64_t> Publisher::neighbours(const StagedRecord& record) {
+/// Records that share a key or the entry with this one, but for keys and entries in `asked`.
+std::vector<std::int64_t> Publisher::neighbours(const StagedRecord& record,
+                                                std::set<std::string>& asked) {
   std::vector<std::int64_t> ids;
   for (const std::string& key : reconcile::join_keys(record)) {
+    if (!asked.insert(key).second)
+      continue;
     Query query(statements_, "SELECT record_id FROM record_key WHERE key = ?1");
     query.bind(key);
     while (query.next())
       ids.push_back(query.integer(0));
   }
-  if (!record.entry_id.empty()) {
+  if (!record.entry_id.empty() && asked.insert(record.entry_id).second) {
     Query query(statements_,
                 "SELECT r.id FROM record r JOIN entry e ON e.id = r.entry_id WHERE e.uuid = ?1");
     query.bind(record.entry_id);
@@ -216,15 +221,16 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
                             std::set<std::int64_t>& recheck) {
   const auto known = batch.entry_rows.find(planned.entry.id);
   std::int64_t row = known == batch.entry_rows.end() ? 0 : known->second;
-  const std::string at = base::to_iso8601(clock_.now());
+  std::string at = base::to_iso8601(clock_.now());
 
   if (planned.operation != Operation::none) {
     std::int64_t number = last_number_ + static_cast<std::int64_t>(planned.changes.size());
     if (planned.changes.empty()) {  // only where values come from changed: nothing to tell anybody
-      Query query(statements_, "SELECT change_number FROM entry WHERE id = ?1");
+      Query query(statements_, "SELECT change_number, changed_at FROM entry WHERE id = ?1");
       query.bind(row);
       query.next();
       number = query.integer(0);
+      at = query.text(1);
     }
     row = save_entry(statements_, planned.entry, run_, at, number);
     batch.entry_rows[planned.entry.id] = row;
@@ -271,13 +277,27 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
   }
 }
 
+/// A manager is staged as "connector/anchor", and shown as an entry's id wherever there is one.
+std::optional<std::string> Publisher::shown(const std::string& field,
+                                            const std::optional<std::string>& value) {
+  if (!value || field != model::name(Attribute::manager))
+    return value;
+  const std::size_t slash = value->find('/');
+  Query query(statements_,
+              "SELECT e.uuid FROM record r JOIN connector c ON c.id = r.connector_id"
+              " JOIN entry e ON e.id = r.entry_id WHERE c.name = ?1 AND r.anchor = ?2");
+  query.bind(value->substr(0, slash), value->substr(slash + 1));
+  return query.next() ? query.text(0) : value->substr(slash + 1);
+}
+
 void Publisher::record_change(std::int64_t entry, std::string_view operation,
                               const model::FieldChange& change) {
   Query(statements_,
         "INSERT INTO change (number, run_id, at, entry_id, operation, field, old_value, new_value,"
         " connector) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
       .bind(++last_number_, run_, base::to_iso8601(clock_.now()), entry, operation, change.field,
-            change.old_value, change.new_value, change.connector)
+            shown(change.field, change.old_value), shown(change.field, change.new_value),
+            change.connector)
       .run();
 }
 
@@ -323,7 +343,7 @@ void Publisher::recheck_membership(std::int64_t group, std::int64_t member) {
   bool new_here = false;
   {
     Query query(statements_,
-                "SELECT g.uuid, g.created_run = ?3 OR m.created_run = ?3 FROM entry g, entry m"
+                "SELECT g.uuid, m.created_run = ?3 FROM entry g, entry m"
                 " WHERE g.id = ?1 AND m.id = ?2");
     query.bind(group, member, run_);
     query.next();

@@ -45,11 +45,14 @@ class Publisher {
   std::vector<std::int64_t> touched_records();
   Batch load(const std::vector<std::int64_t>& touched);
   model::StagedRecord load_record(std::int64_t id);
-  std::vector<std::int64_t> neighbours(const model::StagedRecord& record);
+  std::vector<std::int64_t> neighbours(const model::StagedRecord& record,
+                                       std::set<std::string>& asked);
   std::string distinguished_name(std::int64_t connector, const model::Attributes& attributes);
   void apply(const reconcile::Plan& plan, Batch& batch);
   void apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
                    std::set<std::int64_t>& recheck);
+  std::optional<std::string> shown(const std::string& field,
+                                   const std::optional<std::string>& value);
   void record_change(std::int64_t entry, std::string_view operation,
                      const model::FieldChange& change);
   void recheck_memberships(std::int64_t entry);

@@ -143,7 +143,11 @@ std::vector<model::Contact> Reader::find(std::string_view id_or_address) const {
       "SELECT " + contact_columns() +
       " FROM entry e WHERE e.id IN ("
       "  SELECT id FROM entry WHERE uuid = ?1 AND forward_to IS NULL"
-      "  UNION SELECT s.id FROM entry f JOIN entry s ON s.uuid = f.forward_to WHERE f.uuid = ?1"
+      "  UNION SELECT id FROM (WITH RECURSIVE step(id, uuid, forward_to) AS ("
+      "    SELECT id, uuid, forward_to FROM entry WHERE uuid = ?1"
+      "    UNION SELECT s.id, s.uuid, s.forward_to FROM step f JOIN entry s ON s.uuid = "
+      "f.forward_to)"
+      "   SELECT id FROM step WHERE forward_to IS NULL)"
       "  UNION SELECT a.entry_id FROM address a JOIN entry ae ON ae.id = a.entry_id"
       "   WHERE a.folded = ?2 AND ae.forward_to IS NULL)"
       " ORDER BY e.status = 'deleted', e.display_name COLLATE NOCASE, e.uuid";
@@ -202,22 +206,23 @@ std::vector<CollectionState> Reader::collections() const {
   SQLite::Transaction snapshot(impl_->database);
   Query query(
       impl_->statements,
-      "WITH read AS (SELECT rc.*, r.started_at FROM run_collection rc JOIN run r ON r.id = "
-      "rc.run_id)"
-      " SELECT c.name, c.kind, l.name,"
-      " coalesce((SELECT max(started_at) FROM read WHERE connector = c.name AND collection = "
-      "l.name),"
-      "          ''),"
-      " coalesce(l.completed_at, ''),"
+      "WITH read AS (SELECT rc.connector, rc.collection, rc.run_id, rc.complete, rc.error,"
+      "                      r.started_at FROM run_collection rc JOIN run r ON r.id = rc.run_id),"
+      " latest AS (SELECT connector, collection, max(run_id) AS run_id FROM run_collection"
+      "            GROUP BY 1, 2),"
+      " done AS (SELECT connector, collection, max(run_id) AS run_id FROM run_collection"
+      "          WHERE complete GROUP BY 1, 2)"
+      " SELECT c.name, c.kind, l.name, coalesce(now.started_at, ''), coalesce(l.completed_at, ''),"
       " coalesce((SELECT min(started_at) FROM read WHERE connector = c.name AND collection = l.name"
-      "           AND NOT complete AND error <> '' AND run_id > coalesce((SELECT max(run_id) FROM "
-      "read"
-      "             WHERE connector = c.name AND collection = l.name AND complete), 0)), ''),"
-      " coalesce((SELECT error FROM read WHERE connector = c.name AND collection = l.name"
-      "           ORDER BY run_id DESC LIMIT 1), ''),"
+      "           AND NOT complete AND error <> '' AND run_id > coalesce(done.run_id, 0)), ''),"
+      " coalesce(now.error, ''),"
       " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence = 'live'),"
       " (SELECT count(*) FROM quarantine q WHERE q.collection_id = l.id)"
       " FROM collection l JOIN connector c ON c.id = l.connector_id"
+      " LEFT JOIN latest ON latest.connector = c.name AND latest.collection = l.name"
+      " LEFT JOIN read now ON now.connector = c.name AND now.collection = l.name"
+      "  AND now.run_id = latest.run_id"
+      " LEFT JOIN done ON done.connector = c.name AND done.collection = l.name"
       " ORDER BY c.kind, c.name, l.name");
   while (query.next())
     states.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),

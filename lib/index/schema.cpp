@@ -123,6 +123,7 @@ CREATE TABLE entry (
   changed_at           TEXT NOT NULL,
   change_number        INTEGER NOT NULL
 );
+CREATE INDEX entry_by_class ON entry (kind, source, status) WHERE forward_to IS NULL;
 CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE, uuid);
 CREATE TABLE address (
   entry_id    INTEGER NOT NULL,
@@ -198,6 +199,7 @@ CREATE TABLE run_collection (
   rejected    INTEGER NOT NULL,
   PRIMARY KEY (run_id, connector, collection)
 ) WITHOUT ROWID;
+CREATE INDEX run_collection_of ON run_collection (connector, collection, run_id);
 )sql";
 
 constexpr const char* kViews = R"sql(

@@ -15,10 +15,21 @@ using model::RecordKind;
 
 namespace {
 
+/// How much of a sweep is in memory at a time.
+constexpr int kSlice = 1000;
+
 /// The marks of a full round. Those of a resumable one must survive a crash; a source that lists
 /// everything in every round starts over anyway, and must not write a row per record and round.
 std::string marks(bool lists_everything, std::string_view table) {
   return (lists_everything ? "temp." : "main.") + std::string(table);
+}
+
+/// What the names of the objects below a container are made of.
+std::vector<std::string> names_path(const model::Attributes& container) {
+  using model::Attribute;
+  const std::string& parent = first_value(container, Attribute::parent);
+  return {parent,
+          first_value(container, parent.empty() ? Attribute::distinguished_name : Attribute::rdn)};
 }
 
 model::StagedRecord as_record(model::ConnectorKind connector, const std::string& anchor,
@@ -100,6 +111,11 @@ Position Staging::restart(const CollectionKey& key) {
 
 Position Staging::begin_full(const Collection& collection) {
   forget_marks(collection);
+  // Who is still unreadable will be quarantined again in the course of this round.
+  if (collection.lists_everything)
+    rejected_[collection.id].clear();
+  else
+    Query(statements_, "DELETE FROM quarantine WHERE collection_id = ?1").bind(collection.id).run();
   // Without records from before there is nothing to sweep, and nothing needs a mark.
   Query(statements_,
         "UPDATE collection SET position = '', answered_by = '', full_round = 1,"
@@ -128,7 +144,10 @@ model::StagedCounts Staging::apply(const CollectionKey& key, const std::vector<C
   for (const Change& change : changes)
     apply_change(found, change, counts);
   for (const model::Rejected& object : rejected) {
+    keep(found, object.anchor);
     quarantine(found, object);
+    if (found.lists_everything)
+      rejected_[found.id].insert(object.anchor);
     ++counts.rejected;
   }
   if (next && !(*next == found.cursor && !last))
@@ -140,6 +159,8 @@ model::StagedCounts Staging::apply(const CollectionKey& key, const std::vector<C
       counts.removed += sweep(found);
     if (found.full)
       forget_marks(found);
+    if (found.lists_everything)
+      release(found);
     Query(statements_,
           "UPDATE collection SET full_round = 0, marking = 0, completed_at = ?2 WHERE id = ?1")
         .bind(found.id, base::to_iso8601(clock_.now()))
@@ -173,9 +194,31 @@ bool Staging::first_sight(const Collection& collection, std::int64_t record) {
              .run() > 0;
 }
 
+/// An object that could not be mapped is there all the same, with the members it had: the sweep
+/// must not take it for gone. One without a readable anchor may be any of them, so that nothing is
+/// swept in this round (the mark of record 0).
+void Staging::keep(const Collection& collection, const std::string& anchor) {
+  const std::optional<Stored> known = stored(collection, anchor);
+  if (known) {
+    first_sight(collection, known->id);
+    if (collection.full && collection.marking)
+      Query(statements_, "INSERT OR IGNORE INTO " +
+                             marks(collection.lists_everything, "seen_member") +
+                             " (collection_id, group_id, member)"
+                             " SELECT ?1, group_id, member FROM record_member WHERE group_id = ?2")
+          .bind(collection.id, known->id)
+          .run();
+  } else if (anchor.empty()) {
+    first_sight(collection, 0);
+  }
+}
+
 void Staging::apply_change(const Collection& collection, const Change& change,
                            model::StagedCounts& counts) {
   const std::optional<Stored> before = stored(collection, change.anchor);
+  Query(statements_, "DELETE FROM quarantine WHERE collection_id = ?1 AND anchor = ?2")
+      .bind(collection.id, change.anchor)
+      .run();
   if (!before && change.presence != Presence::live) {
     ++counts.unchanged;  // gone before we ever heard of it
     return;
@@ -223,6 +266,8 @@ void Staging::apply_change(const Collection& collection, const Change& change,
     id = database_.getLastInsertRowid();
     first_sight(collection, id);
     replace_keys(id, {}, keys);
+    if (kind == RecordKind::container)
+      touch_below(collection, change.anchor);  // they may have come, and been published, before it
     changed = true;
   } else {
     id = before->id;
@@ -239,14 +284,11 @@ void Staging::apply_change(const Collection& collection, const Change& change,
                    reconcile::join_keys(as_record(collection.connector_kind, change.anchor,
                                                   before->kind, before->presence, old_attributes)),
                    keys);
-      if (kind == RecordKind::container)
+      if (kind == RecordKind::container && (before->presence != change.presence ||
+                                            names_path(old_attributes) != names_path(attributes)))
         touch_below(collection, change.anchor);
     }
   }
-  Query(statements_, "DELETE FROM quarantine WHERE collection_id = ?1 AND anchor = ?2")
-      .bind(collection.id, change.anchor)
-      .run();
-
   if (change.presence == Presence::deleted)
     drop_links(collection, id, change.anchor);
   else if (kind == RecordKind::group && change.presence == Presence::live)
@@ -322,7 +364,8 @@ void Staging::drop_links(const Collection& collection, std::int64_t record,
   std::vector<std::pair<std::int64_t, std::string>> links;
   {
     Query query(statements_,
-                "SELECT m.group_id FROM record_member m JOIN record g ON g.id = m.group_id"
+                // CROSS fixes the order: from the member, not from all records of the connector.
+                "SELECT m.group_id FROM record_member m CROSS JOIN record g ON g.id = m.group_id"
                 " WHERE m.member = ?1 AND g.connector_id = ?2");
     query.bind(anchor, collection.connector);
     while (query.next())
@@ -345,8 +388,8 @@ void Staging::touch_below(const Collection& collection, const std::string& ancho
         "  VALUES (?2)"
         "  UNION SELECT r.anchor FROM record r JOIN container c ON r.parent = c.anchor"
         "   WHERE r.connector_id = ?1 AND r.kind = 'container')"
-        " UPDATE record SET touched = 1 WHERE connector_id = ?1 AND kind <> 'container'"
-        " AND parent IN (SELECT anchor FROM container)")
+        " UPDATE record SET touched = 1 WHERE touched = 0 AND connector_id = ?1"
+        " AND kind <> 'container' AND parent IN (SELECT anchor FROM container)")
       .bind(collection.connector, anchor)
       .run();
 }
@@ -355,11 +398,19 @@ void Staging::replace_keys(std::int64_t record, const std::vector<std::string>& 
                            const std::vector<std::string>& now) {
   const std::set<std::string> old_keys(before.begin(), before.end());
   const std::set<std::string> new_keys(now.begin(), now.end());
-  for (const std::string& key : old_keys)
-    if (!new_keys.contains(key))
-      Query(statements_, "DELETE FROM record_key WHERE key = ?1 AND record_id = ?2")
-          .bind(key, record)
-          .run();
+  for (const std::string& key : old_keys) {
+    if (new_keys.contains(key))
+      continue;
+    Query(statements_, "DELETE FROM record_key WHERE key = ?1 AND record_id = ?2")
+        .bind(key, record)
+        .run();
+    // Whoever is left under the key may be the only one now. One of them brings the others along.
+    Query(statements_,
+          "UPDATE record SET touched = 1 WHERE touched = 0 AND id ="
+          " (SELECT record_id FROM record_key WHERE key = ?1 LIMIT 1)")
+        .bind(key)
+        .run();
+  }
   for (const std::string& key : new_keys)
     if (!old_keys.contains(key))
       Query(statements_, "INSERT OR IGNORE INTO record_key (key, record_id) VALUES (?1, ?2)")
@@ -367,8 +418,27 @@ void Staging::replace_keys(std::int64_t record, const std::vector<std::string>& 
           .run();
 }
 
-/// The end of a full round that is proven complete: what it did not see is not there any more.
+/// The end of a full round that is proven complete: what it did not see is not there any more. In
+/// slices, as it may be much; swept records and links drop out of the queries.
 std::int64_t Staging::sweep(const Collection& collection) {
+  const std::string seen_record = marks(collection.lists_everything, "seen_record");
+  const std::string seen_member = marks(collection.lists_everything, "seen_member");
+  {
+    Query unreadable(statements_, "SELECT 1 FROM " + seen_record +
+                                      " WHERE collection_id = ?1 AND record_id = 0");
+    unreadable.bind(collection.id);
+    if (unreadable.next())
+      return 0;
+  }
+  std::int64_t swept = 0;
+  while (const std::int64_t slice = sweep_records(collection, seen_record))
+    swept += slice;
+  while (sweep_members(collection, seen_member)) {
+  }
+  return swept;
+}
+
+std::int64_t Staging::sweep_records(const Collection& collection, const std::string& seen) {
   struct Unseen {
     std::int64_t id;
     std::string anchor;
@@ -378,21 +448,20 @@ std::int64_t Staging::sweep(const Collection& collection) {
 
   std::vector<Unseen> unseen;
   {
-    Query query(statements_,
-                "SELECT r.id, r.anchor, r.kind, r.attributes FROM record r"
-                " WHERE r.collection_id = ?1 AND r.presence = 'live'"
-                " AND NOT EXISTS (SELECT 1 FROM " +
-                    marks(collection.lists_everything, "seen_record") +
-                    " s WHERE s.collection_id = ?1 AND s.record_id = r.id)");
-    query.bind(collection.id);
+    Query query(
+        statements_,
+        "SELECT r.id, r.anchor, r.kind, r.attributes FROM record r"
+        " WHERE r.collection_id = ?1 AND r.presence = 'live' AND NOT EXISTS (SELECT 1 FROM " +
+            seen + " s WHERE s.collection_id = ?1 AND s.record_id = r.id) LIMIT ?2");
+    query.bind(collection.id, kSlice);
     while (query.next())
       unseen.push_back({query.integer(0), query.text(1),
                         model::record_kind_named(query.text(2)).value(), query.text(3)});
   }
   for (const Unseen& record : unseen) {
     Query(statements_,
-          "UPDATE record SET presence = 'absent', attributes = '{}', parent = NULL,"
-          " touched = 1 WHERE id = ?1")
+          "UPDATE record SET presence = 'absent', attributes = '{}', parent = NULL, touched = 1"
+          " WHERE id = ?1")
         .bind(record.id)
         .run();
     replace_keys(
@@ -401,27 +470,48 @@ std::int64_t Staging::sweep(const Collection& collection) {
                                        Presence::live, attributes_from_json(record.attributes))),
         {});
   }
+  return static_cast<std::int64_t>(unseen.size());
+}
+
+bool Staging::sweep_members(const Collection& collection, const std::string& seen) {
   // Graph leaves soft-deleted members out of a full read and does not announce them again when they
   // are restored: their memberships sleep until then.
   std::vector<std::pair<std::int64_t, std::string>> links;
   {
     Query query(statements_,
-                "SELECT m.group_id, m.member FROM record_member m"
-                " JOIN record g ON g.id = m.group_id"
-                " WHERE g.collection_id = ?1 AND g.presence <> 'soft_deleted'"
+                "SELECT m.group_id, m.member FROM record g"
+                " CROSS JOIN record_member m ON m.group_id = g.id"
+                " WHERE g.collection_id = ?1 AND g.presence <> 'soft_deleted' AND g.kind = 'group'"
                 " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.connector_id = g.connector_id"
                 " AND r.anchor = m.member AND r.presence = 'soft_deleted')"
                 " AND NOT EXISTS (SELECT 1 FROM " +
-                    marks(collection.lists_everything, "seen_member") +
+                    seen +
                     " s WHERE s.collection_id = ?1 AND s.group_id = m.group_id"
-                    " AND s.member = m.member)");
-    query.bind(collection.id);
+                    " AND s.member = m.member) LIMIT ?2");
+    query.bind(collection.id, kSlice);
     while (query.next())
       links.emplace_back(query.integer(0), query.text(1));
   }
   for (const auto& [group, member] : links)
     remove_member(group, member);
-  return static_cast<std::int64_t>(unseen.size());
+  return !links.empty();
+}
+
+/// The end of a listing: what it did not reject leaves the quarantine, and nothing is written when
+/// that is nobody.
+void Staging::release(const Collection& collection) {
+  std::vector<std::string> well;
+  {
+    Query query(statements_, "SELECT anchor FROM quarantine WHERE collection_id = ?1");
+    query.bind(collection.id);
+    while (query.next())
+      if (std::string anchor = query.text(0); !rejected_[collection.id].contains(anchor))
+        well.push_back(std::move(anchor));
+  }
+  for (const std::string& anchor : well)
+    Query(statements_, "DELETE FROM quarantine WHERE collection_id = ?1 AND anchor = ?2")
+        .bind(collection.id, anchor)
+        .run();
 }
 
 void Staging::quarantine(const Collection& collection, const model::Rejected& rejected) {

@@ -1,7 +1,9 @@
 // The durable store of records, as the sources last said them.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -58,12 +60,17 @@ class Staging {
   void drop_links(const Collection& collection, std::int64_t record, const std::string& anchor);
   void replace_keys(std::int64_t record, const std::vector<std::string>& before,
                     const std::vector<std::string>& now);
+  void keep(const Collection& collection, const std::string& anchor);
   std::int64_t sweep(const Collection& collection);
+  std::int64_t sweep_records(const Collection& collection, const std::string& seen);
+  bool sweep_members(const Collection& collection, const std::string& seen);
   void quarantine(const Collection& collection, const model::Rejected& rejected);
+  void release(const Collection& collection);
 
   SQLite::Database& database_;
   Statements& statements_;
   const base::Clock& clock_;
+  std::map<std::int64_t, std::set<std::string>> rejected_;  ///< by collection: in this listing
 };
 
 }  // namespace gald::index

@@ -134,6 +134,9 @@ constexpr std::array<Rung, 4> kLadder = {{
      }},
 }};
 
+/// A key that more objects of one side share is no key.
+constexpr std::size_t kMostNamesakes = 50;
+
 std::size_t rung_named(std::string_view name) {
   for (std::size_t i = 0; i < kLadder.size(); ++i)
     if (kLadder[i].name == name)
@@ -309,7 +312,8 @@ class Joiner {
         free_ad.insert(i);
     for (std::size_t rung = 0; rung < kLadder.size(); ++rung) {
       for (CloudContact& contact : contacts)
-        if (!contact.bound && contact.partner && contact.partner_rung == rung)
+        if (!contact.bound && contact.partner && contact.partner_rung == rung &&
+            free_ad.contains(*contact.partner))
           bind(contact, *contact.partner, kLadder[rung].name, free_ad);
       meet_on(kLadder[rung], contacts, free_ad);
     }
@@ -334,6 +338,16 @@ class Joiner {
     for (const std::size_t ad : free_ad)
       for (const std::string& key : rung.ad(records_[ad]))
         ad_by_key[key].push_back(ad);
+    std::map<std::string, std::size_t> askers;
+    for (const CloudContact& contact : contacts)
+      if (!contact.bound && contact.synchronized)
+        for (const std::size_t record : contact.records)
+          for (const std::string& key : rung.cloud(records_[record]))
+            ++askers[key];
+    // What so many share says nothing of anybody, and the pairs would fill the memory.
+    std::erase_if(ad_by_key, [&](const auto& entry) {
+      return entry.second.size() > kMostNamesakes || askers[entry.first] > kMostNamesakes;
+    });
 
     std::map<std::size_t, std::set<std::size_t>> ad_of;       // contact → AD records
     std::map<std::size_t, std::set<std::size_t>> contact_of;  // AD record → contacts

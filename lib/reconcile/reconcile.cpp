@@ -164,7 +164,7 @@ class Planner {
     else
       plan_live(cell, before, merge(live), cause, std::move(planned));
     for (const std::string& merged : cell.merged_entry_ids)
-      plan_merge(merged, plan_.back().entry.id, cause);
+      plan_merge(merged, cell.entry_id, cause);
   }
 
   void plan_removal(const Entry* before, const Cause& cause, PlannedEntry planned) {

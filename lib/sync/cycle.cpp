@@ -57,7 +57,7 @@ class Reading {
   }
 
   /// Throws what the index throws: without it nothing can go on.
-  model::CollectionReport run(std::stop_token stop) {
+  void run(std::stop_token stop) {
     const base::TimePoint start = clock_.now();
     begin(index_.position(key_));
     while (!over_) {
@@ -71,8 +71,9 @@ class Reading {
                  pull);
     }
     report_.took = clock_.now() - start;
-    return report_;
   }
+
+  const model::CollectionReport& report() const { return report_; }
 
  private:
   void begin(const index::Position& position) {
@@ -132,8 +133,12 @@ class Reading {
   }
 
   void be_patient(const Throttled& throttled, std::stop_token stop) {
-    const milliseconds pause = std::max(
-        milliseconds(100), throttled.retry_after.value_or(backoff(++attempts_, random_share())));
+    ++attempts_;
+    // A source that says "at once" again and again is not taken at its word.
+    milliseconds pause = throttled.retry_after.value_or(milliseconds(0));
+    if (!throttled.retry_after || attempts_ > 1)
+      pause = std::max(pause, backoff(attempts_, random_share()));
+    pause = std::max(pause, milliseconds(100));
     if (report_.waited + pause > options_.patience) {
       fail({base::ErrorKind::network,
             "the source kept us waiting for longer than this cycle allows: " + throttled.reason,
@@ -191,10 +196,11 @@ void log_collection(const model::CollectionReport& report) {
     base::log::error("collection.failed", report.error, fields);
 }
 
-/// All collections side by side, each at its own pace. Staging is where they meet.
-std::vector<model::CollectionReport> read_all(
-    const std::vector<std::unique_ptr<Connector>>& connectors, index::Index& index,
-    const base::Clock& clock, const CycleOptions& options, std::stop_token stop) {
+/// All collections side by side, each at its own pace. Staging is where they meet; when it breaks,
+/// the reports say how far each came.
+void read_all(const std::vector<std::unique_ptr<Connector>>& connectors, index::Index& index,
+              const base::Clock& clock, const CycleOptions& options, std::stop_token stop,
+              std::vector<model::CollectionReport>& reports) {
   struct Slot {
     model::CollectionReport report;
     std::exception_ptr broken;
@@ -211,23 +217,26 @@ std::vector<model::CollectionReport> read_all(
       for (const Collection& collection : connector->collections()) {
         Slot& slot = slots[next++];
         threads.emplace_back([&, stop] {
+          Reading reading(*connector, collection, index, clock, options, progress_mutex);
           try {
-            slot.report =
-                Reading(*connector, collection, index, clock, options, progress_mutex).run(stop);
+            reading.run(stop);
           } catch (...) {
             slot.broken = std::current_exception();
           }
+          slot.report = reading.report();
         });
       }
   }
-  std::vector<model::CollectionReport> reports;
+  std::exception_ptr broken;
   for (Slot& slot : slots) {
     if (slot.broken)
-      std::rethrow_exception(slot.broken);
-    log_collection(slot.report);
+      broken = slot.broken;
+    else
+      log_collection(slot.report);
     reports.push_back(std::move(slot.report));
   }
-  return reports;
+  if (broken)
+    std::rethrow_exception(broken);
 }
 
 std::vector<index::CollectionKey> keys_of(
@@ -276,7 +285,7 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
   try {
     report.id = index.begin_run();
     base::log::info("cycle.started", "asking every source what changed", {{"run", report.id}});
-    report.collections = read_all(connectors, index, clock, options, stop);
+    read_all(connectors, index, clock, options, stop, report.collections);
 
     if (!index.published_before())
       report.waiting_for = index.never_complete(keys_of(connectors));

@@ -328,6 +328,81 @@ TEST_F(IndexTest, NamesBelowARenamedContainerFollow) {
   EXPECT_EQ(dn(), "CN=Ann,OU=Berlin,OU=Sales\\, EMEA,DC=contoso,DC=test");
 }
 
+TEST_F(IndexTest, ARejectedObjectIsNotSwept) {
+  const auto contact = [](int number) {
+    Change change = user(number, "contact " + std::to_string(number));
+    change.kind = RecordKind::contact;
+    return change;
+  };
+  index_->position(kListing);
+  apply(kListing, {contact(1), contact(2)}, "");
+  index_->position(kListing);
+  EXPECT_EQ(
+      index_
+          ->apply(kListing, {contact(1)}, {{anchor(2), "Alias: not a text"}}, model::Cursor{}, true)
+          .removed,
+      0);
+  EXPECT_EQ(Reader(file()).collections().at(0).quarantined, 1);
+  index_->position(kListing);  // one without a readable anchor could be anybody
+  EXPECT_EQ(
+      index_->apply(kListing, {contact(1)}, {{"", "Guid: missing"}}, model::Cursor{}, true).removed,
+      0);
+  index_->position(kListing);
+  EXPECT_EQ(apply(kListing, {contact(1)}, "").removed, 1);
+  EXPECT_EQ(Reader(file()).collections().at(0).quarantined, 0);
+}
+
+TEST_F(IndexTest, WhoIsLeftUnderAKeyIsLookedAtAgain) {
+  const auto contact = [](int number, bool synchronized) {
+    Change change = user(number, "contact " + std::to_string(number));
+    change.kind = RecordKind::contact;
+    change.set[Attribute::proxy_addresses] = {"SMTP:desk@fabrikam.example"};
+    if (synchronized)
+      change.set[Attribute::sync_enabled] = {"true"};
+    return change;
+  };
+  index_->position(kDirectory);
+  apply(kDirectory, {contact(1, false), contact(2, false)}, "1");
+  index_->position(kUsers);
+  apply(kUsers, {contact(3, true)}, "1");
+  publish();
+  EXPECT_EQ(names().size(), 3u);
+  apply(kDirectory, {removed(2, Presence::deleted)}, "2");
+  publish();
+  ContactFilter hybrid;
+  hybrid.source = model::Source::hybrid;
+  EXPECT_EQ(names(hybrid), std::set<std::string>{"contact 1"});
+  EXPECT_EQ(names(), std::set<std::string>{"contact 1"});
+}
+
+TEST_F(IndexTest, AMemberOfANewGroupIsToldSo) {
+  index_->position(kUsers);
+  apply(kUsers, {user(1, "Ann")}, "1");
+  publish();
+  apply(kUsers, {group(10, {anchor(1)})}, "2");
+  publish();
+  const auto changes = Reader(file()).changes_of_run(2, 10);
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[1].change.field, "groups");
+  EXPECT_EQ(changes[1].group_name, "group 10");
+}
+
+TEST_F(IndexTest, AContainerThatComesLateNamesWhatIsBelowIt) {
+  Change ann = user(4, "Ann");
+  ann.set[Attribute::rdn] = {"CN=Ann"};
+  ann.set[Attribute::parent] = {anchor(3)};
+  ann.set[Attribute::distinguished_name] = {"CN=Ann,OU=Old,DC=contoso,DC=test"};
+  index_->position(kDirectory);
+  apply(kDirectory, {ann}, "1");
+  publish();
+  Change unit;
+  unit.anchor = anchor(3);
+  unit.kind = RecordKind::container;
+  unit.set[Attribute::distinguished_name] = {"OU=New,DC=contoso,DC=test"};
+  apply(kDirectory, {unit}, "2");
+  EXPECT_EQ(publish().updated, 1);
+}
+
 TEST_F(IndexTest, OneBadObjectIsQuarantinedAndLeavesWhenItIsWell) {
   index_->position(kUsers);
   index_->apply(kUsers, {user(1, "Ann")}, {{anchor(2), "mail: not valid UTF-8"}},

@@ -372,6 +372,43 @@ TEST(Identity, WhenTwoTurnOutToBeOneOneIdLeadsToTheOther) {
   EXPECT_EQ(merged->forward_to, here.entry_id);
 }
 
+TEST(Identity, WhenThreeTurnOutToBeOneBothIdsLeadToTheSurvivor) {
+  World world;
+  StagedRecord& here = world.ad(1, RecordKind::contact);
+  StagedRecord& there = world.entra(2, RecordKind::contact);
+  there.attributes[Attribute::sync_enabled] = {"true"};
+  StagedRecord& exchange = world.exchange(3);
+  world.publish();
+  EXPECT_EQ(world.size(), 3u);
+  mail(world.ad(1, RecordKind::contact), "jane@fabrikam.example");
+  mail(world.entra(2, RecordKind::contact), "jane@fabrikam.example");
+  world.exchange(3).attributes[Attribute::external_directory_object_id] = {there.anchor};
+  for (const PlannedEntry& planned : world.publish())
+    if (planned.operation == Operation::merge) {
+      EXPECT_EQ(planned.forward_to, entry_id_for(here.anchor));
+    }
+  EXPECT_EQ(exchange.entry_id, here.entry_id);
+}
+
+TEST(Join, AStrongerKeyOfAnotherTakesThePartner) {
+  World world;
+  StagedRecord& here = world.ad(1, RecordKind::contact);
+  mail(here, "jane@fabrikam.example");
+  here.attributes[Attribute::legacy_exchange_dn] = {"/o=Contoso/cn=jane"};
+  StagedRecord& first = world.entra(2, RecordKind::contact);
+  mail(first, "jane@fabrikam.example");
+  first.attributes[Attribute::sync_enabled] = {"true"};
+  world.publish();
+  EXPECT_EQ(first.entry_id, here.entry_id);
+  StagedRecord& second = world.entra(3, RecordKind::contact);
+  second.attributes[Attribute::sync_enabled] = {"true"};
+  second.attributes[Attribute::proxy_addresses] = {"X500:/o=Contoso/cn=jane"};
+  world.publish();
+  EXPECT_EQ(second.entry_id, here.entry_id);
+  EXPECT_NE(first.entry_id, here.entry_id);
+  EXPECT_EQ(world.size(), 2u);
+}
+
 TEST(Identity, WhenOneTurnsOutToBeTwoBothHaveAnId) {
   World world;
   StagedRecord& here = world.ad(1);
