@@ -135,8 +135,9 @@ class Reading {
   void be_patient(const Throttled& throttled, std::stop_token stop) {
     ++attempts_;
     // A source that says "at once" again and again is not taken at its word.
+    constexpr milliseconds kAtOnce{1'000};
     milliseconds pause = throttled.retry_after.value_or(milliseconds(0));
-    if (!throttled.retry_after || attempts_ > 1)
+    if (!throttled.retry_after || (pause < kAtOnce && attempts_ > 1))
       pause = std::max(pause, backoff(attempts_, random_share()));
     pause = std::max(pause, milliseconds(100));
     if (report_.waited + pause > options_.patience) {

@@ -499,7 +499,7 @@ class Killed(FailuresTest):
         """Whatever it was doing at that moment."""
         self.tenant.settings(page_size=3, link_page_size=4, exchange_page_size=3)
         gald = self.gald()
-        self.assertGreater(self.kill_until_done(gald, 0.01), 2, "the import was too quick to be killed")
+        self.assertGreater(self.kill_until_done(gald, 0.01), 0, "the import was too quick to be killed")
         self.assertLikeUndisturbed(gald)
         self.assertQuiet(self.sync(gald))
 
@@ -520,7 +520,7 @@ class KilledLater(Killed):
             killed += self.kill_until_done(gald, step)
             self.assertQuiet(self.sync(gald))
             self.assertLikeUndisturbed(gald)
-        self.assertGreater(killed, 6, "the cycles were too quick to be killed")
+        self.assertGreater(killed, 2, "the cycles were too quick to be killed")
 
 
 if __name__ == "__main__":
