@@ -20,7 +20,12 @@ std::string describe_change(const model::HistoryLine& line) {
   if (line.operation == "created" && change.new_value) {
     text = "created, " + printable(*change.new_value);
   } else {
-    text = change.field + ": " + shown(change.old_value) + " → " + shown(change.new_value);
+    // Groups are recorded by id; people know them by name.
+    const bool named = !line.group_name.empty();
+    const auto value = [&](const std::optional<std::string>& recorded) {
+      return recorded && named ? printable(line.group_name) : shown(recorded);
+    };
+    text = change.field + ": " + value(change.old_value) + " → " + value(change.new_value);
     if (line.operation != "updated")
       text = line.operation + ", " + text;
   }

@@ -29,12 +29,13 @@ std::string describe(const model::CollectionReport& read, std::size_t width) {
   line += right(counted(read.requests, "request"), 14);
   line += right(spoken(read.took), 12) + "\n";
   if (read.waited.count() > 0)
-    line += "      waited " + spoken(read.waited) + " because the source asked for it\n";
+    line += "      waited " + spoken(read.waited) + " for the source\n";
   if (read.staged.rejected > 0)
     line +=
         "      " + counted(read.staged.rejected, "object") + " could not be read: quarantined\n";
   if (!read.complete)
-    line += "      not complete: " + printable(read.error) + "\n";
+    line +=
+        "      not complete: " + (read.error.empty() ? "stopped" : printable(read.error)) + "\n";
   if (!read.remedy.empty())
     line += "      remedy: " + printable(read.remedy) + "\n";
   return line;

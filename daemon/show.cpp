@@ -52,8 +52,10 @@ void print_values(const Contact& contact) {
     if (value == entry.values.end())
       continue;
     const std::string_view name = model::name(attribute);
-    const bool manager = attribute == Attribute::manager && !contact.manager_id.empty();
-    print_value(name, manager ? contact.manager_id : value->second, origin(entry, name));
+    if (attribute != Attribute::manager)
+      print_value(name, value->second, origin(entry, name));
+    else if (!contact.manager_id.empty())
+      print_value(name, contact.manager_id, origin(entry, name));
   }
   if (!entry.values.contains(Attribute::hidden))
     print_value("hidden", "unknown");
@@ -86,7 +88,7 @@ void print_lists(const Contact& contact) {
   if (!contact.groups.empty())
     print_heading("Member of");
   for (const model::GroupReference& group : contact.groups)
-    print_value(group.id.substr(0, 8), group.display_name);
+    print_line("  " + group.id + "  " + printable(group.display_name));
   print_heading("Records");
   for (const model::RecordLink& record : contact.records)
     print_value(record.connector,

@@ -9,6 +9,7 @@
 
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
+#include "base/text.hpp"
 #include "net/retry_after.hpp"
 
 namespace gald::cloud {
@@ -29,7 +30,7 @@ std::string printable(std::string_view text) {
   std::replace_if(
       line.begin(), line.end(),
       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return line;
+  return std::string(base::trim(line));  // bodies padded with NULs were seen
 }
 
 std::string text_of(const json& object, const char* name) {

@@ -215,6 +215,11 @@ void Publisher::apply(const reconcile::Plan& plan, Batch& batch) {
           .run();
   for (const std::int64_t entry : recheck)
     recheck_memberships(entry);
+  for (const reconcile::PlannedEntry& planned : plan)
+    if (planned.operation != Operation::none)
+      recheck_manager(batch.entry_rows.at(planned.entry.id), connector_of_manager(planned, batch));
+  for (const std::int64_t entry : recheck)
+    recheck_reports(entry);
 }
 
 void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
@@ -277,27 +282,13 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
   }
 }
 
-/// A manager is staged as "connector/anchor", and shown as an entry's id wherever there is one.
-std::optional<std::string> Publisher::shown(const std::string& field,
-                                            const std::optional<std::string>& value) {
-  if (!value || field != model::name(Attribute::manager))
-    return value;
-  const std::size_t slash = value->find('/');
-  Query query(statements_,
-              "SELECT e.uuid FROM record r JOIN connector c ON c.id = r.connector_id"
-              " JOIN entry e ON e.id = r.entry_id WHERE c.name = ?1 AND r.anchor = ?2");
-  query.bind(value->substr(0, slash), value->substr(slash + 1));
-  return query.next() ? query.text(0) : value->substr(slash + 1);
-}
-
 void Publisher::record_change(std::int64_t entry, std::string_view operation,
                               const model::FieldChange& change) {
   Query(statements_,
         "INSERT INTO change (number, run_id, at, entry_id, operation, field, old_value, new_value,"
         " connector) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
       .bind(++last_number_, run_, base::to_iso8601(clock_.now()), entry, operation, change.field,
-            shown(change.field, change.old_value), shown(change.field, change.new_value),
-            change.connector)
+            change.old_value, change.new_value, change.connector)
       .run();
 }
 
@@ -406,6 +397,84 @@ void Publisher::recheck_memberships(std::int64_t entry) {
       " WHERE g.entry_id = ?1 AND m.entry_id IS NOT NULL");
   for (const auto& [group, member] : pairs)
     recheck_membership(group, member);
+}
+
+// --- managers ------------------------------------------------------------------------------------
+
+/// Who says now, or said before, who the manager is.
+std::string Publisher::connector_of_manager(const reconcile::PlannedEntry& planned,
+                                            const Batch& batch) {
+  const auto connector = [](const model::Entry& entry) {
+    const auto it = entry.values.find(Attribute::manager);
+    return it == entry.values.end() ? std::string() : it->second.substr(0, it->second.find('/'));
+  };
+  std::string found = connector(planned.entry);
+  for (const model::Entry& before : batch.entries)
+    if (found.empty() && before.id == planned.entry.id)
+      found = connector(before);
+  return found;
+}
+
+/// An entry names its manager by record; which entry that is, and whether it is still there, may
+/// change without the entry's own records.
+void Publisher::recheck_manager(std::int64_t entry, const std::string& connector) {
+  std::string record;
+  std::int64_t published = 0;
+  bool new_here = false;
+  {
+    Query query(statements_,
+                "SELECT coalesce(manager, ''), coalesce(manager_entry, 0), created_run = ?2"
+                " FROM entry WHERE id = ?1");
+    query.bind(entry, run_);
+    query.next();
+    record = query.text(0);
+    published = query.integer(1);
+    new_here = query.integer(2) != 0;
+  }
+  std::int64_t now = 0;
+  if (const std::size_t slash = record.find('/'); slash != std::string::npos) {
+    Query query(statements_,
+                "SELECT r.entry_id FROM connector c JOIN record r ON r.connector_id = c.id"
+                " WHERE c.name = ?1 AND r.anchor = ?2 AND r.presence = 'live'"
+                " AND r.entry_id IS NOT NULL");
+    query.bind(record.substr(0, slash), record.substr(slash + 1));
+    if (query.next())
+      now = query.integer(0);
+  }
+  if (now == published)
+    return;
+  const auto id_of = [&](std::int64_t row) -> std::optional<std::string> {
+    Query query(statements_, "SELECT uuid FROM entry WHERE id = ?1");
+    query.bind(row);
+    return query.next() ? std::optional(query.text(0)) : std::nullopt;
+  };
+  Query(statements_, "UPDATE entry SET manager_entry = nullif(?2, 0) WHERE id = ?1")
+      .bind(entry, now)
+      .run();
+  if (new_here)
+    return;
+  record_change(entry, "updated",
+                {std::string(model::name(Attribute::manager)), id_of(published), id_of(now),
+                 connector.empty() ? record.substr(0, record.find('/')) : connector});
+  Query(statements_, "UPDATE entry SET changed_at = ?2, change_number = ?3 WHERE id = ?1")
+      .bind(entry, base::to_iso8601(clock_.now()), last_number_)
+      .run();
+}
+
+/// Everybody whose manager the entry is, was or may become.
+void Publisher::recheck_reports(std::int64_t entry) {
+  std::set<std::int64_t> reports;
+  const auto collect = [&](std::string_view sql) {
+    Query query(statements_, sql);
+    query.bind(entry);
+    while (query.next())
+      reports.insert(query.integer(0));
+  };
+  collect(
+      "SELECT e.id FROM record r JOIN connector c ON c.id = r.connector_id"
+      " JOIN entry e ON e.manager = c.name || '/' || r.anchor WHERE r.entry_id = ?1");
+  for (const std::int64_t report : reports)
+    recheck_manager(report, {});
 }
 
 /// Members that staging saw come or go since the last publication. True while there may be more.

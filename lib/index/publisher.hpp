@@ -51,12 +51,14 @@ class Publisher {
   void apply(const reconcile::Plan& plan, Batch& batch);
   void apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
                    std::set<std::int64_t>& recheck);
-  std::optional<std::string> shown(const std::string& field,
-                                   const std::optional<std::string>& value);
   void record_change(std::int64_t entry, std::string_view operation,
                      const model::FieldChange& change);
   void recheck_memberships(std::int64_t entry);
   void recheck_membership(std::int64_t group, std::int64_t member);
+  static std::string connector_of_manager(const reconcile::PlannedEntry& planned,
+                                          const Batch& batch);
+  void recheck_manager(std::int64_t entry, const std::string& connector);
+  void recheck_reports(std::int64_t entry);
   bool apply_touched_members();
 
   SQLite::Database& database_;

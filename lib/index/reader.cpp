@@ -23,10 +23,7 @@ SQLite::Database open_for_reading(const std::filesystem::path& file) {
 std::string contact_columns() {
   return entry_columns() +
          ", e.id, e.changed_at, e.change_number, "
-         "(SELECT m.uuid FROM connector mc JOIN record mr ON mr.connector_id = mc.id"
-         " AND mr.anchor = substr(e.manager, instr(e.manager, '/') + 1)"
-         " JOIN entry m ON m.id = mr.entry_id AND m.status <> 'deleted'"
-         " WHERE mc.name = substr(e.manager, 1, instr(e.manager, '/') - 1))";
+         "(SELECT m.uuid FROM entry m WHERE m.id = e.manager_entry)";
 }
 
 constexpr int kColumnsOfEntry = 30;

@@ -104,6 +104,7 @@ CREATE TABLE entry (
   notes                TEXT,
   web_page             TEXT,
   manager              TEXT,                -- "connector/anchor" of the manager's record
+  manager_entry        INTEGER,             -- that record's entry, while the record is live
   mail                 TEXT,
   mail_nickname        TEXT,
   user_principal_name  TEXT,
@@ -124,6 +125,7 @@ CREATE TABLE entry (
   change_number        INTEGER NOT NULL
 );
 CREATE INDEX entry_by_class ON entry (kind, source, status) WHERE forward_to IS NULL;
+CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
 CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE, uuid);
 CREATE TABLE address (
   entry_id    INTEGER NOT NULL,
@@ -215,10 +217,7 @@ SELECT e.uuid AS id, e.kind, e.source, e.status,
        e.hidden, e.distinguished_name AS on_premises_distinguished_name, e.custom_attributes,
        e.created_at, e.changed_at, e.change_number
   FROM entry e
-  LEFT JOIN connector mc ON mc.name = substr(e.manager, 1, instr(e.manager, '/') - 1)
-  LEFT JOIN record mr ON mr.connector_id = mc.id
-                     AND mr.anchor = substr(e.manager, instr(e.manager, '/') + 1)
-  LEFT JOIN entry m ON m.id = mr.entry_id AND m.status <> 'deleted'
+  LEFT JOIN entry m ON m.id = e.manager_entry
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
 
 CREATE VIEW contact_addresses AS

@@ -74,11 +74,13 @@ bool is_guest_principal(std::string_view value) {
   return base::ascii_lower(value).find("#ext#") != std::string::npos;
 }
 
-void merge_values(const Records& records, Entry& entry) {
+void merge_values(const Records& records, const Records& by_strength, Entry& entry) {
   for (const Attribute attribute : model::published_attributes()) {
     if (attribute == Attribute::hidden)
       continue;
-    for (const StagedRecord* record : records) {
+    // The place in AD is AD's to tell, also for what is mastered in the cloud, which keeps a copy.
+    const Records& asked = attribute == Attribute::distinguished_name ? by_strength : records;
+    for (const StagedRecord* record : asked) {
       const std::string& value = first_value(record->attributes, attribute);
       if (value.empty())
         continue;
@@ -232,7 +234,7 @@ Entry merge(std::span<const StagedRecord* const> live) {
   Entry entry;
   entry.kind = kind_of(records);
   entry.source = source_of(records);
-  merge_values(records, entry);
+  merge_values(records, Records(live.begin(), live.end()), entry);
   merge_signals(records, entry);
   merge_addresses(records, entry);
   merge_phones(records, entry);

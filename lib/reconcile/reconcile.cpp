@@ -107,6 +107,8 @@ std::vector<FieldChange> diff(const Entry& before, const Entry& now, const Cause
   label("source", to_string(before.source), to_string(now.source));
   label("kind", to_string(before.kind), to_string(now.kind));
   for (const model::Attribute attribute : model::published_attributes()) {
+    if (attribute == model::Attribute::manager)
+      continue;  // names a record; which entry that is, the publisher knows and tells
     const std::optional<std::string> old_value = value_of(before, attribute);
     const std::optional<std::string> new_value = value_of(now, attribute);
     if (old_value == new_value)
@@ -192,8 +194,9 @@ class Planner {
       planned.changes = diff(*before, now, cause);
       if (before->status == model::Status::deleted)
         planned.operation = Operation::restore;
-      else if (!planned.changes.empty() || before->origins != now.origins ||
-               before->addresses != now.addresses || before->phones != now.phones)
+      else if (!planned.changes.empty() || before->values != now.values ||
+               before->origins != now.origins || before->addresses != now.addresses ||
+               before->phones != now.phones)
         planned.operation = Operation::update;
     }
     planned.entry = std::move(now);

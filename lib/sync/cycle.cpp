@@ -34,6 +34,10 @@ bool wait(milliseconds duration, std::stop_token stop) {
   return !stop.stop_requested();
 }
 
+/// How often in a row a source may say "not now" without saying when. With the back-off this is
+/// about a minute; meanwhile the others wait to be published.
+constexpr int kUndatedTries = 5;
+
 double random_share() {
   static thread_local std::minstd_rand generator{std::random_device{}()};
   return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
@@ -120,7 +124,9 @@ class Reading {
   /// A dead cursor is no error: everything is read anew, once.
   void start_over(const CursorRefused& refused) {
     if (restarted_) {
-      fail({base::ErrorKind::protocol, "cursor refused twice in one cycle: " + refused.reason, {}});
+      fail({base::ErrorKind::protocol,
+            "the source refused to go on, and then to begin anew: " + refused.reason,
+            {}});
       return;
     }
     restarted_ = true;
@@ -140,6 +146,13 @@ class Reading {
     if (!throttled.retry_after || (pause < kAtOnce && attempts_ > 1))
       pause = std::max(pause, backoff(attempts_, random_share()));
     pause = std::max(pause, milliseconds(100));
+    if (!throttled.retry_after && attempts_ > kUndatedTries) {
+      fail({base::ErrorKind::network,
+            "the source could not answer " + std::to_string(attempts_) +
+                " times in a row: " + throttled.reason,
+            "nothing to do if it passes; the next cycle goes on from here"});
+      return;
+    }
     if (report_.waited + pause > options_.patience) {
       fail({base::ErrorKind::network,
             "the source kept us waiting for longer than this cycle allows: " + throttled.reason,

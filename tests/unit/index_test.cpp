@@ -387,6 +387,35 @@ TEST_F(IndexTest, AMemberOfANewGroupIsToldSo) {
   EXPECT_EQ(changes[1].group_name, "group 10");
 }
 
+TEST_F(IndexTest, AManagerThatComesOrGoesIsTold) {
+  Change ann = user(1, "Ann");
+  ann.set[Attribute::manager] = {anchor(2)};
+  index_->position(kDirectory);
+  apply(kDirectory, {ann}, "1");
+  publish();
+  const auto manager_of_ann = [&] {
+    std::string found;
+    Reader(file()).contacts({}, [&](const model::Contact& contact) {
+      if (contact.entry.values.at(Attribute::display_name) == "Ann")
+        found = contact.manager_id;
+      return true;
+    });
+    return found;
+  };
+  EXPECT_EQ(manager_of_ann(), "");
+  apply(kDirectory, {user(2, "Bob")}, "2");
+  publish();
+  const std::string bob = manager_of_ann();
+  EXPECT_FALSE(bob.empty());
+  apply(kDirectory, {removed(2, Presence::deleted)}, "3");
+  publish();
+  EXPECT_EQ(manager_of_ann(), "");
+  const auto told = Reader(file()).changes_of_run(3, 10);
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[1].change, (model::FieldChange{"manager", bob, std::nullopt, "ad"}));
+  EXPECT_EQ(publish().total(), 0);
+}
+
 TEST_F(IndexTest, AContainerThatComesLateNamesWhatIsBelowIt) {
   Change ann = user(4, "Ann");
   ann.set[Attribute::rdn] = {"CN=Ann"};
