@@ -32,8 +32,8 @@ constexpr int kColumnsOfEntry = 30;
 
 class Reader::Impl {
  public:
-  explicit Impl(const std::filesystem::path& file)
-      : database(open_for_reading(file)), statements(database) {
+  explicit Impl(const std::filesystem::path& path)
+      : file(path), database(open_for_reading(path)), statements(database) {
     require_schema(database, file.string());
   }
 
@@ -84,6 +84,7 @@ class Reader::Impl {
     return lines;
   }
 
+  const std::filesystem::path file;
   SQLite::Database database;
   Statements statements;
 };
@@ -117,125 +118,144 @@ Reader::Reader(Reader&&) noexcept = default;
 
 void Reader::contacts(const ContactFilter& filter,
                       const std::function<bool(const model::Contact&)>& visit) const {
-  static const std::string kSql = "SELECT " + contact_columns() +
-                                  " FROM entry e WHERE e.forward_to IS NULL"
-                                  " AND (?1 IS NULL OR e.source = ?1)"
-                                  " AND (?2 IS NULL OR e.status = ?2)"
-                                  " AND ((?3 IS NULL AND e.kind <> 'group') OR e.kind = ?3)"
-                                  " AND (?4 OR ?2 IS NOT NULL OR e.status <> 'deleted')"
-                                  " ORDER BY e.display_name COLLATE NOCASE, e.uuid";
-  const auto name = [](const auto& value) {
-    return value ? std::optional<std::string>(to_string(*value)) : std::nullopt;
-  };
-  SQLite::Transaction snapshot(impl_->database);  // one picture from the first line to the last
-  Query query(impl_->statements, kSql);
-  query.bind(name(filter.source), name(filter.status), name(filter.kind), filter.with_deleted);
-  while (query.next())
-    if (!visit(impl_->contact(query)))
-      return;
+  return explained(impl_->file, [&] {
+    static const std::string kSql = "SELECT " + contact_columns() +
+                                    " FROM entry e WHERE e.forward_to IS NULL"
+                                    " AND (?1 IS NULL OR e.source = ?1)"
+                                    " AND (?2 IS NULL OR e.status = ?2)"
+                                    " AND ((?3 IS NULL AND e.kind <> 'group') OR e.kind = ?3)"
+                                    " AND (?4 OR ?2 IS NOT NULL OR e.status <> 'deleted')"
+                                    " ORDER BY e.display_name COLLATE NOCASE, e.uuid";
+    const auto name = [](const auto& value) {
+      return value ? std::optional<std::string>(to_string(*value)) : std::nullopt;
+    };
+    SQLite::Transaction snapshot(impl_->database);  // one picture from the first line to the last
+    Query query(impl_->statements, kSql);
+    query.bind(name(filter.source), name(filter.status), name(filter.kind), filter.with_deleted);
+    while (query.next())
+      if (!visit(impl_->contact(query)))
+        return;
+  });
 }
 
 std::vector<model::Contact> Reader::find(std::string_view id_or_address) const {
-  static const std::string kSql =
-      "SELECT " + contact_columns() +
-      " FROM entry e WHERE e.id IN ("
-      "  SELECT id FROM entry WHERE uuid = ?1 AND forward_to IS NULL"
-      "  UNION SELECT id FROM (WITH RECURSIVE step(id, uuid, forward_to) AS ("
-      "    SELECT id, uuid, forward_to FROM entry WHERE uuid = ?1"
-      "    UNION SELECT s.id, s.uuid, s.forward_to FROM step f JOIN entry s ON s.uuid = "
-      "f.forward_to)"
-      "   SELECT id FROM step WHERE forward_to IS NULL)"
-      "  UNION SELECT a.entry_id FROM address a JOIN entry ae ON ae.id = a.entry_id"
-      "   WHERE a.folded = ?2 AND ae.forward_to IS NULL)"
-      " ORDER BY e.status = 'deleted', e.display_name COLLATE NOCASE, e.uuid";
-  const std::string folded = model::fold_address(id_or_address);
-  std::vector<model::Contact> found;
-  SQLite::Transaction snapshot(impl_->database);
-  Query query(impl_->statements, kSql);
-  query.bind(folded, folded);
-  while (query.next())
-    found.push_back(impl_->contact(query));
-  return found;
+  return explained(impl_->file, [&] {
+    static const std::string kSql =
+        "SELECT " + contact_columns() +
+        " FROM entry e WHERE e.id IN ("
+        "  SELECT id FROM entry WHERE uuid = ?1 AND forward_to IS NULL"
+        "  UNION SELECT id FROM (WITH RECURSIVE step(id, uuid, forward_to) AS ("
+        "    SELECT id, uuid, forward_to FROM entry WHERE uuid = ?1"
+        "    UNION SELECT s.id, s.uuid, s.forward_to FROM step f JOIN entry s ON s.uuid = "
+        "f.forward_to)"
+        "   SELECT id FROM step WHERE forward_to IS NULL)"
+        "  UNION SELECT a.entry_id FROM address a JOIN entry ae ON ae.id = a.entry_id"
+        "   WHERE a.folded = ?2 AND ae.forward_to IS NULL)"
+        " ORDER BY e.status = 'deleted', e.display_name COLLATE NOCASE, e.uuid";
+    const std::string folded = model::fold_address(id_or_address);
+    std::vector<model::Contact> found;
+    SQLite::Transaction snapshot(impl_->database);
+    Query query(impl_->statements, kSql);
+    query.bind(folded, folded);
+    while (query.next())
+      found.push_back(impl_->contact(query));
+    return found;
+  });
 }
 
 std::vector<model::HistoryLine> Reader::history(std::string_view entry_id, int limit) const {
-  static const std::string kSql =
-      std::string(kHistoryColumns) + "WHERE e.uuid = ?1 ORDER BY ch.number DESC LIMIT ?2";
-  Query query(impl_->statements, kSql);
-  query.bind(entry_id, limit);
-  return impl_->lines(query);
+  return explained(impl_->file, [&] {
+    static const std::string kSql =
+        std::string(kHistoryColumns) + "WHERE e.uuid = ?1 ORDER BY ch.number DESC LIMIT ?2";
+    Query query(impl_->statements, kSql);
+    query.bind(entry_id, limit);
+    return impl_->lines(query);
+  });
 }
 
 std::vector<model::HistoryLine> Reader::changes_of_run(std::int64_t run, int limit) const {
-  static const std::string kSql =
-      std::string(kHistoryColumns) + "WHERE ch.run_id = ?1 ORDER BY ch.number LIMIT ?2";
-  Query query(impl_->statements, kSql);
-  query.bind(run, limit);
-  return impl_->lines(query);
+  return explained(impl_->file, [&] {
+    static const std::string kSql =
+        std::string(kHistoryColumns) + "WHERE ch.run_id = ?1 ORDER BY ch.number LIMIT ?2";
+    Query query(impl_->statements, kSql);
+    query.bind(run, limit);
+    return impl_->lines(query);
+  });
 }
 
 Overview Reader::overview() const {
-  Overview overview;
-  SQLite::Transaction snapshot(impl_->database);
-  {
-    Query query(impl_->statements,
-                "SELECT kind, source, status, count(*) FROM entry WHERE forward_to IS NULL"
-                " GROUP BY kind, source, status ORDER BY kind, source, status");
-    while (query.next())
-      overview.lines.push_back({model::entry_kind_named(query.text(0)).value(),
-                                model::source_named(query.text(1)).value(),
-                                model::status_named(query.text(2)).value(), query.integer(3)});
-  }
-  Query query(impl_->statements,
-              "SELECT (SELECT count(*) FROM entry WHERE hidden = 1 AND kind <> 'group'"
-              "        AND status <> 'deleted' AND forward_to IS NULL),"
-              " (SELECT count(*) FROM membership), (SELECT coalesce(max(number), 0) FROM change)");
-  query.next();
-  overview.hidden = query.integer(0);
-  overview.memberships = query.integer(1);
-  overview.last_change = query.integer(2);
-  overview.published = !overview.lines.empty();
-  return overview;
+  return explained(impl_->file, [&] {
+    Overview overview;
+    SQLite::Transaction snapshot(impl_->database);
+    {
+      Query query(impl_->statements,
+                  "SELECT kind, source, status, count(*) FROM entry WHERE forward_to IS NULL"
+                  " GROUP BY kind, source, status ORDER BY kind, source, status");
+      while (query.next())
+        overview.lines.push_back({model::entry_kind_named(query.text(0)).value(),
+                                  model::source_named(query.text(1)).value(),
+                                  model::status_named(query.text(2)).value(), query.integer(3)});
+    }
+    Query query(
+        impl_->statements,
+        "SELECT (SELECT count(*) FROM entry WHERE hidden = 1 AND kind <> 'group'"
+        "        AND status <> 'deleted' AND forward_to IS NULL),"
+        " (SELECT count(*) FROM membership), (SELECT coalesce(max(number), 0) FROM change)");
+    query.next();
+    overview.hidden = query.integer(0);
+    overview.memberships = query.integer(1);
+    overview.last_change = query.integer(2);
+    overview.published = !overview.lines.empty();
+    return overview;
+  });
 }
 
 std::vector<CollectionState> Reader::collections() const {
-  std::vector<CollectionState> states;
-  SQLite::Transaction snapshot(impl_->database);
-  Query query(
-      impl_->statements,
-      "WITH read AS (SELECT rc.connector, rc.collection, rc.run_id, rc.complete, rc.error,"
-      "                      r.started_at FROM run_collection rc JOIN run r ON r.id = rc.run_id),"
-      " latest AS (SELECT connector, collection, max(run_id) AS run_id FROM run_collection"
-      "            GROUP BY 1, 2),"
-      " done AS (SELECT connector, collection, max(run_id) AS run_id FROM run_collection"
-      "          WHERE complete GROUP BY 1, 2)"
-      " SELECT c.name, c.kind, l.name, coalesce(now.started_at, ''), coalesce(l.completed_at, ''),"
-      " coalesce((SELECT min(started_at) FROM read WHERE connector = c.name AND collection = l.name"
-      "           AND NOT complete AND error <> '' AND run_id > coalesce(done.run_id, 0)), ''),"
-      " coalesce(now.error, ''),"
-      " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence = 'live'),"
-      " (SELECT count(*) FROM quarantine q WHERE q.collection_id = l.id)"
-      " FROM collection l JOIN connector c ON c.id = l.connector_id"
-      " LEFT JOIN latest ON latest.connector = c.name AND latest.collection = l.name"
-      " LEFT JOIN read now ON now.connector = c.name AND now.collection = l.name"
-      "  AND now.run_id = latest.run_id"
-      " LEFT JOIN done ON done.connector = c.name AND done.collection = l.name"
-      " ORDER BY c.kind, c.name, l.name");
-  while (query.next())
-    states.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
-                      query.text(5), query.text(6), query.integer(7), query.integer(8)});
-  return states;
+  return explained(impl_->file, [&] {
+    std::vector<CollectionState> states;
+    SQLite::Transaction snapshot(impl_->database);
+    Query query(
+        impl_->statements,
+        "WITH read AS (SELECT rc.connector, rc.collection, rc.run_id, rc.complete, rc.error,"
+        "                      r.started_at FROM run_collection rc JOIN run r ON r.id = rc.run_id),"
+        " latest AS (SELECT connector, collection, max(run_id) AS run_id FROM run_collection"
+        "            GROUP BY 1, 2),"
+        " done AS (SELECT connector, collection, max(run_id) AS run_id FROM run_collection"
+        "          WHERE complete GROUP BY 1, 2)"
+        " SELECT c.name, c.kind, l.name, coalesce(now.started_at, ''), coalesce(l.completed_at, "
+        "''),"
+        " coalesce((SELECT min(started_at) FROM read WHERE connector = c.name AND collection = "
+        "l.name"
+        "           AND NOT complete AND error <> '' AND run_id > coalesce(done.run_id, 0)), ''),"
+        " coalesce(now.error, ''),"
+        " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence = 'live'),"
+        " (SELECT count(*) FROM quarantine q WHERE q.collection_id = l.id)"
+        " FROM collection l JOIN connector c ON c.id = l.connector_id"
+        " LEFT JOIN latest ON latest.connector = c.name AND latest.collection = l.name"
+        " LEFT JOIN read now ON now.connector = c.name AND now.collection = l.name"
+        "  AND now.run_id = latest.run_id"
+        " LEFT JOIN done ON done.connector = c.name AND done.collection = l.name"
+        " ORDER BY c.kind, c.name, l.name");
+    while (query.next())
+      states.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
+                        query.text(5), query.text(6), query.integer(7), query.integer(8)});
+    return states;
+  });
 }
 
 std::vector<RunSummary> Reader::runs(int limit) const {
-  std::vector<RunSummary> runs;
-  Query query(impl_->statements,
-              "SELECT id, started_at, coalesce(ended_at, ''), coalesce(outcome, ''), error FROM run"
-              " ORDER BY id DESC LIMIT ?1");
-  query.bind(limit);
-  while (query.next())
-    runs.push_back({query.integer(0), query.text(1), query.text(2), query.text(3), query.text(4)});
-  return runs;
+  return explained(impl_->file, [&] {
+    std::vector<RunSummary> runs;
+    Query query(
+        impl_->statements,
+        "SELECT id, started_at, coalesce(ended_at, ''), coalesce(outcome, ''), error FROM run"
+        " ORDER BY id DESC LIMIT ?1");
+    query.bind(limit);
+    while (query.next())
+      runs.push_back(
+          {query.integer(0), query.text(1), query.text(2), query.text(3), query.text(4)});
+    return runs;
+  });
 }
 
 }  // namespace gald::index

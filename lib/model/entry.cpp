@@ -1,45 +1,26 @@
 #include "model/entry.hpp"
 
-#include <array>
-#include <utility>
-
+#include "model/names.hpp"
 #include "model/run.hpp"
 
 namespace gald::model {
 
 namespace {
 
-template <typename E, std::size_t N>
-std::string_view name_of(const std::array<std::pair<E, std::string_view>, N>& names, E value) {
-  for (const auto& [candidate, text] : names)
-    if (candidate == value)
-      return text;
-  return {};
-}
-
-template <typename E, std::size_t N>
-std::optional<E> value_of(const std::array<std::pair<E, std::string_view>, N>& names,
-                          std::string_view text) {
-  for (const auto& [candidate, known] : names)
-    if (known == text)
-      return candidate;
-  return std::nullopt;
-}
-
-constexpr std::array<std::pair<EntryKind, std::string_view>, 4> kEntryKinds = {{
+constexpr Names<EntryKind, 4> kEntryKinds = {{
     {EntryKind::contact, "contact"},
     {EntryKind::user, "user"},
     {EntryKind::guest, "guest"},
     {EntryKind::group, "group"},
 }};
 
-constexpr std::array<std::pair<Source, std::string_view>, 3> kSources = {{
+constexpr Names<Source, 3> kSources = {{
     {Source::cloud, "cloud"},
     {Source::on_premises, "on_premises"},
     {Source::hybrid, "hybrid"},
 }};
 
-constexpr std::array<std::pair<Status, std::string_view>, 3> kStatuses = {{
+constexpr Names<Status, 3> kStatuses = {{
     {Status::active, "active"},
     {Status::disabled, "disabled"},
     {Status::deleted, "deleted"},

@@ -1,14 +1,10 @@
 #include "model/record.hpp"
 
-#include <array>
-#include <utility>
+#include "model/names.hpp"
 
 namespace gald::model {
 
 namespace {
-
-template <typename E, std::size_t N>
-using Names = std::array<std::pair<E, std::string_view>, N>;
 
 constexpr Names<ConnectorKind, 3> kConnectorKinds = {{
     {ConnectorKind::active_directory, "active-directory"},
@@ -29,22 +25,6 @@ constexpr Names<Presence, 4> kPresences = {{
     {Presence::deleted, "deleted"},
     {Presence::absent, "absent"},
 }};
-
-template <typename E, std::size_t N>
-std::string_view name_of(const Names<E, N>& names, E value) {
-  for (const auto& [candidate, text] : names)
-    if (candidate == value)
-      return text;
-  return {};
-}
-
-template <typename E, std::size_t N>
-std::optional<E> value_of(const Names<E, N>& names, std::string_view text) {
-  for (const auto& [candidate, known] : names)
-    if (known == text)
-      return candidate;
-  return std::nullopt;
-}
 
 }  // namespace
 
