@@ -327,11 +327,10 @@ class Mapper {
     };
     if (classes.empty())
       return;
-    if (is("computer"))  // and group managed service accounts, which derive from it
-      ignored_ = true;
-    else if (is("contact"))
+    const bool computer = is("computer");  // group managed service accounts derive from it
+    if (!computer && is("contact"))
       change_.kind = RecordKind::contact;
-    else if (is("user"))
+    else if (!computer && is("user"))
       change_.kind = RecordKind::user;
     else if (is("group"))
       change_.kind = RecordKind::group;

@@ -175,7 +175,10 @@ std::string Publisher::distinguished_name(std::int64_t connector,
     anchor = parent;
   }
   for (auto step = path.rbegin(); step != path.rend(); ++step) {
-    above = above.empty() ? step->second : step->second + "," + above;
+    std::string name = step->second;
+    if (!above.empty())
+      name.append(",").append(above);
+    above = std::move(name);
     container_names_[{connector, step->first}] = above;
   }
   const std::string& rdn = first_value(attributes, Attribute::rdn);

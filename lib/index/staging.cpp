@@ -104,7 +104,7 @@ Position Staging::position(const CollectionKey& key) {
 
 Position Staging::restart(const CollectionKey& key) {
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
-  const Position position = begin_full(collection(key));
+  Position position = begin_full(collection(key));
   transaction.commit();
   return position;
 }

@@ -299,6 +299,7 @@ class Joiner {
         }
     }
     std::vector<CloudContact> contacts;
+    contacts.reserve(by_root.size());
     for (auto& [unused, contact] : by_root)
       contacts.push_back(std::move(contact));
     return contacts;

@@ -36,7 +36,7 @@ model::Source source_of(const Records& live) {
   // Synchronized, says the cloud, though no connector sees the object in AD: out of our scope, in
   // another forest, or just deleted there and not yet here.
   const bool synchronized = std::any_of(live.begin(), live.end(), [](auto* r) {
-    return model::flag(r->attributes, Attribute::sync_enabled) == true;
+    return model::flag(r->attributes, Attribute::sync_enabled).value_or(false);
   });
   return synchronized ? model::Source::hybrid : model::Source::cloud;
 }
@@ -62,7 +62,7 @@ Records by_precedence(std::span<const StagedRecord* const> live) {
   Records order(live.begin(), live.end());
   const bool mastered_in_cloud = std::any_of(order.begin(), order.end(), [](auto* r) {
     return r->connector_kind == ConnectorKind::entra &&
-           model::flag(r->attributes, Attribute::sync_enabled) == false;
+           !model::flag(r->attributes, Attribute::sync_enabled).value_or(true);
   });
   if (mastered_in_cloud)
     std::stable_partition(order.begin(), order.end(), [](auto* r) { return !is_ad(*r); });
