@@ -150,7 +150,7 @@ model::StagedCounts Staging::apply(const CollectionKey& key, const std::vector<C
       rejected_[found.id].insert(object.anchor);
     ++counts.rejected;
   }
-  if (next && !(*next == found.cursor && !last))
+  if (next && *next != found.cursor)
     Query(statements_, "UPDATE collection SET position = ?2, answered_by = ?3 WHERE id = ?1")
         .bind(found.id, next->position, next->answered_by)
         .run();
@@ -235,8 +235,7 @@ void Staging::apply_change(const Collection& collection, const Change& change,
   model::Attributes old_attributes;
   if (before)
     old_attributes = attributes_from_json(before->attributes);
-  const bool replaced =
-      before && first_sight(collection, before->id) && change.presence == Presence::live;
+  const bool replaced = before && first_sight(collection, before->id);
   model::Attributes attributes = replaced ? model::Attributes() : old_attributes;
   for (const auto& [attribute, values] : change.set) {
     if (values.empty())

@@ -282,6 +282,26 @@ TEST_F(IndexTest, ASoftDeletedMemberComesBackIntoItsGroups) {
   EXPECT_EQ(members_of("group 10"), std::set<std::string>{"Ann"});
 }
 
+TEST_F(IndexTest, ATombstoneInACompleteReadKeepsNothingOld) {
+  index_->position(kDirectory);
+  Change ann = user(1, "Ann");
+  ann.set[Attribute::job_title] = {"Engineer"};
+  apply(kDirectory, {ann}, "1");
+  publish();
+  index_->restart(kDirectory);
+  apply(kDirectory, {removed(1, Presence::deleted)}, "2");
+  publish();
+  Change undeleted;  // says what came back with it, and nothing of what is lost
+  undeleted.anchor = anchor(1);
+  undeleted.set[Attribute::display_name] = {"Ann"};
+  apply(kDirectory, {undeleted}, "3");
+  EXPECT_EQ(publish().restored, 1);
+  Reader(file()).contacts({}, [&](const model::Contact& contact) {
+    EXPECT_FALSE(contact.entry.values.contains(Attribute::job_title));
+    return true;
+  });
+}
+
 TEST_F(IndexTest, AMemberDeletedForGoodDoesNot) {
   index_->position(kDirectory);
   apply(kDirectory, {user(1, "Ann"), group(10, {anchor(1)})}, "1");
