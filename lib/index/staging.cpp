@@ -339,10 +339,15 @@ bool Staging::add_member(const Collection& collection, std::int64_t group,
           .bind(group, member)
           .run() == 0)
     return false;
+  touch_member(group, member);
+  return true;
+}
+
+/// The publisher looks at the pair in the next publication.
+void Staging::touch_member(std::int64_t group, const std::string& member) {
   Query(statements_, "INSERT OR IGNORE INTO touched_member (group_id, member) VALUES (?1, ?2)")
       .bind(group, member)
       .run();
-  return true;
 }
 
 bool Staging::remove_member(std::int64_t group, const std::string& member) {
@@ -350,9 +355,7 @@ bool Staging::remove_member(std::int64_t group, const std::string& member) {
           .bind(group, member)
           .run() == 0)
     return false;
-  Query(statements_, "INSERT OR IGNORE INTO touched_member (group_id, member) VALUES (?1, ?2)")
-      .bind(group, member)
-      .run();
+  touch_member(group, member);
   return true;
 }
 

@@ -55,6 +55,7 @@ class Staging {
   bool apply_members(const Collection& collection, std::int64_t group, const model::Change& change);
   bool add_member(const Collection& collection, std::int64_t group, const std::string& member);
   bool remove_member(std::int64_t group, const std::string& member);
+  void touch_member(std::int64_t group, const std::string& member);
   bool first_sight(const Collection& collection, std::int64_t record);
   void touch_below(const Collection& collection, const std::string& anchor);
   void drop_links(const Collection& collection, std::int64_t record, const std::string& anchor);

@@ -47,6 +47,14 @@ class Installation(unittest.TestCase):
         complaints = [line for line in verified.stderr.splitlines() if "gald" in line]
         self.assertEqual((verified.returncode, complaints), (0, []), verified.stderr)
 
+    def test_another_prefix_moves_everything(self):
+        with tempfile.TemporaryDirectory(prefix="gald-install-") as root:
+            done = run("cmake", "--install", str(BUILD), "--prefix", "/opt/gald", DESTDIR=root)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual([path.name for path in pathlib.Path(root).iterdir()], ["opt"])
+            unit = pathlib.Path(root) / "opt/gald/lib/systemd/system/gald.service"
+            self.assertIn("ExecStart=/opt/gald/bin/gald run", unit.read_text(encoding="utf-8"))
+
     def test_a_broken_unit_would_be_noticed(self):
         broken = self.root / "broken-gald.service"
         broken.write_text("[Service]\nTipe=notify\n", encoding="utf-8")
