@@ -9,7 +9,8 @@ namespace gald::base {
 
 /// Only what code branches on; the text carries the rest.
 enum class ErrorKind {
-  network,   ///< host not found, refused, reset, timed out: the peer was not heard
+  network,   ///< no connection: host not found, refused, unreachable, timed out
+  broken,    ///< connected, and then reset, cut off, timed out or garbled: trying again may help
   tls,       ///< the peer was reached, but its certificate or handshake was refused
   auth,      ///< the peer refused our credentials or our rights
   protocol,  ///< the peer answered something its protocol does not allow
