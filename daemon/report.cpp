@@ -1,6 +1,7 @@
 #include "report.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include <nlohmann/json.hpp>
 
@@ -21,6 +22,28 @@ std::string name_of(const model::CollectionReport& read) {
   return read.connector + "/" + read.collection;
 }
 
+std::string fixed(double number) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.2f", number);
+  return text;
+}
+
+/// What it cost; empty for a quiet round, which is one request or a few.
+std::string describe_effort(const model::CollectionReport& read) {
+  std::string text;
+  if (read.objects > 0)
+    text = counted(read.objects, "object") + " told, " +
+           fixed(static_cast<double>(read.requests) / static_cast<double>(read.objects)) +
+           " requests each";
+  if (read.objects > 0 && read.bytes > 0)
+    text += ", " + grouped(static_cast<std::int64_t>(read.bytes / 1024)) + " KiB";
+  if (read.objects > 0 && read.units > 0)
+    text += ", " + grouped(static_cast<std::int64_t>(read.units)) + " resource units";
+  if (read.waited.count() > 0)
+    text += (text.empty() ? "waited " : "; waited ") + spoken(read.waited) + " for the source";
+  return text;
+}
+
 std::string describe(const model::CollectionReport& read, std::size_t width) {
   std::string line = "  " + pad(name_of(read), width) + (read.full ? "  full   " : "  changes");
   line += right(grouped(read.staged.added), 9) + " added";
@@ -28,8 +51,9 @@ std::string describe(const model::CollectionReport& read, std::size_t width) {
   line += right(grouped(read.staged.removed), 9) + " removed";
   line += right(counted(read.requests, "request"), 14);
   line += right(spoken(read.took), 12) + "\n";
-  if (read.waited.count() > 0)
-    line += "      waited " + spoken(read.waited) + " for the source\n";
+  const std::string effort = describe_effort(read);
+  if (!effort.empty())
+    line += "      " + effort + "\n";
   if (read.staged.rejected > 0)
     line +=
         "      " + counted(read.staged.rejected, "object") + " could not be read: quarantined\n";
@@ -60,7 +84,12 @@ Json to_json_object(const model::CollectionReport& read) {
           {"remedy", text_or_null(read.remedy)},
           {"pages", read.pages},
           {"requests", read.requests},
+          {"units", read.units},
           {"bytes", read.bytes},
+          {"objects", read.objects},
+          {"requestsPerObject", read.objects > 0 ? Json(static_cast<double>(read.requests) /
+                                                        static_cast<double>(read.objects))
+                                                 : Json(nullptr)},
           {"waitedMs", read.waited.count()},
           {"tookMs", read.took.count()},
           {"added", read.staged.added},

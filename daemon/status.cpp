@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "output.hpp"
+#include "sync/expiry.hpp"
 #include "text.hpp"
 
 namespace gald::daemon {
@@ -93,6 +94,20 @@ std::string describe_collection(const index::CollectionState& state, CollectionH
   return text;
 }
 
+/// Only what has to be done something about.
+std::string describe_credential(const StatusReport& report, const index::CredentialState& state,
+                                base::TimePoint now) {
+  const auto end = base::parse_iso8601(state.ends_at);
+  if (!end || !report.enabled.contains(state.connector))
+    return {};
+  const int left = sync::days_left(*end, now);
+  if (left > sync::kExpiryNoticeDays)
+    return {};
+  return "  " + printable(state.connector + ": " + state.credential) +
+         (left < 0 ? " has expired on " : " expires on ") + state.ends_at.substr(0, 10) +
+         (left < 0 ? "" : ", " + counted(left, "day") + " left") + "\n";
+}
+
 std::string describe_run(const index::RunSummary& run) {
   std::string text = "  " + std::to_string(run.id) + "  " + spoken_time(run.started_at) + "  ";
   text += run.ended_at.empty() ? "not ended: still running, or interrupted" : run.outcome;
@@ -113,6 +128,7 @@ StatusReport read_status(const Config& config) {
     report.overview = reader.overview();
     report.collections = reader.collections();
     report.runs = reader.runs(kRunsShown);
+    report.credentials = reader.credentials();
   }
   for (const ConnectorConfig& connector : config.connectors)
     if (connector.enabled)
@@ -172,6 +188,8 @@ std::string describe(const StatusReport& report, base::TimePoint now,
     text += describe_collection(state, health_of(report, state, now, interval), width);
   for (const std::string& name : never_asked(report))
     text += "  " + name + "  not asked yet\n";
+  for (const index::CredentialState& state : report.credentials)
+    text += describe_credential(report, state, now);
   text += report.runs.empty() ? "\nNo cycle has run yet.\n" : "\nLast runs\n";
   for (const index::RunSummary& run : report.runs)
     text += describe_run(run);
@@ -198,6 +216,11 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
                            {"lastError", text_or_null(state.last_error)},
                            {"liveRecords", state.live_records},
                            {"quarantined", state.quarantined}});
+  Json credentials = Json::array();
+  for (const index::CredentialState& state : report.credentials)
+    credentials.push_back({{"connector", state.connector},
+                           {"credential", state.credential},
+                           {"endsAt", state.ends_at}});
   Json runs = Json::array();
   for (const index::RunSummary& run : report.runs)
     runs.push_back({{"run", run.id},
@@ -213,6 +236,7 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
                        {"memberships", report.overview.memberships},
                        {"lastChange", report.overview.last_change},
                        {"collections", collections},
+                       {"credentials", credentials},
                        {"runs", runs}};
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -15,6 +15,7 @@ struct StatusReport {
   index::Overview overview;
   std::vector<index::CollectionState> collections;
   std::vector<index::RunSummary> runs;
+  std::vector<index::CredentialState> credentials;
 
   /// Connectors that are configured and enabled. The index knows others that once were.
   std::set<std::string> enabled;

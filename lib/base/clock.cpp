@@ -1,6 +1,8 @@
 #include "base/clock.hpp"
 
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 #include <string>
 
 namespace gald::base {
@@ -9,6 +11,21 @@ using namespace std::chrono;  // NOLINT(google-build-using-namespace): this file
 
 TimePoint SystemClock::now() const {
   return time_point_cast<milliseconds>(system_clock::now());
+}
+
+bool SystemClock::sleep(milliseconds duration, std::stop_token stop) const {
+  std::mutex mutex;
+  std::condition_variable_any waiting;
+  std::unique_lock lock(mutex);
+  waiting.wait_for(lock, stop, duration, [] { return false; });
+  return !stop.stop_requested();
+}
+
+bool ManualClock::sleep(milliseconds duration, std::stop_token stop) const {
+  if (stop.stop_requested())
+    return false;
+  now_.store(now_.load() + duration);
+  return true;
 }
 
 std::string to_iso8601(TimePoint time) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <random>
 #include <stdexcept>
 
@@ -123,52 +124,125 @@ std::string describe(const net::HttpRequest& request, const net::HttpResponse& r
   return text;
 }
 
-AuthorizedClient::AuthorizedClient(const std::filesystem::path& ca_file, net::TokenOptions tokens,
-                                   std::string endpoint, std::string scope,
+AuthorizedClient::AuthorizedClient(net::HttpClientOptions http, net::TokenOptions tokens,
+                                   std::string endpoint, std::string scope, ServiceLimits limits,
                                    const base::Clock& clock)
-    : http_(net::HttpClientOptions{.ca_file = ca_file}),
+    : http_(std::move(http)),
       clock_(clock),
       tokens_(http_, std::move(tokens), clock),
       endpoint_(without_final_slashes(std::move(endpoint))),
-      scope_(scope.empty() ? endpoint_ + "/.default" : std::move(scope)) {
+      scope_(scope.empty() ? endpoint_ + "/.default" : std::move(scope)),
+      concurrent_(limits.concurrent),
+      budget_(limits.rate) {
   const auto url = net::parse_url(endpoint_);
   if (!url || url->target != "/")
     throw std::runtime_error("endpoint '" + endpoint_ + "' is not of the form https://host[:port]");
 }
 
-AuthorizedClient::Answer AuthorizedClient::send(net::HttpRequest request,
-                                                std::chrono::milliseconds timeout,
+AuthorizedClient::Answer AuthorizedClient::send(net::HttpRequest request, const Call& call,
                                                 std::stop_token stop, sync::Effort& effort) {
+  const auto given_up = [&call](const Error& error) -> Answer {
+    const bool may_pass = error.kind == base::ErrorKind::broken ||
+                          (error.kind == base::ErrorKind::network && call.reached);
+    if (may_pass && call.replayable)
+      return sync::Throttled{std::nullopt, error.what};
+    return sync::Failed{error};
+  };
   request.headers.emplace_back("Authorization", "");
   request.headers.emplace_back("client-request-id", new_request_id());
-  for (bool again = false;; again = true) {
+  bool renewed_on_401 = false;
+  bool renewed_on_403 = false;
+  while (true) {
     const auto answer = tokens_.token(scope_, stop);
     if (const auto* busy = std::get_if<net::TokenBusy>(&answer))
       return sync::Throttled{busy->retry_after, busy->reason};
     if (const auto* error = std::get_if<Error>(&answer))
-      return sync::Failed{*error};
+      return given_up(*error);
     const auto& token = std::get<net::Token>(answer);
     for (auto& [name, value] : request.headers)
       if (name == "Authorization")
         value = "Bearer " + token.value.reveal();
 
-    auto response = http_.send(request, timeout, stop);
+    if (auto early = enter(call.units, stop, effort))
+      return *std::move(early);
+    auto response = http_.send(request, call.timeout, stop, call.replayable);
     ++effort.requests;
+    if (response)
+      heed(*response, effort);  // before the place is free: the next one must know of a refusal
+    const bool throttled = response && response->status == 429;
+    std::optional<sync::Throttled> pause;
+    if (throttled)
+      pause = refused(request, *response);
+    leave();
     if (!response)
-      return sync::Failed{response.error()};
-    effort.bytes += response->wire_bytes;
+      return given_up(response.error());
+    if (pause)
+      return *std::move(pause);
     if (response->status == 503)  // it sticks to the connection: meet another front end next time
       http_.forget_connections(request.url);
-    if (response->status == 401 || response->status == 403)
-      tokens_.invalidate(token.value);
-    if (response->status != 401 || again)
+    bool& renewed = response->status == 401 ? renewed_on_401 : renewed_on_403;
+    if ((response->status != 401 && response->status != 403) || renewed)
       return *std::move(response);
+    renewed = true;
+    tokens_.invalidate(token.value);
   }
+}
+
+std::optional<AuthorizedClient::Answer> AuthorizedClient::enter(double units, std::stop_token stop,
+                                                                sync::Effort& effort) {
+  const Answer stopped = sync::Failed{{base::ErrorKind::stopped, endpoint_ + ": stopped", {}}};
+  while (true) {
+    std::optional<std::chrono::milliseconds> wait;
+    {
+      std::unique_lock lock(mutex_);
+      if (!left_.wait(lock, stop, [this] { return under_way_ < concurrent_; }))
+        return stopped;
+      wait = budget_.admit(units, clock_.now());
+      if (!wait) {
+        ++under_way_;
+        return std::nullopt;
+      }
+      if (budget_.pause(clock_.now()))
+        return sync::Throttled{wait, refusal_};
+    }
+    if (!clock_.sleep(*wait, stop))
+      return stopped;
+    effort.paced += *wait;
+  }
+}
+
+void AuthorizedClient::leave() {
+  const std::lock_guard lock(mutex_);
+  --under_way_;
+  left_.notify_one();
+}
+
+void AuthorizedClient::heed(const net::HttpResponse& response, sync::Effort& effort) {
+  effort.bytes += response.wire_bytes;
+  const auto number = [&response](const char* name) -> std::optional<double> {
+    const auto text = response.header(name);
+    double value = 0;
+    if (!text ||
+        std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc())
+      return std::nullopt;
+    return value;
+  };
+  effort.units += number("x-ms-resource-unit").value_or(0);
+  if (response.status == 429)
+    return;
+  const std::lock_guard lock(mutex_);
+  budget_.answered(number("x-ms-throttle-limit-percentage"));
+}
+
+std::optional<std::chrono::milliseconds> AuthorizedClient::retry_after(
+    const net::HttpResponse& response) const {
+  const auto header = response.header("Retry-After");
+  return header ? net::parse_retry_after(*header, clock_.now()) : std::nullopt;
 }
 
 std::optional<sync::Throttled> AuthorizedClient::throttled(
     const net::HttpRequest& request, const net::HttpResponse& response) const {
-  constexpr std::array kNotNow = {408, 429, 500, 502, 503, 504, 509};
+  constexpr std::array kNotNow = {408, 500, 502, 503, 504, 509};
   if (std::find(kNotNow.begin(), kNotNow.end(), response.status) == kNotNow.end())
     return std::nullopt;
   return not_now(request, response);
@@ -176,11 +250,25 @@ std::optional<sync::Throttled> AuthorizedClient::throttled(
 
 sync::Throttled AuthorizedClient::not_now(const net::HttpRequest& request,
                                           const net::HttpResponse& response) const {
-  sync::Throttled throttled;
-  if (const auto wait = response.header("Retry-After"))
-    throttled.retry_after = net::parse_retry_after(*wait, clock_.now());
-  throttled.reason = describe(request, response);
-  return throttled;
+  // "At once" is no date: it would be taken at its word again and again.
+  auto wait = retry_after(response);
+  if (wait && *wait < std::chrono::seconds(1))
+    wait.reset();
+  return {wait, describe(request, response)};
+}
+
+sync::Throttled AuthorizedClient::refused(const net::HttpRequest& request,
+                                          const net::HttpResponse& response) {
+  return refused(retry_after(response), describe(request, response));
+}
+
+sync::Throttled AuthorizedClient::refused(std::optional<std::chrono::milliseconds> retry_after,
+                                          std::string reason) {
+  static thread_local std::minstd_rand generator{std::random_device{}()};
+  const double random = std::uniform_real_distribution<double>(0.0, 1.0)(generator);
+  const std::lock_guard lock(mutex_);
+  refusal_ = std::move(reason);
+  return {budget_.refused(retry_after, clock_.now(), random), refusal_};
 }
 
 std::vector<Finding> AuthorizedClient::check(std::string_view title,

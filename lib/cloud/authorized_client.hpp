@@ -1,9 +1,10 @@
-// What both cloud connectors need of HTTP: a bearer token on every request, one new token after a
-// 401, and the same words for the same failures.
+// What both cloud connectors need of HTTP: a bearer token on every request, new ones when the
+// service wants them, its limits kept, and the same words for the same failures.
 #pragma once
 
 #include <chrono>
-#include <filesystem>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -15,6 +16,7 @@
 #include "net/http_client.hpp"
 #include "net/token_source.hpp"
 #include "sync/connector.hpp"
+#include "sync/rate_budget.hpp"
 
 namespace gald::cloud {
 
@@ -34,14 +36,30 @@ std::optional<std::vector<std::string>> roles_in(const std::string& token);
 /// A random GUID (RFC 4122 version 4), for client-request-id.
 std::string new_request_id();
 
-/// Thread-safe.
+/// How much a service lets one application in one tenant ask.
+struct ServiceLimits {
+  sync::RateLimit rate;
+  int concurrent = 4;  ///< requests under way at once
+};
+
+/// What a request is to the client.
+struct Call {
+  std::chrono::milliseconds timeout;
+  double units = 1;        ///< of the service's rate limit
+  bool replayable = true;  ///< sending it twice does no harm
+  /// The service was reached in this round: a connection that cannot be made is worth another try.
+  bool reached = false;
+};
+
+/// Thread-safe. All requests of a connector to its service go through one client, so that what the
+/// service says of its limits holds for all of them.
 class AuthorizedClient {
  public:
   /// `endpoint` is the root of the service ("https://graph.microsoft.com"), `scope` that of its
   /// tokens; empty: `{endpoint}/.default`. Throws std::runtime_error for an endpoint that is no
-  /// https origin, and when ca_file cannot be read.
-  AuthorizedClient(const std::filesystem::path& ca_file, net::TokenOptions tokens,
-                   std::string endpoint, std::string scope, const base::Clock& clock);
+  /// https origin, and when the ca_file cannot be read.
+  AuthorizedClient(net::HttpClientOptions http, net::TokenOptions tokens, std::string endpoint,
+                   std::string scope, ServiceLimits limits, const base::Clock& clock);
 
   const std::string& endpoint() const { return endpoint_; }
 
@@ -49,16 +67,23 @@ class AuthorizedClient {
 
   using Answer = std::variant<net::HttpResponse, sync::Throttled, sync::Failed>;
 
-  /// Any status is an answer, also a second 401. Throttled and Failed come from the login service
-  /// and from the network. A 403 drops the token: a right granted after its issue is not in it, so
-  /// the next round must come with a new one.
-  Answer send(net::HttpRequest request, std::chrono::milliseconds timeout, std::stop_token stop,
+  /// Any status but 429 is an answer. One new token is asked for after a 401, with the claims that
+  /// it demands, and one after a 403, as a right granted after the issue of a token is not in it.
+  /// Throttled: a pause that the service asked for (then nothing is sent), or a connection that
+  /// broke. Short waits for the limits happen inside and count as `paced`.
+  Answer send(net::HttpRequest request, const Call& call, std::stop_token stop,
               sync::Effort& effort);
 
-  /// The statuses that mean "not now": 408, 429, 500, 502, 503, 504, 509.
+  /// The statuses that mean "not now": 408, 500, 502, 503, 504, 509.
   std::optional<sync::Throttled> throttled(const net::HttpRequest& request,
                                            const net::HttpResponse& response) const;
   sync::Throttled not_now(const net::HttpRequest& request, const net::HttpResponse& response) const;
+
+  /// The service has had too many requests, whatever its status: everybody pauses.
+  sync::Throttled refused(const net::HttpRequest& request, const net::HttpResponse& response);
+
+  /// The same for a part of a batch, whose answer has no headers of its own.
+  sync::Throttled refused(std::optional<std::chrono::milliseconds> retry_after, std::string reason);
 
   /// Findings on the token: login endpoint, secret, permissions. Without a `usable` one nothing
   /// else can be checked.
@@ -71,11 +96,25 @@ class AuthorizedClient {
                                              const net::HttpResponse& response) const;
 
  private:
+  /// Waits for a place among the requests under way and for the limits. Nothing: go on, and leave()
+  /// afterwards.
+  std::optional<Answer> enter(double units, std::stop_token stop, sync::Effort& effort);
+  void leave();
+  void heed(const net::HttpResponse& response, sync::Effort& effort);
+  std::optional<std::chrono::milliseconds> retry_after(const net::HttpResponse& response) const;
+
   net::HttpClient http_;
   const base::Clock& clock_;
   net::TokenSource tokens_;
   std::string endpoint_;
   std::string scope_;
+  const int concurrent_;
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable_any left_;
+  sync::RateBudget budget_;
+  int under_way_ = 0;
+  std::string refusal_;  ///< why there is a pause
 };
 
 /// "GET https://graph.microsoft.com/v1.0/users/delta: 403 Authorization_RequestDenied: ...

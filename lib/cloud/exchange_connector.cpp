@@ -25,6 +25,9 @@ constexpr std::string_view kMappingVersion = "1";
 /// A page of a thousand contacts is the work of a cmdlet, which takes its time.
 constexpr std::chrono::minutes kTimeout{5};
 
+/// There are no published numbers, only a refusal of "too many concurrent requests per tenant".
+constexpr ServiceLimits kLimits{.rate = {}, .concurrent = 2};
+
 std::string command_url(const std::string& endpoint, const std::string& tenant,
                         const std::string& select) {
   return endpoint + "/adminapi/beta/" + base::percent_encode(tenant) +
@@ -62,16 +65,18 @@ bool mentions(std::string_view text, std::string_view lower_case_words) {
   return base::ascii_lower(text.substr(0, 4096)).find(lower_case_words) != std::string::npos;
 }
 
-/// Faults that pass, though they come with status 400; and the sentence by which Exchange refuses
-/// too many requests at a time, in plain text and with any status.
+/// The sentence by which Exchange refuses too many requests at a time: plain text, any status.
+bool is_crowded(const net::HttpResponse& response) {
+  return !response.body.starts_with('{') &&
+         (mentions(response.body, "maximum number of concurrent requests") ||
+          mentions(response.body, "please wait and try again"));
+}
+
+/// Faults that pass, though they come with status 400.
 bool is_passing(const net::HttpResponse& response) {
   constexpr std::array<std::string_view, 4> kPassing = {"cmdletproxynotavailablefailure",
                                                         "serverbusyexception", "transientexception",
                                                         "backendcommunicationexception"};
-  if (!response.body.starts_with('{') &&
-      (mentions(response.body, "maximum number of concurrent requests") ||
-       mentions(response.body, "please wait and try again")))
-    return true;
   if (response.status != 400)
     return false;
   const std::string_view exception = response.header("X-ExceptionType").value_or("");
@@ -129,12 +134,14 @@ class ExchangeRound final : public sync::Round {
 
 Pull ExchangeRound::next(std::stop_token stop) {
   const auto request = get_mail_contact(url_, tenant_, R"("Unlimited")");
-  auto answer = client_.send(request, kTimeout, stop, effort_);
+  auto answer = client_.send(request, {.timeout = kTimeout}, stop, effort_);
   if (auto* throttled = std::get_if<sync::Throttled>(&answer))
     return std::move(*throttled);
   if (auto* failed = std::get_if<Failed>(&answer))
     return std::move(*failed);
   const auto& response = std::get<net::HttpResponse>(answer);
+  if (is_crowded(response))
+    return client_.refused(request, response);
   if (is_passing(response))
     return client_.not_now(request, response);
   if (auto throttled = client_.throttled(request, response))
@@ -182,12 +189,12 @@ ExchangeConnector::ExchangeConnector(ExchangeOptions options, const base::Clock&
     : name_(std::move(options.name)),
       tenant_(options.tenant),
       client_id_(options.client_id),
-      client_(options.ca_file,
+      client_(net::HttpClientOptions{.ca_file = options.ca_file},
               net::TokenOptions{.login_endpoint = options.login_endpoint,
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,
                                 .secret = std::move(options.secret)},
-              options.exchange_endpoint, options.scope, clock) {
+              options.exchange_endpoint, options.scope, kLimits, clock) {
   const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
                             base::ascii_lower(tenant_) + "\n" + exchange_select();
   collections_.push_back({"mailcontacts", true, "exchange " + base::sha256_hex(asked)});
@@ -207,7 +214,7 @@ std::vector<Finding> ExchangeConnector::check(std::stop_token stop) {
   sync::Effort effort;
   const auto request =
       get_mail_contact(command_url(client_.endpoint(), tenant_, "Guid"), tenant_, "1");
-  const auto answer = client_.send(request, kTimeout, stop, effort);
+  const auto answer = client_.send(request, {.timeout = kTimeout}, stop, effort);
   if (const auto* response = std::get_if<net::HttpResponse>(&answer))
     if (auto skew = client_.clock_finding(title, *response))
       findings.push_back(*std::move(skew));
@@ -229,7 +236,7 @@ Finding ExchangeConnector::finding_on(const std::string& what, const net::HttpRe
     return problem(failed->error);
   const auto& response = std::get<net::HttpResponse>(answer);
   const std::string told = with_diagnostics(request, response);
-  if (is_passing(response) || client_.throttled(request, response))
+  if (is_crowded(response) || is_passing(response) || client_.throttled(request, response))
     return later(told);
   if (response.status == 401)
     return problem(refused_token(told));

@@ -132,7 +132,7 @@ Pull GraphRound::next(std::stop_token stop) {
   if (net::origin_of(url_) != net::origin_of(client_.endpoint()))
     return CursorRefused{"the stored cursor is not a link of " + client_.endpoint()};
   net::HttpRequest request = delta_request(url_);
-  auto answer = client_.send(request, kTimeout, stop, effort_);
+  auto answer = client_.send(request, {.timeout = kTimeout}, stop, effort_);
   if (auto* throttled = std::get_if<sync::Throttled>(&answer))
     return std::move(*throttled);
   if (auto* failed = std::get_if<Failed>(&answer))
@@ -199,12 +199,12 @@ Pull GraphRound::page(const net::HttpRequest& request, const net::HttpResponse& 
 GraphConnector::GraphConnector(GraphOptions options, const base::Clock& clock)
     : name_(std::move(options.name)),
       client_id_(options.client_id),
-      client_(options.ca_file,
+      client_(net::HttpClientOptions{.ca_file = options.ca_file},
               net::TokenOptions{.login_endpoint = options.login_endpoint,
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,
                                 .secret = std::move(options.secret)},
-              options.graph_endpoint, options.scope, clock) {
+              options.graph_endpoint, options.scope, ServiceLimits{}, clock) {
   for (const GraphCollection collection : kCollections) {
     const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
                               base::ascii_lower(options.tenant) + "\n" + graph_select(collection);
@@ -234,7 +234,7 @@ std::vector<Finding> GraphConnector::check(std::stop_token stop) {
     // "Sync from now": proves the permission without fetching an object.
     const auto request =
         delta_request(delta_url(client_.endpoint(), collection, "$deltatoken=latest&$select=id"));
-    const auto answer = client_.send(request, kTimeout, stop, effort);
+    const auto answer = client_.send(request, {.timeout = kTimeout}, stop, effort);
     if (const auto* response = std::get_if<net::HttpResponse>(&answer); response && !clock_told)
       if (auto skew = client_.clock_finding(title, *response)) {
         findings.push_back(*std::move(skew));

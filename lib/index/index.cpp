@@ -132,6 +132,28 @@ std::int64_t Index::begin_run() {
   });
 }
 
+std::optional<base::TimePoint> Index::began_before(std::int64_t run) {
+  return impl_->guarded([&]() -> std::optional<base::TimePoint> {
+    Query query(impl_->statements,
+                "SELECT started_at FROM run WHERE id < ?1 ORDER BY id DESC LIMIT 1");
+    query.bind(run);
+    return query.next() ? base::parse_iso8601(query.text(0)) : std::nullopt;
+  });
+}
+
+void Index::note_credential(const std::string& connector, const std::string& credential,
+                            std::optional<base::TimePoint> ends) {
+  impl_->guarded([&] {
+    const std::optional<std::string> at =
+        ends ? std::optional(base::to_iso8601(*ends)) : std::nullopt;
+    return Query(impl_->statements,
+                 "UPDATE connector SET credential = ?2, credential_ends_at = ?3 WHERE name = ?1"
+                 " AND (credential <> ?2 OR credential_ends_at IS NOT ?3)")
+        .bind(connector, credential, at)
+        .run();
+  });
+}
+
 void Index::end_run(const model::RunReport& report) {
   impl_->guarded([&] {
     SQLite::Transaction transaction(impl_->database, SQLite::TransactionBehavior::IMMEDIATE);
@@ -146,12 +168,12 @@ void Index::end_run(const model::RunReport& report) {
       Query(impl_->statements,
             "INSERT OR REPLACE INTO run_collection (run_id, connector, collection, complete,"
             " full_round, error, pages, requests, bytes, waited_ms, took_ms, added, updated,"
-            " removed, unchanged, rejected)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")
+            " removed, unchanged, rejected, units, objects) VALUES"
+            " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)")
           .bind(report.id, read.connector, read.collection, read.complete, read.full, read.error,
                 read.pages, read.requests, read.bytes, read.waited.count(), read.took.count(),
                 read.staged.added, read.staged.updated, read.staged.removed, read.staged.unchanged,
-                read.staged.rejected)
+                read.staged.rejected, read.units, read.objects)
           .run();
     transaction.commit();
     return 0;

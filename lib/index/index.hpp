@@ -1,6 +1,7 @@
 // The writer's side of the index file: staging, publication, runs. One process writes at a time.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -30,6 +31,7 @@ struct CollectionKey {
   std::string collection;
   std::string fingerprint;
   bool lists_everything = false;
+  std::optional<std::chrono::seconds> complete_every = {};
 };
 
 /// Thread-safe: calls are serialised. Every call that writes is one or several transactions, each
@@ -47,7 +49,7 @@ class Index {
   // --- staging ---------------------------------------------------------------------------------
 
   /// Where to go on. Starts a full round when the collection is new, when its fingerprint differs
-  /// from the cursor's, or when it lists everything in every round.
+  /// from the cursor's, when it lists everything in every round, or when a complete read is due.
   Position position(const CollectionKey& key);
 
   /// Starts a full round from an empty cursor; the records stay as they are until its end.
@@ -78,6 +80,13 @@ class Index {
 
   /// Returns the run's id.
   std::int64_t begin_run();
+
+  /// When the run before this one began; nothing when it is the first.
+  std::optional<base::TimePoint> began_before(std::int64_t run);
+
+  /// Keeps what the connector signs in with and when that ends; nothing: it does not.
+  void note_credential(const std::string& connector, const std::string& credential,
+                       std::optional<base::TimePoint> ends);
   void end_run(const model::RunReport& report);
 
  private:

@@ -89,6 +89,8 @@ class Query {
         statement_.bind(position, value);
     } else if constexpr (std::is_same_v<Plain, std::string_view>) {
       statement_.bind(position, std::string(value));
+    } else if constexpr (std::is_floating_point_v<Plain>) {
+      statement_.bind(position, static_cast<double>(value));
     } else {
       statement_.bind(position, static_cast<std::int64_t>(value));
     }

@@ -243,6 +243,18 @@ std::vector<CollectionState> Reader::collections() const {
   });
 }
 
+std::vector<CredentialState> Reader::credentials() const {
+  return explained(impl_->file, [&] {
+    std::vector<CredentialState> found;
+    Query query(impl_->statements,
+                "SELECT name, credential, credential_ends_at FROM connector"
+                " WHERE credential_ends_at IS NOT NULL ORDER BY name");
+    while (query.next())
+      found.push_back({query.text(0), query.text(1), query.text(2)});
+    return found;
+  });
+}
+
 std::vector<RunSummary> Reader::runs(int limit) const {
   return explained(impl_->file, [&] {
     std::vector<RunSummary> runs;

@@ -36,6 +36,13 @@ struct CollectionState {
   std::int64_t quarantined = 0;
 };
 
+/// A credential that ends by itself, as the last cycle saw it.
+struct CredentialState {
+  std::string connector;
+  std::string credential;  ///< "certificate CN=gald", "client secret"
+  std::string ends_at;     ///< ISO 8601
+};
+
 struct RunSummary {
   std::int64_t id = 0;
   std::string started_at;
@@ -85,6 +92,7 @@ class Reader {
 
   Overview overview() const;
   std::vector<CollectionState> collections() const;
+  std::vector<CredentialState> credentials() const;
   std::vector<RunSummary> runs(int limit) const;  ///< newest first
 
  private:

@@ -1,6 +1,8 @@
 #include "index/schema.hpp"
 
+#include <iterator>
 #include <stdexcept>
+#include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -12,9 +14,11 @@ namespace {
 constexpr const char* kTables = R"sql(
 -- Sources ---------------------------------------------------------------------------------------
 CREATE TABLE connector (
-  id    INTEGER PRIMARY KEY,
-  name  TEXT NOT NULL UNIQUE,
-  kind  TEXT NOT NULL
+  id                  INTEGER PRIMARY KEY,
+  name                TEXT NOT NULL UNIQUE,
+  kind                TEXT NOT NULL,
+  credential          TEXT NOT NULL DEFAULT '', -- what it signs in with, when that ends by itself
+  credential_ends_at  TEXT
 );
 CREATE TABLE collection (
   id            INTEGER PRIMARY KEY,
@@ -26,6 +30,7 @@ CREATE TABLE collection (
   full_round    INTEGER NOT NULL DEFAULT 1, -- the round under way sees everything
   marking       INTEGER NOT NULL DEFAULT 0, -- ... and there were records before it: mark what it sees
   completed_at  TEXT,                       -- end of the last complete round
+  full_at       TEXT,                       -- end of the last complete full round
   UNIQUE (connector_id, name)
 );
 
@@ -191,6 +196,8 @@ CREATE TABLE run_collection (
   error       TEXT NOT NULL,
   pages       INTEGER NOT NULL,
   requests    INTEGER NOT NULL,
+  units       REAL NOT NULL DEFAULT 0,
+  objects     INTEGER NOT NULL DEFAULT 0,
   bytes       INTEGER NOT NULL,
   waited_ms   INTEGER NOT NULL,
   took_ms     INTEGER NOT NULL,
@@ -274,7 +281,7 @@ SELECT id, started_at, ended_at, outcome, error, created, updated, deleted, rest
 
 CREATE VIEW run_collections AS
 SELECT run_id, connector, collection, complete, full_round, error, pages, requests, bytes,
-       waited_ms, took_ms, added, updated, removed, unchanged, rejected
+       waited_ms, took_ms, added, updated, removed, unchanged, rejected, units, objects
   FROM run_collection;
 
 CREATE VIEW quarantined AS
@@ -284,6 +291,17 @@ SELECT c.name AS connector, l.name AS collection, q.anchor, q.reason, q.at
   JOIN connector c ON c.id = l.connector_id;
 )sql";
 
+/// What leads from schema 1 to 2, and so on. The views are made anew after each upgrade.
+constexpr const char* kUpgrades[] = {
+    "ALTER TABLE connector ADD COLUMN credential TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE connector ADD COLUMN credential_ends_at TEXT;"
+    "ALTER TABLE collection ADD COLUMN full_at TEXT;"
+    "UPDATE collection SET full_at = completed_at;"
+    "ALTER TABLE run_collection ADD COLUMN units REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE run_collection ADD COLUMN objects INTEGER NOT NULL DEFAULT 0;",
+};
+static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
+
 int pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(std::string("PRAGMA ") + name).getInt();
 }
@@ -292,9 +310,29 @@ bool is_empty(SQLite::Database& database) {
   return database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0;
 }
 
-}  // namespace
+void drop_views(SQLite::Database& database) {
+  std::vector<std::string> names;
+  {
+    SQLite::Statement views(database, "SELECT name FROM sqlite_schema WHERE type = 'view'");
+    while (views.executeStep())
+      names.push_back(views.getColumn(0).getString());
+  }
+  for (const std::string& name : names)
+    database.exec("DROP VIEW \"" + name + "\"");
+}
 
-void require_schema(SQLite::Database& database, const std::string& file) {
+void upgrade(SQLite::Database& database, int version) {
+  if (version == kSchemaVersion)
+    return;
+  for (; version < kSchemaVersion; ++version)
+    database.exec(kUpgrades[version - 1]);
+  drop_views(database);
+  database.exec(kViews);
+  database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+}
+
+/// Of an index; throws for what is none, or is a newer one.
+int version_of(SQLite::Database& database, const std::string& file) {
   if (pragma(database, "application_id") != kApplicationId)
     throw std::runtime_error(file +
                              ": is no gald index; remove it or set index.path to another file");
@@ -303,12 +341,23 @@ void require_schema(SQLite::Database& database, const std::string& file) {
     throw std::runtime_error(file + ": was written by a newer gald (schema " +
                              std::to_string(version) + ", this one knows " +
                              std::to_string(kSchemaVersion) + "); upgrade gald");
+  return version;
+}
+
+}  // namespace
+
+void require_schema(SQLite::Database& database, const std::string& file) {
+  if (version_of(database, file) < kSchemaVersion)
+    throw std::runtime_error(file +
+                             ": was written by an older gald; the next cycle (gald run, or"
+                             " gald sync) upgrades it");
 }
 
 void prepare_schema(SQLite::Database& database, const std::string& file) {
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   if (!is_empty(database)) {
-    require_schema(database, file);
+    upgrade(database, version_of(database, file));
+    transaction.commit();
     return;
   }
   database.exec(kTables);

@@ -68,7 +68,7 @@ Staging::Collection Staging::collection(const CollectionKey& key) {
       .run();
   Query query(statements_,
               "SELECT l.id, l.connector_id, l.fingerprint, l.position, l.answered_by,"
-              " l.full_round, l.marking"
+              " l.full_round, l.marking, l.full_at"
               " FROM collection l JOIN connector c ON c.id = l.connector_id"
               " WHERE c.name = ?1 AND l.name = ?2");
   query.bind(key.connector, key.collection);
@@ -81,6 +81,7 @@ Staging::Collection Staging::collection(const CollectionKey& key) {
   found.cursor = {query.text(3), query.text(4)};
   found.full = query.integer(5) != 0;
   found.marking = query.integer(6) != 0;
+  found.full_at = base::parse_iso8601(query.text(7));
   found.lists_everything = key.lists_everything;
   return found;
 }
@@ -89,8 +90,10 @@ Position Staging::position(const CollectionKey& key) {
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
   const Collection found = collection(key);
   Position position{found.cursor, found.full};
+  const bool due = key.complete_every && !found.full &&
+                   (!found.full_at || clock_.now() - *found.full_at >= *key.complete_every);
   // A full round without a cursor begins anew too: what an earlier attempt staged may be stale.
-  if (found.fingerprint != key.fingerprint || found.lists_everything ||
+  if (found.fingerprint != key.fingerprint || found.lists_everything || due ||
       (found.full && found.cursor.position.empty())) {
     if (found.fingerprint != key.fingerprint)
       Query(statements_, "UPDATE collection SET fingerprint = ?2 WHERE id = ?1")
@@ -162,7 +165,8 @@ model::StagedCounts Staging::apply(const CollectionKey& key, const std::vector<C
     if (found.lists_everything)
       release(found);
     Query(statements_,
-          "UPDATE collection SET full_round = 0, marking = 0, completed_at = ?2 WHERE id = ?1")
+          "UPDATE collection SET full_at = iif(full_round, ?2, full_at), full_round = 0,"
+          " marking = 0, completed_at = ?2 WHERE id = ?1")
         .bind(found.id, base::to_iso8601(clock_.now()))
         .run();
   }
@@ -235,7 +239,7 @@ void Staging::apply_change(const Collection& collection, const Change& change,
   model::Attributes old_attributes;
   if (before)
     old_attributes = attributes_from_json(before->attributes);
-  const bool replaced = before && first_sight(collection, before->id);
+  const bool replaced = before && first_sight(collection, before->id) && !change.part;
   model::Attributes attributes = replaced ? model::Attributes() : old_attributes;
   for (const auto& [attribute, values] : change.set) {
     if (values.empty())

@@ -36,6 +36,7 @@ class Staging {
     model::Cursor cursor;
     bool full = true;
     bool marking = false;
+    std::optional<base::TimePoint> full_at;
     bool lists_everything = false;
   };
 

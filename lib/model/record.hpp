@@ -45,6 +45,10 @@ struct Change {
   Attributes set;                  ///< replaces the values of each named attribute
   std::vector<Attribute> cleared;  ///< attributes that have no value any more
 
+  /// The source tells its objects in several parts, of which this is one that names all of its
+  /// attributes: in a full round too, the others stay as they were.
+  bool part = false;
+
   /// Direct members of a group, by their anchors in the same connector.
   std::vector<std::string> members_added;
   std::vector<std::string> members_removed;

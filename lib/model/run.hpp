@@ -33,8 +33,10 @@ struct CollectionReport {
   std::string remedy;
   int pages = 0;
   int requests = 0;
+  double units = 0;  ///< of the source's rate limit, where it counts them
   std::uint64_t bytes = 0;
-  std::chrono::milliseconds waited{0};  ///< because the source asked for it
+  std::int64_t objects = 0;             ///< told by the source, repetitions included
+  std::chrono::milliseconds waited{0};  ///< because the source asked for it, or to spare it
   std::chrono::milliseconds took{0};
   StagedCounts staged;
 };

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "model/record.hpp"
 
@@ -27,12 +28,18 @@ struct Collection {
   /// Names what is asked for (scope, attributes, version of the mapping). A cursor made under
   /// another fingerprint is not used: the collection is read in full once.
   std::string fingerprint;
+
+  /// A full round is due when the last one is this long ago: it finds what the source failed to
+  /// tell. Nothing: never on this account.
+  std::optional<std::chrono::seconds> complete_every = {};
 };
 
 /// What it took to get a page.
 struct Effort {
   int requests = 0;
-  std::uint64_t bytes = 0;  ///< of bodies as they came over the wire
+  std::uint64_t bytes = 0;             ///< of bodies as they came over the wire
+  double units = 0;                    ///< of the source's rate limit, where it counts them
+  std::chrono::milliseconds paced{0};  ///< waited so as not to meet that limit
 };
 
 /// Objects in no particular order; the same object may come twice, in one page or in several:
@@ -56,7 +63,9 @@ struct CursorRefused {
   std::string reason;
 };
 
-/// Not now. Without `retry_after` the caller backs off on its own.
+/// Not now. With `retry_after` the source (or the limit on requests that we keep to) says when:
+/// asking earlier would do harm. Without it something broke that may work at once; the caller backs
+/// off on its own.
 struct Throttled {
   std::optional<std::chrono::milliseconds> retry_after;
   std::string reason;
@@ -84,8 +93,15 @@ class Round {
 struct Finding {
   enum class Level { ok, warning, problem };
   Level level = Level::ok;
-  std::string what;    ///< "AD: bind as svc-gald@contoso.test over ldaps://dc1:636"
-  std::string remedy;  ///< what to do, where something is wrong
+  std::string what;        ///< "AD: bind as svc-gald@contoso.test over ldaps://dc1:636"
+  std::string remedy;      ///< what to do, where something is wrong
+  std::string check = {};  ///< a stable name for programs: "token", "permission", "tls", "clock"
+};
+
+/// A credential that ends by itself.
+struct CredentialExpiry {
+  std::string what;  ///< "certificate CN=gald", "client secret"
+  base::TimePoint at;
 };
 
 /// A configured connection to one source. It never sees the index, and remembers nothing between
@@ -105,6 +121,9 @@ class Connector {
   /// Reaches out to the source and says what works and what does not: address, certificate,
   /// credentials, rights. Changes nothing.
   virtual std::vector<Finding> check(std::stop_token stop) = 0;
+
+  /// When what it signs in with ends; nothing where that is not known. Asks nobody.
+  virtual std::optional<CredentialExpiry> credential_expiry() const { return std::nullopt; }
 };
 
 }  // namespace gald::sync

@@ -1,7 +1,6 @@
 #include "sync/cycle.hpp"
 
 #include <algorithm>
-#include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <random>
@@ -9,6 +8,7 @@
 #include <variant>
 
 #include "base/log.hpp"
+#include "sync/expiry.hpp"
 #include "sync/schedule.hpp"
 
 namespace gald::sync {
@@ -25,19 +25,6 @@ struct Match : Handlers... {
 template <typename... Handlers>
 Match(Handlers...) -> Match<Handlers...>;
 
-/// Sleeps; false when told to stop.
-bool wait(milliseconds duration, std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any waiting;
-  std::unique_lock lock(mutex);
-  waiting.wait_for(lock, stop, duration, [] { return false; });
-  return !stop.stop_requested();
-}
-
-/// How often in a row a source may say "not now" without saying when. With the back-off this is
-/// about a minute; meanwhile the others wait to be published.
-constexpr int kUndatedTries = 5;
-
 double random_share() {
   static thread_local std::minstd_rand generator{std::random_device{}()};
   return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
@@ -50,8 +37,12 @@ class Reading {
           const base::Clock& clock, const CycleOptions& options, std::mutex& progress_mutex)
       : connector_(connector),
         collection_(collection),
-        key_{connector.name(), connector.kind(), collection.name, collection.fingerprint,
-             collection.lists_everything},
+        key_{connector.name(),
+             connector.kind(),
+             collection.name,
+             collection.fingerprint,
+             collection.lists_everything,
+             collection.complete_every},
         index_(index),
         clock_(clock),
         options_(options),
@@ -102,18 +93,21 @@ class Reading {
         index_.apply(key_, page.changes, page.rejected, page.next, page.last);
     report_.pages += 1;
     report_.requests += page.effort.requests;
+    report_.units += page.effort.units;
     report_.bytes += page.effort.bytes;
+    report_.waited += page.effort.paced;
+    report_.objects += static_cast<std::int64_t>(page.changes.size() + page.rejected.size());
     report_.staged.added += counts.added;
     report_.staged.updated += counts.updated;
     report_.staged.removed += counts.removed;
     report_.staged.unchanged += counts.unchanged;
     report_.staged.rejected += counts.rejected;
-    objects_ += static_cast<std::int64_t>(page.changes.size());
     attempts_ = 0;
+    fruitless_ = milliseconds(0);
     if (options_.progress) {
       const std::lock_guard lock(progress_mutex_);
       options_.progress(
-          {Progress::Stage::reading, report_.connector, report_.collection, objects_});
+          {Progress::Stage::reading, report_.connector, report_.collection, report_.objects});
     }
     if (page.last) {
       report_.complete = true;
@@ -138,20 +132,19 @@ class Reading {
     begin(index_.restart(key_));
   }
 
+  /// What bounds the repetitions is time: `patience` for all waits of the cycle, `grace` for errors
+  /// without a page in between.
   void be_patient(const Throttled& throttled, std::stop_token stop) {
-    ++attempts_;
-    // A source that says "at once" again and again is not taken at its word.
-    constexpr milliseconds kAtOnce{1'000};
     milliseconds pause = throttled.retry_after.value_or(milliseconds(0));
-    if (!throttled.retry_after || (pause < kAtOnce && attempts_ > 1))
-      pause = std::max(pause, backoff(attempts_, random_share()));
-    pause = std::max(pause, milliseconds(100));
-    if (!throttled.retry_after && attempts_ > kUndatedTries) {
-      fail({base::ErrorKind::network,
-            "the source could not answer " + std::to_string(attempts_) +
-                " times in a row: " + throttled.reason,
-            "nothing to do if it passes; the next cycle goes on from here"});
-      return;
+    if (!throttled.retry_after) {
+      if (fruitless_ >= options_.grace) {
+        fail({base::ErrorKind::network,
+              "the source could not answer " + std::to_string(attempts_ + 1) +
+                  " times in a row: " + throttled.reason,
+              "nothing to do if it passes; the next cycle goes on from here"});
+        return;
+      }
+      pause = std::min(backoff(++attempts_, random_share()), options_.grace - fruitless_);
     }
     if (report_.waited + pause > options_.patience) {
       fail({base::ErrorKind::network,
@@ -164,8 +157,11 @@ class Reading {
                       {"collection", report_.collection},
                       {"pause_ms", pause.count()}});
     const base::TimePoint start = clock_.now();
-    const bool go_on = wait(pause, stop);
-    report_.waited += std::max(milliseconds(0), milliseconds(clock_.now() - start));
+    const bool go_on = clock_.sleep(std::max(pause, milliseconds(1)), stop);
+    const milliseconds slept = std::max(milliseconds(0), milliseconds(clock_.now() - start));
+    report_.waited += slept;
+    if (!throttled.retry_after)
+      fruitless_ += slept;
     if (!go_on)
       fail({base::ErrorKind::stopped, "stopped while waiting for the source", {}});
   }
@@ -189,19 +185,25 @@ class Reading {
   model::CollectionReport report_;
   model::Cursor from_;
   std::unique_ptr<Round> round_;
-  std::int64_t objects_ = 0;
-  int attempts_ = 0;
+  int attempts_ = 0;           ///< since the last page, without a date to come back
+  milliseconds fruitless_{0};  ///< and the time that they took
   bool restarted_ = false;
   bool over_ = false;
 };
 
 void log_collection(const model::CollectionReport& report) {
-  const base::log::Fields fields = {
-      {"connector", report.connector},           {"collection", report.collection},
-      {"round", report.full ? "full" : "delta"}, {"added", report.staged.added},
-      {"updated", report.staged.updated},        {"removed", report.staged.removed},
-      {"rejected", report.staged.rejected},      {"requests", report.requests},
-      {"waited_ms", report.waited.count()},      {"took_ms", report.took.count()}};
+  const base::log::Fields fields = {{"connector", report.connector},
+                                    {"collection", report.collection},
+                                    {"round", report.full ? "full" : "delta"},
+                                    {"added", report.staged.added},
+                                    {"updated", report.staged.updated},
+                                    {"removed", report.staged.removed},
+                                    {"rejected", report.staged.rejected},
+                                    {"requests", report.requests},
+                                    {"units", report.units},
+                                    {"bytes", report.bytes},
+                                    {"waited_ms", report.waited.count()},
+                                    {"took_ms", report.took.count()}};
   if (report.complete)
     base::log::info("collection.read", "read completely", fields);
   else if (report.error.empty())
@@ -259,8 +261,28 @@ std::vector<index::CollectionKey> keys_of(
   for (const auto& connector : connectors)
     for (const Collection& collection : connector->collections())
       keys.push_back({connector->name(), connector->kind(), collection.name, collection.fingerprint,
-                      collection.lists_everything});
+                      collection.lists_everything, collection.complete_every});
   return keys;
+}
+
+/// After the reading, when the connectors are known to the index.
+void tell_of_expiry(const std::vector<std::unique_ptr<Connector>>& connectors, index::Index& index,
+                    const base::Clock& clock, std::int64_t run) {
+  const std::optional<base::TimePoint> last_look = index.began_before(run);
+  for (const auto& connector : connectors) {
+    const auto expiry = connector->credential_expiry();
+    index.note_credential(connector->name(), expiry ? expiry->what : std::string(),
+                          expiry ? std::optional(expiry->at) : std::nullopt);
+    const auto left =
+        expiry ? expiry_notice(expiry->at, last_look, clock.now()) : std::optional<int>();
+    if (left)
+      base::log::warning("credential.expires",
+                         *left < 0 ? "a credential has expired" : "a credential will expire",
+                         {{"connector", connector->name()},
+                          {"credential", expiry->what},
+                          {"ends_at", base::to_iso8601(expiry->at)},
+                          {"days_left", *left}});
+  }
 }
 
 model::Outcome outcome_of(const model::RunReport& report, bool stopped) {
@@ -300,6 +322,7 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
     report.id = index.begin_run();
     base::log::info("cycle.started", "asking every source what changed", {{"run", report.id}});
     read_all(connectors, index, clock, options, stop, report.collections);
+    tell_of_expiry(connectors, index, clock, report.id);
 
     if (!index.published_before())
       report.waiting_for = index.never_complete(keys_of(connectors));

@@ -26,6 +26,10 @@ struct Progress {
 struct CycleOptions {
   /// How long one collection may be kept waiting by a throttling source, over all of a cycle.
   std::chrono::milliseconds patience{std::chrono::minutes(10)};
+
+  /// How much of that may go by without a page when the source does not say when to come back:
+  /// errors and broken connections, one after the other. The other sources wait to be published.
+  std::chrono::milliseconds grace{std::chrono::minutes(1)};
   std::function<void(const Progress&)> progress;  ///< may be empty
 };
 

@@ -161,6 +161,10 @@ model::RunReport partial_report() {
   ad.took = 1200ms;
   ad.staged.added = 1234;
   ad.staged.rejected = 2;
+  ad.objects = 1236;
+  ad.units = 4;
+  ad.bytes = 2'048'000;
+  ad.waited = 2s;
   model::CollectionReport entra;
   entra.connector = "entra";
   entra.collection = "users";
@@ -177,6 +181,8 @@ TEST(Report, SaysWhatHappened) {
       "Run 12: partial in 3.2 s\n"
       "  ad/directory  full       1,234 added        0 updated        0 removed    4 requests"
       "       1.2 s\n"
+      "      1,236 objects told, 0.00 requests each, 2,000 KiB, 4 resource units; waited 2.0 s for"
+      " the source\n"
       "      2 objects could not be read: quarantined\n"
       "  entra/users   changes        0 added        0 updated        0 removed    0 requests"
       "        0 ms\n"
@@ -192,6 +198,10 @@ TEST(Report, Json) {
   EXPECT_EQ(object.at("outcome"), "partial");
   EXPECT_EQ(object.at("collections").at(0).at("round"), "full");
   EXPECT_EQ(object.at("collections").at(0).at("added"), 1234);
+  EXPECT_EQ(object.at("collections").at(0).at("units"), 4);
+  EXPECT_NEAR(object.at("collections").at(0).at("requestsPerObject").get<double>(), 4 / 1236.,
+              1e-9);
+  EXPECT_TRUE(object.at("collections").at(1).at("requestsPerObject").is_null());
   EXPECT_EQ(object.at("collections").at(1).at("error"), "403 Forbidden");
   EXPECT_EQ(object.at("waitingFor").at(0), "entra/users");
   EXPECT_TRUE(object.at("error").is_null());
@@ -210,6 +220,22 @@ TEST(Report, StatusLineOfTheServiceManagerIsOneLine) {
   model::RunReport report = partial_report();
   report.collections[1].error = "two\nlines";
   EXPECT_EQ(summarize(report), "Run 12 partial; entra/users: two lines; nothing published yet");
+}
+
+TEST(Status, ACredentialThatEndsSoonIsTold) {
+  const base::TimePoint now = *base::parse_iso8601("2026-11-21T06:00:00Z");
+  StatusReport report;
+  report.enabled = {"entra"};
+  report.credentials = {{"entra", "client secret", "2026-12-01T00:00:00.000Z"},
+                        {"formerly", "client secret", "2026-12-01T00:00:00.000Z"}};
+  EXPECT_NE(describe(report, now, 30min)
+                .find("  entra: client secret expires on 2026-12-01, 9 days left\n"),
+            std::string::npos);
+  EXPECT_EQ(describe(report, now, 30min).find("formerly"), std::string::npos);
+  EXPECT_EQ(describe(report, now - std::chrono::days(60), 30min).find("expires"),
+            std::string::npos);
+  EXPECT_NE(describe(report, now + std::chrono::days(60), 30min).find("has expired on 2026-12-01"),
+            std::string::npos);
 }
 
 TEST(Status, HealthOfACollection) {

@@ -7,6 +7,7 @@
 
 #include "index/reader.hpp"
 #include "support.hpp"
+#include "sync/expiry.hpp"
 #include "sync/schedule.hpp"
 
 namespace gald::sync {
@@ -59,6 +60,8 @@ class ScriptedConnector final : public Connector {
 
   std::vector<Finding> check(std::stop_token) override { return {}; }
 
+  void complete_every(std::chrono::seconds pace) { collections_.front().complete_every = pace; }
+
   std::deque<Pull> script;
   std::string throws;
   std::vector<std::string> begun;
@@ -79,7 +82,7 @@ Page page(std::vector<int> users, const std::string& cursor, bool last = true) {
   }
   page.next = model::Cursor{cursor, ""};
   page.last = last;
-  page.effort = {1, 100};
+  page.effort = {.requests = 1, .bytes = 100};
   return page;
 }
 
@@ -190,6 +193,96 @@ TEST_F(CycleTest, WaitsWhenThrottledAndGivesUpWithItsPatience) {
   options_.patience = std::chrono::milliseconds(300);
   entra.script = {Throttled{std::chrono::seconds(30), "429"}};
   EXPECT_EQ(cycle().outcome, model::Outcome::failed);
+}
+
+TEST_F(CycleTest, WhatBoundsRepetitionsIsTime) {
+  ScriptedConnector& entra = connector("entra");
+  const base::ManualClock clock(clock_.now());
+  const Throttled undated{std::nullopt, "503"};
+  const auto cycle = [&] { return run_cycle(connectors_, index_, clock, options_, {}); };
+  for (int i = 0; i < 4; ++i)
+    entra.script.push_back(undated);
+  entra.script.push_back(page({1}, "a"));
+  EXPECT_EQ(cycle().outcome, model::Outcome::complete);
+
+  // Without a page in between the grace is over after a minute, in which there were few tries.
+  entra.script.assign(100, undated);
+  const base::TimePoint start = clock.now();
+  const model::RunReport failed = cycle();
+  EXPECT_EQ(failed.outcome, model::Outcome::failed);
+  EXPECT_NE(failed.collections[0].error.find("times in a row: 503"), std::string::npos);
+  EXPECT_EQ(clock.now() - start, options_.grace);
+  EXPECT_LT(100 - entra.script.size(), 40u);
+
+  // A source that says when is waited for, also hundreds of times.
+  entra.script.assign(200, Throttled{std::chrono::seconds(2), "429"});
+  entra.script.push_back(page({1}, "b"));
+  EXPECT_EQ(cycle().outcome, model::Outcome::complete);
+}
+
+TEST_F(CycleTest, ACompleteReadIsDueWhenTheLastOneIsLongAgo) {
+  ScriptedConnector& entra = connector("entra");
+  entra.complete_every(std::chrono::hours(24));
+  base::ManualClock clock(clock_.now());
+  index::Index index(directory_.path() / "other.db", clock);
+  const auto cycle = [&] { return run_cycle(connectors_, index, clock, options_, {}); };
+  entra.script = {page({1, 2}, "a")};
+  EXPECT_TRUE(cycle().collections[0].full);
+  clock.advance(std::chrono::hours(23));
+  entra.script = {page({3}, "b")};
+  EXPECT_FALSE(cycle().collections[0].full);
+  clock.advance(std::chrono::hours(2));
+  entra.script = {page({1}, "c", false), Failed{{base::ErrorKind::network, "gone", {}}}};
+  const model::RunReport broken = cycle();
+  EXPECT_TRUE(broken.collections[0].full);
+  EXPECT_EQ(broken.published.deleted, 0);
+  entra.script = {page({3}, "d")};  // goes on where it broke off
+  const model::RunReport report = cycle();
+  EXPECT_EQ(entra.begun.back(), "users@c");
+  EXPECT_EQ(report.published.deleted, 1);
+  EXPECT_EQ(report.published.updated, 0);
+  entra.script = {page({}, "e")};
+  EXPECT_FALSE(cycle().collections[0].full);
+}
+
+TEST_F(CycleTest, AnObjectToldInPartsIsPatchedInAFullRoundToo) {
+  ScriptedConnector& entra = connector("entra");
+  entra.complete_every(std::chrono::seconds(0));
+  const auto round = [](const char* title) {
+    Page routing = page({1}, "", false);
+    routing.next.reset();
+    routing.changes[0].part = true;
+    Page person = page({1}, "end");
+    person.changes[0].part = true;
+    person.changes[0].set = {{Attribute::job_title, {title}}};
+    return std::deque<Pull>{routing, person};
+  };
+  entra.script = round("Engineer");
+  cycle();
+  entra.script = round("Engineer");
+  const model::RunReport same = cycle();
+  EXPECT_TRUE(same.collections[0].full);
+  EXPECT_EQ(same.collections[0].staged.updated, 0);
+  EXPECT_EQ(same.published.total(), 0);
+  entra.script = round("Director");
+  EXPECT_EQ(cycle().published.updated, 1);
+}
+
+TEST(Expiry, IsToldOnceForEachStep) {
+  const base::TimePoint end{std::chrono::days(1000)};
+  const auto before = [&](int days) {
+    return end - std::chrono::days(days) + std::chrono::hours(1);
+  };
+  EXPECT_EQ(expiry_notice(end, std::nullopt, end - std::chrono::days(31)), std::nullopt);
+  EXPECT_EQ(expiry_notice(end, std::nullopt, end - std::chrono::days(20)), 20);
+  const std::vector<int> told = {30, 14, 3, 2, 1, 0, -1};
+  std::vector<int> heard;
+  for (auto now = end - std::chrono::days(40); now < end + std::chrono::days(1);
+       now += std::chrono::minutes(30))
+    if (const auto days = expiry_notice(end, now - std::chrono::minutes(30), now))
+      heard.push_back(*days);
+  EXPECT_EQ(heard, told);
+  EXPECT_EQ(days_left(end, before(3)), 2);
 }
 
 TEST_F(CycleTest, StoppedWhileWaitingIsNobodysFailure) {

@@ -544,6 +544,36 @@ TEST_F(IndexTest, ForeignAndNewerFilesAreRefusedWithTheirName) {
             std::string::npos);
 }
 
+TEST_F(IndexTest, AnOlderFileIsUpgradedInPlace) {
+  const auto old = directory_.path() / "old.db";
+  { const Index index(old, clock_); }
+  SQLite::Database(old.string(), SQLite::OPEN_READWRITE)
+      .exec(
+          "DROP VIEW run_collections;"
+          "ALTER TABLE connector DROP COLUMN credential;"
+          "ALTER TABLE connector DROP COLUMN credential_ends_at;"
+          "ALTER TABLE collection DROP COLUMN full_at;"
+          "ALTER TABLE run_collection DROP COLUMN units;"
+          "ALTER TABLE run_collection DROP COLUMN objects;"
+          "INSERT INTO connector (id, name, kind) VALUES (1, 'entra', 'entra');"
+          "INSERT INTO collection (connector_id, name, fingerprint, completed_at)"
+          " VALUES (1, 'users', 'f', '2026-11-21T05:30:00.000Z');"
+          "PRAGMA user_version = 1");
+  try {
+    const Reader reader(old);
+    ADD_FAILURE() << "an older file was read";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("older gald"), std::string::npos) << error.what();
+  }
+  { const Index index(old, clock_); }
+  const Reader reader(old);
+  EXPECT_EQ(reader.collections().at(0).last_success, "2026-11-21T05:30:00.000Z");
+  SQLite::Database database(old.string(), SQLite::OPEN_READONLY);
+  EXPECT_EQ(database.execAndGet("SELECT full_at FROM collection").getString(),
+            "2026-11-21T05:30:00.000Z");
+  EXPECT_EQ(database.execAndGet("SELECT count(units) FROM run_collections").getInt(), 0);
+}
+
 TEST_F(IndexTest, OneWriterAtATime) {
   std::optional<WriterLock> first = WriterLock::try_acquire(file());
   ASSERT_TRUE(first);
