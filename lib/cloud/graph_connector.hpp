@@ -5,6 +5,7 @@
 // but was reported often is handled too: pages that loop, links that die, answers without a link.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -27,10 +28,13 @@ struct GraphOptions {
   std::string graph_endpoint = "https://graph.microsoft.com";
   std::string scope;              ///< of the tokens; empty: "{graph_endpoint}/.default"
   std::filesystem::path ca_file;  ///< empty: the system's store
+
+  /// Delta queries lose things now and then (links of soft-deleted members, restored users).
+  std::chrono::seconds complete_every{std::chrono::hours(168)};
 };
 
-/// Cursor positions are "next <url>" or "delta <url>", whole links of the service. A quiet round is
-/// one request per collection. The bearer is sent to graph_endpoint's origin and nowhere else.
+/// Cursor positions are GraphPositions: whole links of the service. A quiet round is one request
+/// per collection. The bearer is sent to graph_endpoint's origin and nowhere else.
 class GraphConnector final : public sync::Connector {
  public:
   /// Throws std::runtime_error for an endpoint that is not of the form https://host[:port], and
@@ -55,6 +59,7 @@ class GraphConnector final : public sync::Connector {
 
   std::string name_;
   std::string client_id_;
+  const base::Clock& clock_;
   AuthorizedClient client_;
   std::vector<sync::Collection> collections_;
 };

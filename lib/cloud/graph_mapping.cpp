@@ -30,6 +30,7 @@ enum class Shape {
   extensions,  ///< user: extensionAttribute1 ... 15
   group_fact,  ///< part of the answer to "what type of group"
   members,     ///< comes as members@delta
+  manager,     ///< comes as manager@delta
 };
 
 struct Property {
@@ -77,6 +78,7 @@ constexpr auto kUser = std::to_array<Property>({
     {"state", Shape::text, A::state},
     {"postalCode", Shape::text, A::postal_code},
     {"country", Shape::text, A::country},
+    {"manager", Shape::manager, A::manager},
     {"accountEnabled", Shape::boolean, A::account_enabled},
     {"userType", Shape::text, A::user_type},
     {"showInAddressList", Shape::shown, A::hidden},
@@ -229,6 +231,26 @@ void read_members(const element& value, Change& change) {
     (added ? change.members_added : change.members_removed).push_back(member);
 }
 
+/// Like members@delta, of one link: who is not @removed is the manager now.
+void read_manager_delta(const element& value, Change& change) {
+  model::Values manager;
+  for (const element& item : as_array("manager@delta", value)) {
+    const object link = as_object("manager@delta", item);
+    element removed;
+    if (link["@removed"].get(removed) != simdjson::SUCCESS)
+      manager = {read_guid("manager@delta", link["id"])};
+  }
+  put(change, A::manager, manager);
+}
+
+/// An expanded manager: an object, or null or nothing where there is none.
+model::Values expanded_manager(const object& item) {
+  element value;
+  if (item["manager"].get(value) != simdjson::SUCCESS || value.is_null())
+    return {};
+  return {read_guid("manager", as_object("manager", value)["id"])};
+}
+
 Presence read_removed(const element& value) {
   const object removed = as_object("@removed", value);
   std::string_view reason;
@@ -257,6 +279,7 @@ void read_property(const Property& property, const element& value, Change& chang
       return read_extensions(property.name, value, change);
     case Shape::group_fact:
     case Shape::members:
+    case Shape::manager:
       return;
   }
 }
@@ -273,7 +296,12 @@ Change read_object(GraphCollection collection, const object& item, const std::st
   for (const Property& property : properties_of(collection))
     if (item[property.name].get(value) == simdjson::SUCCESS)
       read_property(property, value, change);
+  if (collection == GraphCollection::contacts)
+    change.kept = {A::manager};  // no delta query tells it
+  if (item["manager@delta"].get(value) == simdjson::SUCCESS)
+    read_manager_delta(value, change);
   if (collection == GraphCollection::groups) {
+    change.kept = {A::hidden};  // nor this
     read_group_type(item, change);
     if (item["members@delta"].get(value) == simdjson::SUCCESS)
       read_members(value, change);
@@ -309,7 +337,10 @@ const std::string& graph_select(GraphCollection collection) {
   return lists[static_cast<std::size_t>(collection)];
 }
 
-base::Result<GraphPage> read_graph_page(GraphCollection collection, const std::string& json) {
+namespace {
+
+template <typename Read>
+base::Result<GraphPage> read_page(const std::string& json, const Read& read) {
   auto document = parse_page(json);
   if (!document)
     return document.error();
@@ -317,11 +348,26 @@ base::Result<GraphPage> read_graph_page(GraphCollection collection, const std::s
   page.next_link = std::move(document->next_link);
   page.delta_link = std::move(document->delta_link);
   for (const element item : document->items)
-    map_item(item, "id", page.changes, page.rejected,
-             [collection](const object& fields, const std::string& id) {
-               return read_object(collection, fields, id);
-             });
+    map_item(item, "id", page.changes, page.rejected, read);
   return page;
+}
+
+}  // namespace
+
+base::Result<GraphPage> read_graph_page(GraphCollection collection, const std::string& json) {
+  return read_page(json, [collection](const object& fields, const std::string& id) {
+    return read_object(collection, fields, id);
+  });
+}
+
+base::Result<GraphPage> read_managers_page(const std::string& json) {
+  return read_page(json, [](const object& fields, const std::string& id) {
+    Change change;
+    change.anchor = id;
+    change.part = true;
+    put(change, A::manager, expanded_manager(fields));
+    return change;
+  });
 }
 
 }  // namespace gald::cloud

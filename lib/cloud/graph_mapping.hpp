@@ -29,9 +29,13 @@ struct GraphPage {
   std::string delta_link;  ///< empty when absent
 };
 
-/// A property that is absent is not mentioned in the change; null, "" and [] clear it. An object
-/// with an unreadable id or a property of the wrong type is rejected, alone. An Error (protocol)
-/// is for a page that is no JSON object with an array `value`; it names the place, never a value.
+/// A page of a delta query, or of the list that stands in for it. A property that is absent is not
+/// mentioned in the change; null, "" and [] clear it. An object with an unreadable id or a property
+/// of the wrong type is rejected, alone. An Error (protocol) is for a page that is no JSON object
+/// with an array `value`; it names the place, never a value.
 base::Result<GraphPage> read_graph_page(GraphCollection collection, const std::string& json);
+
+/// A page of contacts with nothing but their managers: parts of objects.
+base::Result<GraphPage> read_managers_page(const std::string& json);
 
 }  // namespace gald::cloud

@@ -92,9 +92,10 @@ Position Staging::position(const CollectionKey& key) {
   Position position{found.cursor, found.full};
   const bool due = key.complete_every && !found.full &&
                    (!found.full_at || clock_.now() - *found.full_at >= *key.complete_every);
-  // A full round without a cursor begins anew too: what an earlier attempt staged may be stale.
+  // A full round without a cursor begins anew too: what an earlier attempt staged may be stale. And
+  // a round that ended without one left nothing to go on from.
   if (found.fingerprint != key.fingerprint || found.lists_everything || due ||
-      (found.full && found.cursor.position.empty())) {
+      found.cursor.position.empty()) {
     if (found.fingerprint != key.fingerprint)
       Query(statements_, "UPDATE collection SET fingerprint = ?2 WHERE id = ?1")
           .bind(found.id, key.fingerprint)
@@ -240,7 +241,12 @@ void Staging::apply_change(const Collection& collection, const Change& change,
   if (before)
     old_attributes = attributes_from_json(before->attributes);
   const bool replaced = before && first_sight(collection, before->id) && !change.part;
-  model::Attributes attributes = replaced ? model::Attributes() : old_attributes;
+  model::Attributes attributes = old_attributes;
+  if (replaced)
+    std::erase_if(attributes, [&change](const auto& attribute) {
+      return std::find(change.kept.begin(), change.kept.end(), attribute.first) ==
+             change.kept.end();
+    });
   for (const auto& [attribute, values] : change.set) {
     if (values.empty())
       attributes.erase(attribute);

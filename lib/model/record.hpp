@@ -49,6 +49,10 @@ struct Change {
   /// attributes: in a full round too, the others stay as they were.
   bool part = false;
 
+  /// Attributes that the source tells elsewhere: they stay as they were in a full round, although
+  /// this change does not name them.
+  std::vector<Attribute> kept;
+
   /// Direct members of a group, by their anchors in the same connector.
   std::vector<std::string> members_added;
   std::vector<std::string> members_removed;

@@ -52,7 +52,8 @@ struct Page {
   /// this round; after a crash the round is repeated from the cursor before it.
   std::optional<model::Cursor> next;
 
-  /// The round is proven complete. REQUIRES `next`.
+  /// The round is proven complete. REQUIRES `next`; one that is empty leaves nothing to go on from,
+  /// so that the next round is a full one.
   bool last = false;
   Effort effort;
 };

@@ -19,28 +19,29 @@ constexpr double kTold = 0.8;
 std::optional<milliseconds> RateBudget::admit(double units, base::TimePoint now) {
   if (auto left = pause(now))
     return left;
-  if (now < next_)
-    return next_ - now;
+  if (now < last_ + spacing_)
+    return last_ + spacing_ - now;
   const double per_ms = limit_.units / static_cast<double>(limit_.window.count());
   if (filled_ && now > *filled_)
-    units_ = std::min(limit_.units, units_ + per_ms * static_cast<double>((now - *filled_).count()));
+    units_ =
+        std::min(limit_.units, units_ + per_ms * static_cast<double>((now - *filled_).count()));
   filled_ = now;
   const double wanted = std::min(units, limit_.units);
   if (units_ < wanted)
     return milliseconds(static_cast<milliseconds::rep>(std::ceil((wanted - units_) / per_ms)));
   units_ -= wanted;
-  next_ = now + spacing_;
+  last_ = now;
   return std::nullopt;
 }
 
 void RateBudget::answered(std::optional<double> share_used) {
   refusals_ = 0;
-  // The limit is a bucket that refills evenly: with any distance that grows with the share, requests
-  // settle at the pace of the refill. The fourth power keeps the distance small until it matters.
-  const double used =
-      std::clamp((share_used.value_or(0) - kTold) / (1.0 - kTold), 0.0, 1.0);
-  spacing_ = milliseconds(
-      static_cast<milliseconds::rep>(static_cast<double>(limit_.window.count()) * std::pow(used, 4)));
+  // The limit is a bucket that refills evenly: with any distance that grows with the share,
+  // requests settle at the pace of the refill. The fourth power keeps the distance small until it
+  // matters.
+  const double used = std::clamp((share_used.value_or(0) - kTold) / (1.0 - kTold), 0.0, 1.0);
+  spacing_ = milliseconds(static_cast<milliseconds::rep>(
+      static_cast<double>(limit_.window.count()) * std::pow(used, 4)));
 }
 
 milliseconds RateBudget::refused(std::optional<milliseconds> retry_after, base::TimePoint now,

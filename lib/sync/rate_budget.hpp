@@ -44,7 +44,7 @@ class RateBudget {
   double units_;
   std::optional<base::TimePoint> filled_;  ///< when units_ was true
   std::chrono::milliseconds spacing_{0};
-  base::TimePoint next_{};
+  base::TimePoint last_{};  ///< admission
   base::TimePoint paused_until_{};
   int refusals_ = 0;  ///< in a row
 };

@@ -79,7 +79,7 @@ class CloudConnectorTest : public TlsTest {
     return failed ? failed->error.what : "not Failed but " + std::to_string(pull.index());
   }
 
-  base::SystemClock clock_;
+  base::ManualClock clock_{base::SystemClock().now()};
   cloud::GraphConnector graph_{graph_options(), clock_};
   cloud::ExchangeConnector exchange_{{.name = "exchange",
                                       .tenant = "contoso.test",
@@ -160,7 +160,9 @@ TEST_F(CloudConnectorTest, PagesThatLeadBack) {
   const auto round = graph_round("users");
   EXPECT_TRUE(std::holds_alternative<Page>(round->next({})));
   EXPECT_TRUE(std::holds_alternative<Page>(round->next({})));
-  EXPECT_NE(failure(round->next({})).find("leads back"), std::string::npos);
+  const auto led_back = round->next({});
+  ASSERT_TRUE(std::holds_alternative<CursorRefused>(led_back));
+  EXPECT_NE(std::get<CursorRefused>(led_back).reason.find("leads back"), std::string::npos);
 }
 
 TEST_F(CloudConnectorTest, CursorsThatAreRefused) {
@@ -184,28 +186,64 @@ TEST_F(CloudConnectorTest, CursorsThatAreRefused) {
 }
 
 TEST_F(CloudConnectorTest, NotNow) {
-  const auto decimal =
-      pull("429 Too Many Requests\r\nRetry-After: 2.128", error("TooManyRequests"));
-  ASSERT_TRUE(std::holds_alternative<Throttled>(decimal));
-  EXPECT_EQ(std::get<Throttled>(decimal).retry_after, std::chrono::milliseconds(2128));
-  const auto date = pull("429 Too Many Requests\r\nRetry-After: Mon, 01 Jan 2001 00:00:00 GMT", "");
-  ASSERT_TRUE(std::holds_alternative<Throttled>(date));
-  EXPECT_EQ(std::get<Throttled>(date).retry_after, std::chrono::milliseconds(0));
-  for (const char* status : {"500 x", "502 x", "503 x", "504 x", "429 x"}) {
+  const auto pause = [](const Pull& pull) {
+    return std::get<Throttled>(pull).retry_after.value_or(std::chrono::milliseconds(-1));
+  };
+  for (const char* status : {"500 x", "502 x", "503 x", "504 x", "503 x\r\nRetry-After: 0"}) {
     const auto result = pull(status, "");
     ASSERT_TRUE(std::holds_alternative<Throttled>(result)) << status;
-    EXPECT_FALSE(std::get<Throttled>(result).retry_after);
+    EXPECT_FALSE(std::get<Throttled>(result).retry_after) << status;
   }
+  EXPECT_EQ(pause(pull("503 x\r\nRetry-After: 7", "")), std::chrono::seconds(7));
+  EXPECT_EQ(pause(pull("429 x\r\nRetry-After: 2.128", error("TooManyRequests"))),
+            std::chrono::milliseconds(2128));
+
+  // The pause is everybody's: nothing is sent before it is over.
+  const int sent = server().count("GET ");
+  clock_.advance(std::chrono::milliseconds(1000));
+  const auto waiting = graph_round("groups")->next({});
+  EXPECT_EQ(pause(waiting), std::chrono::milliseconds(1128));
+  EXPECT_NE(std::get<Throttled>(waiting).reason.find("429 TooManyRequests"), std::string::npos);
+  EXPECT_EQ(server().count("GET "), sent);
+  clock_.advance(std::chrono::milliseconds(1128));
+  EXPECT_TRUE(std::holds_alternative<Page>(pull("200 OK", page(delta(link("1"))))));
+
+  // A date that has passed, or none, is "soon".
+  EXPECT_EQ(pause(pull("429 x\r\nRetry-After: Mon, 01 Jan 2001 00:00:00 GMT", "")),
+            std::chrono::milliseconds(100));
+  clock_.advance(std::chrono::milliseconds(100));
+  EXPECT_GE(pause(pull("429 x", "")), std::chrono::milliseconds(200));
+}
+
+TEST_F(CloudConnectorTest, TheServiceSaysHowNearItsLimitIs) {
+  server().script("200 OK\r\nx-ms-resource-unit: 3\r\nx-ms-throttle-limit-percentage: 0.95",
+                  page(next(link("1"))));
+  server().script("200 OK\r\nx-ms-resource-unit: 2", page(next(link("2"))));
+  server().script("200 OK", page(delta(link("3"))));
+  const auto round = graph_round("users");
+  const auto effort = [&] { return std::get<Page>(round->next({})).effort; };
+  const auto first = effort();
+  EXPECT_EQ(first.units, 3);
+  EXPECT_EQ(first.paced.count(), 0);
+  const auto second = effort();
+  EXPECT_EQ(second.units, 2);
+  EXPECT_GT(second.paced, std::chrono::seconds(1));
+  EXPECT_LT(second.paced, std::chrono::seconds(10));
+  EXPECT_EQ(effort().paced.count(), 0);
 }
 
 TEST_F(CloudConnectorTest, TheSamePageAgainAfterThrottling) {
   server().script("429 x", "");
+  server().script("200 OK", "{cut");
   server().script("200 OK", page(delta(link("1")), item()));
   const auto round = graph_round("users");
+  const auto refused = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Throttled>(refused));
+  clock_.advance(*std::get<Throttled>(refused).retry_after);
   EXPECT_TRUE(std::holds_alternative<Throttled>(round->next({})));
   const auto result = round->next({});
   ASSERT_TRUE(std::holds_alternative<Page>(result)) << failure(result);
-  EXPECT_EQ(std::get<Page>(result).effort.requests, 2);
+  EXPECT_EQ(std::get<Page>(result).effort.requests, 3);
 }
 
 TEST_F(CloudConnectorTest, ADeadNextLinkIsGivenUp) {
@@ -218,6 +256,116 @@ TEST_F(CloudConnectorTest, ADeadNextLinkIsGivenUp) {
     server().script(status, error("UnknownError"));
     EXPECT_TRUE(std::holds_alternative<CursorRefused>(round->next({})));
   }
+}
+
+TEST_F(CloudConnectorTest, ADeadLinkOfARoundOfChangesGoesBackToItsBeginning) {
+  server().script("200 OK", page(next(link("2")), item()));
+  server().script("400 x", error("Directory_ExpiredPageToken"));
+  server().script("200 OK", page(next(link("3")), item()));
+  server().script("400 x", error("Directory_ExpiredPageToken"));
+  const auto round = graph_round("users", "delta " + link("1"));
+  const auto first = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(first)) << failure(first);
+  EXPECT_EQ(std::get<Page>(first).next->position, "next " + link("2") + "\n" + link("1"));
+  EXPECT_TRUE(std::holds_alternative<Page>(round->next({})));
+  EXPECT_EQ(server().count("$skiptoken=1 "), 2);
+  EXPECT_TRUE(std::holds_alternative<CursorRefused>(round->next({})));  // done once
+}
+
+TEST_F(CloudConnectorTest, AFullRoundOfContactsEndsWithTheirManagers) {
+  const std::string list = server().origin() + "/v1.0/contacts?$skiptoken=m";
+  const std::string end = server().origin() + "/v1.0/contacts/delta?$deltatoken=e";
+  server().script("200 OK", page(delta(end), item()));
+  server().script("200 OK", page(next(list), item().substr(0, item().size() - 1) +
+                                                 R"(,"manager":{"id":")" + kId + R"("}})"));
+  server().script("200 OK", page(R"("x":1)", item()));
+  const auto round = graph_round("contacts");
+  const auto contacts = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(contacts)) << failure(contacts);
+  EXPECT_FALSE(std::get<Page>(contacts).last);
+  EXPECT_EQ(std::get<Page>(contacts).changes.at(0).kept,
+            std::vector<model::Attribute>{model::Attribute::manager});
+  const auto managers = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(managers)) << failure(managers);
+  const auto& change = std::get<Page>(managers).changes.at(0);
+  EXPECT_TRUE(change.part);
+  EXPECT_EQ(model::first_value(change.set, model::Attribute::manager), kId);
+  EXPECT_EQ(std::get<Page>(managers).next->position, "managers " + list + "\n" + end);
+  const auto last = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(last)) << failure(last);
+  EXPECT_EQ(std::get<Page>(last).changes.at(0).cleared,
+            std::vector<model::Attribute>{model::Attribute::manager});
+  EXPECT_TRUE(std::get<Page>(last).last);
+  EXPECT_EQ(std::get<Page>(last).next->position, "delta " + end);
+
+  // Who may not expand managers gets the contacts all the same.
+  server().script("200 OK", page(delta(end), item()));
+  server().script("400 x", error("Request_BadRequest"));
+  const auto other = graph_round("contacts");
+  EXPECT_FALSE(std::get<Page>(other->next({})).last);
+  const auto without = other->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(without)) << failure(without);
+  EXPECT_TRUE(std::get<Page>(without).last);
+  EXPECT_EQ(std::get<Page>(without).next->position, "delta " + end);
+}
+
+TEST_F(CloudConnectorTest, ManagersOfChangedContactsComeInBatches) {
+  const std::string other = "0b6ac1d5-8d2b-4c7c-9f7e-2f4b3c1a0d02";
+  const std::string end = server().origin() + "/v1.0/contacts/delta?$deltatoken=e";
+  const std::string gone =
+      R"({"id":"0b6ac1d5-8d2b-4c7c-9f7e-2f4b3c1a0d03","@removed":{"reason":"deleted"}})";
+  server().script("200 OK", page(delta(end), item() + R"(,{"id":")" + other + "\"}," + gone));
+  server().script("200 OK", R"({"responses":[
+    {"id":"1","status":429,"headers":{"retry-after":"3"},"body":{}},
+    {"id":"0","status":404,"body":{"error":{"code":"Request_ResourceNotFound",
+     "message":"Resource 'manager' does not exist"}}}]})");
+  server().script("200 OK", R"({"responses":[{"id":"0","status":200,"body":{"id":")" +
+                                std::string(kId) + "\"}}]}");
+  const auto round = graph_round("contacts", "delta " + end);
+  const auto refused = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Throttled>(refused)) << failure(refused);
+  EXPECT_EQ(std::get<Throttled>(refused).retry_after, std::chrono::seconds(3));
+  clock_.advance(std::chrono::seconds(3));
+  const auto result = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(result)) << failure(result);
+  const auto& changes = std::get<Page>(result).changes;
+  ASSERT_EQ(changes.size(), 3u);
+  EXPECT_EQ(changes[0].cleared.back(), model::Attribute::manager);
+  EXPECT_EQ(model::first_value(changes[1].set, model::Attribute::manager), kId);
+  EXPECT_EQ(std::get<Page>(result).effort.requests, 3);
+  EXPECT_EQ(server().count("GET /v1.0/contacts/delta"), 1);
+  EXPECT_EQ(server().count("/contacts/" + std::string(kId) + "/manager?$select=id"), 1);
+  EXPECT_EQ(server().count("/contacts/" + other + "/manager?$select=id"), 2);
+  EXPECT_EQ(server().count("0d03/manager"), 0);
+}
+
+TEST_F(CloudConnectorTest, ContactsWithoutADeltaQueryAreListed) {
+  const std::string unsupported = error("Request_UnsupportedQuery");
+  server().script("400 x", unsupported);
+  EXPECT_TRUE(std::holds_alternative<CursorRefused>(
+      graph_round("contacts", "delta " + link("1"))->next({})));
+  server().script("400 x", unsupported);
+  server().script("200 OK", page(R"("x":1)", item()));
+  server().script("200 OK", page(R"("x":1)", item()));
+  const auto round = graph_round("contacts");
+  const auto listed = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(listed)) << failure(listed);
+  EXPECT_FALSE(std::get<Page>(listed).last);
+  const auto last = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(last)) << failure(last);
+  EXPECT_TRUE(std::get<Page>(last).last);
+  EXPECT_EQ(std::get<Page>(last).next, model::Cursor{});  // the next round is a full one again
+  server().script("400 x", unsupported);
+  EXPECT_NE(failure(graph_round("users")->next({})).find("Request_UnsupportedQuery"),
+            std::string::npos);
+}
+
+TEST_F(CloudConnectorTest, ALocationAtAnotherOriginIsAProtocolError) {
+  const auto result = pull("410 Gone\r\nLocation: https://evil.example/v1.0/users/delta", "");
+  EXPECT_NE(failure(result).find("another origin"), std::string::npos) << failure(result);
+  EXPECT_TRUE(std::holds_alternative<CursorRefused>(
+      pull("410 Gone\r\nLocation: " + server().origin() + "/v1.0/users/delta?$deltatoken=", "",
+           "delta " + link("1"))));
 }
 
 TEST_F(CloudConnectorTest, OneNewTokenAfter401) {
@@ -241,6 +389,7 @@ TEST_F(CloudConnectorTest, A403NamesThePermission) {
        {std::pair("contacts", "OrgContact.Read.All"), std::pair("users", "User.Read.All"),
         std::pair("groups", "Group.Read.All")}) {
     server().script("403 Forbidden", error("Authorization_RequestDenied"));
+    server().script("403 Forbidden", error("Authorization_RequestDenied"));
     const auto result = graph_round(collection)->next({});
     ASSERT_TRUE(std::holds_alternative<Failed>(result));
     const auto& error = std::get<Failed>(result).error;
@@ -248,18 +397,19 @@ TEST_F(CloudConnectorTest, A403NamesThePermission) {
     EXPECT_NE(error.what.find(permission), std::string::npos) << error.what;
     EXPECT_NE(error.remedy.find(permission), std::string::npos) << error.remedy;
   }
-  EXPECT_EQ(server().count("oauth2/v2.0/token"), 3);  // a right may have been granted meanwhile
+  EXPECT_EQ(server().count("oauth2/v2.0/token"), 4);  // a right may have been granted meanwhile
 }
 
 TEST_F(CloudConnectorTest, BrokenAnswers) {
+  // It may have been garbled on its way: worth another try.
   const auto broken = pull("200 OK", R"({"value":[}])");
-  ASSERT_TRUE(std::holds_alternative<Failed>(broken));
-  EXPECT_EQ(std::get<Failed>(broken).error.kind, ErrorKind::protocol);
-  EXPECT_EQ(failure(broken),
+  ASSERT_TRUE(std::holds_alternative<Throttled>(broken));
+  EXPECT_EQ(std::get<Throttled>(broken).reason,
             "GET " + server().origin() +
                 "/v1.0/users/delta: the answer is not JSON: broken at byte 11 of 12");
-  EXPECT_NE(failure(pull("200 OK", "<html>captive portal</html>")).find("not JSON"),
-            std::string::npos);
+  const auto portal = pull("200 OK", "<html>captive portal</html>");
+  ASSERT_TRUE(std::holds_alternative<Throttled>(portal));
+  EXPECT_NE(std::get<Throttled>(portal).reason.find("not JSON"), std::string::npos);
   EXPECT_NE(failure(pull("302 Found\r\nLocation: https://evil.example/", "")).find("302"),
             std::string::npos);
 }
@@ -396,6 +546,7 @@ TEST_F(CloudConnectorTest, ExchangeErrors) {
 TEST_F(CloudConnectorTest, CheckSaysWhatIsWrong) {
   server().script("200 OK\r\nDate: Mon, 01 Jan 2001 00:00:00 GMT", page(delta(link("1"))));
   server().script("403 x", error("Authorization_RequestDenied"));
+  server().script("403 x", error("Authorization_RequestDenied"));
   server().script("429 x", "");
   const auto findings = graph_.check({});
   ASSERT_EQ(findings.size(), 6u);
@@ -406,8 +557,9 @@ TEST_F(CloudConnectorTest, CheckSaysWhatIsWrong) {
   EXPECT_EQ(findings[4].level, Finding::Level::problem);
   EXPECT_NE(findings[4].remedy.find("User.Read.All"), std::string::npos);
   EXPECT_EQ(findings[5].level, Finding::Level::warning);
-  EXPECT_EQ(server().count("$deltatoken=latest&$select=id "), 3);
+  EXPECT_EQ(server().count("$deltatoken=latest&$select=id "), 4);
 
+  server().script("403 x\r\nx-ms-diagnostics: reason", "");
   server().script("403 x\r\nx-ms-diagnostics: reason", "");
   const auto exchange = exchange_.check({});
   ASSERT_EQ(exchange.size(), 3u);
