@@ -51,7 +51,7 @@ std::unique_ptr<sync::Connector> make_entra(const Path& config_file,
   options.name = connector.name;
   options.tenant = connector.tenant;
   options.client_id = connector.client_id;
-  options.secret = secret_provider(config_file, connector, credentials);
+  options.credential = net::ClientSecret{secret_provider(config_file, connector, credentials)};
   options.login_endpoint = connector.login_endpoint;
   options.graph_endpoint = connector.service_endpoint;
   options.scope = connector.scope;
@@ -66,7 +66,7 @@ std::unique_ptr<sync::Connector> make_exchange(const Path& config_file,
   options.name = connector.name;
   options.tenant = connector.tenant;
   options.client_id = connector.client_id;
-  options.secret = secret_provider(config_file, connector, credentials);
+  options.credential = net::ClientSecret{secret_provider(config_file, connector, credentials)};
   options.login_endpoint = connector.login_endpoint;
   options.exchange_endpoint = connector.service_endpoint;
   options.scope = connector.scope;

@@ -186,7 +186,7 @@ ExchangeConnector::ExchangeConnector(ExchangeOptions options, const base::Clock&
               net::TokenOptions{.login_endpoint = options.login_endpoint,
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,
-                                .secret = std::move(options.secret)},
+                                .credential = std::move(options.credential)},
               options.exchange_endpoint, options.scope, clock) {
   const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
                             base::ascii_lower(tenant_) + "\n" + exchange_select();

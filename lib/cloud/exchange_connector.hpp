@@ -21,7 +21,7 @@ struct ExchangeOptions {
   std::string name;
   std::string tenant;  ///< GUID or verified domain
   std::string client_id;
-  net::SecretProvider secret;
+  net::Credential credential;
   std::string login_endpoint = "https://login.microsoftonline.com";
   std::string exchange_endpoint = "https://outlook.office365.com";
   std::string scope;              ///< of the tokens; empty: "{exchange_endpoint}/.default"

@@ -203,7 +203,7 @@ GraphConnector::GraphConnector(GraphOptions options, const base::Clock& clock)
               net::TokenOptions{.login_endpoint = options.login_endpoint,
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,
-                                .secret = std::move(options.secret)},
+                                .credential = std::move(options.credential)},
               options.graph_endpoint, options.scope, clock) {
   for (const GraphCollection collection : kCollections) {
     const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +

@@ -22,7 +22,7 @@ struct GraphOptions {
   std::string name;
   std::string tenant;  ///< GUID or verified domain
   std::string client_id;
-  net::SecretProvider secret;
+  net::Credential credential;
   std::string login_endpoint = "https://login.microsoftonline.com";
   std::string graph_endpoint = "https://graph.microsoft.com";
   std::string scope;              ///< of the tokens; empty: "{graph_endpoint}/.default"

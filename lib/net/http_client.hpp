@@ -43,6 +43,9 @@ struct HttpClientOptions {
   std::chrono::seconds idle_timeout{60};  ///< a kept connection older than this is not used again
   std::uint64_t body_limit = 64u * 1024 * 1024;  ///< decoded
   std::string user_agent = "gald";
+  /// Accepts http:// URLs too, but to addresses of this machine and its links (127.0.0.0/8, ::1,
+  /// localhost, 169.254.0.0/16) only: the metadata service of Azure has no TLS.
+  bool plain_http = false;
 };
 
 /// Keeps connections per origin and sends one request at a time on each. Thread-safe. Certificates
