@@ -123,10 +123,10 @@ std::string describe(const net::HttpRequest& request, const net::HttpResponse& r
   return text;
 }
 
-AuthorizedClient::AuthorizedClient(const std::filesystem::path& ca_file, net::TokenOptions tokens,
+AuthorizedClient::AuthorizedClient(net::HttpClientOptions http, net::TokenOptions tokens,
                                    std::string endpoint, std::string scope,
                                    const base::Clock& clock)
-    : http_(net::HttpClientOptions{.ca_file = ca_file}),
+    : http_(std::move(http)),
       clock_(clock),
       tokens_(http_, std::move(tokens), clock),
       endpoint_(without_final_slashes(std::move(endpoint))),

@@ -34,14 +34,25 @@ std::optional<std::vector<std::string>> roles_in(const std::string& token);
 /// A random GUID (RFC 4122 version 4), for client-request-id.
 std::string new_request_id();
 
+/// The part of a connector's options that is the HTTP client's business.
+template <typename Options>
+net::HttpClientOptions http_options(const Options& options) {
+  net::HttpClientOptions http;
+  http.ca_file = options.ca_file;
+  http.proxy = options.proxy;
+  http.proxy_credentials = options.proxy_credentials;
+  http.body_limit = options.body_limit;
+  return http;
+}
+
 /// Thread-safe.
 class AuthorizedClient {
  public:
   /// `endpoint` is the root of the service ("https://graph.microsoft.com"), `scope` that of its
   /// tokens; empty: `{endpoint}/.default`. Throws std::runtime_error for an endpoint that is no
   /// https origin, and when ca_file cannot be read.
-  AuthorizedClient(const std::filesystem::path& ca_file, net::TokenOptions tokens,
-                   std::string endpoint, std::string scope, const base::Clock& clock);
+  AuthorizedClient(net::HttpClientOptions http, net::TokenOptions tokens, std::string endpoint,
+                   std::string scope, const base::Clock& clock);
 
   const std::string& endpoint() const { return endpoint_; }
 

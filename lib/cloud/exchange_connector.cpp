@@ -182,7 +182,7 @@ ExchangeConnector::ExchangeConnector(ExchangeOptions options, const base::Clock&
     : name_(std::move(options.name)),
       tenant_(options.tenant),
       client_id_(options.client_id),
-      client_(options.ca_file,
+      client_(http_options(options),
               net::TokenOptions{.login_endpoint = options.login_endpoint,
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,

@@ -26,6 +26,10 @@ struct ExchangeOptions {
   std::string exchange_endpoint = "https://outlook.office365.com";
   std::string scope;              ///< of the tokens; empty: "{exchange_endpoint}/.default"
   std::filesystem::path ca_file;  ///< empty: the system's store
+  std::string proxy = {};         ///< as HttpClientOptions have them, like the next two
+  net::SecretProvider proxy_credentials = {};
+  std::uint64_t body_limit = 64u * 1024 * 1024;
+  std::chrono::milliseconds complete_every{0};  ///< how often everything is read and compared
 };
 
 /// The bearer is sent to exchange_endpoint's host and its subdomains (the service routes to

@@ -199,7 +199,7 @@ Pull GraphRound::page(const net::HttpRequest& request, const net::HttpResponse& 
 GraphConnector::GraphConnector(GraphOptions options, const base::Clock& clock)
     : name_(std::move(options.name)),
       client_id_(options.client_id),
-      client_(options.ca_file,
+      client_(http_options(options),
               net::TokenOptions{.login_endpoint = options.login_endpoint,
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,

@@ -27,6 +27,10 @@ struct GraphOptions {
   std::string graph_endpoint = "https://graph.microsoft.com";
   std::string scope;              ///< of the tokens; empty: "{graph_endpoint}/.default"
   std::filesystem::path ca_file;  ///< empty: the system's store
+  std::string proxy = {};         ///< as HttpClientOptions have them, like the next two
+  net::SecretProvider proxy_credentials = {};
+  std::uint64_t body_limit = 64u * 1024 * 1024;
+  std::chrono::milliseconds complete_every{0};  ///< how often everything is read and compared
 };
 
 /// Cursor positions are "next <url>" or "delta <url>", whole links of the service. A quiet round is

@@ -168,9 +168,13 @@ Result<Secret> make_assertion(const ClientCertificate& credential, const std::st
   const auto seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
   const nlohmann::json header = {
       {"alg", pss ? "PS256" : "RS256"}, {"typ", "JWT"}, {pss ? "x5t#S256" : "x5t", print}};
-  const nlohmann::json claims = {
-      {"aud", audience}, {"iss", client_id}, {"sub", client_id}, {"jti", id.value_or("")},
-      {"nbf", seconds},  {"iat", seconds},   {"exp", seconds + 60 * kAssertionLife.count()}};
+  const nlohmann::json claims = {{"aud", audience},
+                                 {"iss", client_id},
+                                 {"sub", client_id},
+                                 {"jti", id.value_or("")},
+                                 {"nbf", seconds},
+                                 {"iat", seconds},
+                                 {"exp", seconds + 60 * kAssertionLife.count()}};
   std::string assertion = base64url(header.dump()) + "." + base64url(claims.dump());
   const auto signature = sign(pair.key.get(), credential.form, assertion);
   ERR_clear_error();

@@ -232,6 +232,11 @@ base::Result<Proof> proof_of(const TokenOptions& options, const std::string& end
   return made("&client_secret=", std::get<ClientSecret>(options.credential).secret());
 }
 
+bool is_known(int number) {
+  return std::any_of(kKnownErrors.begin(), kKnownErrors.end(),
+                     [number](const KnownError& known) { return known.code == number; });
+}
+
 /// The service does not echo credentials. Should it ever, in whole or (of a JWT) in part, nobody
 /// shall read it in a log.
 bool echoes(const std::string& text, const Secret& value) {
@@ -407,8 +412,10 @@ TokenAnswer TokenSource::ask(const std::string& scope, const std::string& claims
   if (!response)
     return response.error();
   TokenAnswer answer = read_token_answer(*response, options_, clock_.now());
+  // The text of an unknown error is the service's, and may end in the middle of an echo.
   if (auto* error = std::get_if<Error>(&answer);
-      error && (echoes(error->what, proof->value) || echoes(response->body, proof->value)))
+      error && !is_known(number_of(object_of(*response))) &&
+      (echoes(response->body, proof->value) || echoes(error->what, proof->value)))
     error->what = "the token endpoint refused the request" + whose(options_);
   return patient(*response, std::move(answer));
 }
