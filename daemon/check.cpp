@@ -2,6 +2,8 @@
 #include <filesystem>
 #include <stop_token>
 
+#include <nlohmann/json.hpp>
+
 #include "base/log.hpp"
 #include "commands.hpp"
 #include "compose.hpp"
@@ -16,6 +18,7 @@ namespace {
 
 using sync::Finding;
 using Level = Finding::Level;
+using Json = nlohmann::ordered_json;
 
 Finding check_index(const std::filesystem::path& file) {
   const std::string remedy =
@@ -23,31 +26,51 @@ Finding check_index(const std::filesystem::path& file) {
       "account may create files";
   const std::filesystem::path folder = file.parent_path();
   if (const auto reason = not_writable(folder))
-    return {Level::problem, "index: folder " + folder.string() + ": " + *reason, remedy};
+    return {Level::problem, "index: folder " + folder.string() + ": " + *reason, remedy, "index"};
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored))
-    return {Level::ok, "index: " + file.string() + " will be made by the first cycle", {}};
+    return {Level::ok, "index: " + file.string() + " will be made by the first cycle", {}, "index"};
   try {
     const index::Reader reader(file);
   } catch (const std::exception& error) {
-    return {Level::problem, "index: " + std::string(error.what()), {}};
+    return {Level::problem, "index: " + std::string(error.what()), {}, "index"};
   }
-  return {Level::ok, "index: " + file.string(), {}};
+  return {Level::ok, "index: " + file.string(), {}, "index"};
+}
+
+std::string_view to_string(Level level) {
+  switch (level) {
+    case Level::ok:
+      return "ok";
+    case Level::warning:
+      return "warning";
+    case Level::problem:
+      return "problem";
+  }
+  return {};
 }
 
 void print_finding(const Finding& finding) {
-  const char* level = finding.level == Level::ok        ? "ok       "
-                      : finding.level == Level::warning ? "warning  "
-                                                        : "problem  ";
-  print_line(level + printable(finding.what));
+  print_line(pad(to_string(finding.level), 9) + printable(finding.what));
   if (!finding.remedy.empty())
     print_line("         remedy: " + printable(finding.remedy));
   flush_output();  // the next one may take a while
 }
 
+Json to_json_object(const std::string& connector, const Finding& finding) {
+  const auto text_or_null = [](const std::string& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
+  };
+  return {{"connector", text_or_null(connector)},
+          {"check", text_or_null(finding.check)},
+          {"level", to_string(finding.level)},
+          {"what", finding.what},
+          {"remedy", text_or_null(finding.remedy)}};
+}
+
 }  // namespace
 
-int execute(const CheckCommand&, const Context& context) {
+int execute(const CheckCommand& command, const Context& context) {
   hold_signals();
   base::log::start(context.verbose ? base::log::Level::info : base::log::Level::warning);
   const Config& config = context.config;
@@ -57,20 +80,28 @@ int execute(const CheckCommand&, const Context& context) {
     return exit_code::kBadConfiguration;
 
   bool problem = false;
-  const auto tell = [&](const Finding& finding) {
+  Json told = Json::array();
+  const auto tell = [&](const std::string& connector, const Finding& finding) {
     problem = problem || finding.level == Level::problem;
-    print_finding(finding);
+    if (command.json)
+      told.push_back(to_json_object(connector, finding));
+    else
+      print_finding(finding);
   };
-  tell({Level::ok, "configuration: " + config.file.string(), {}});
+  tell({}, {Level::ok, "configuration: " + config.file.string(), {}, "configuration"});
   for (const std::string& warning : check_files(config, credentials_folder()).warnings)
-    tell({Level::warning, warning, {}});
-  tell(check_index(config.index_file));
+    tell({}, {Level::warning, warning, {}, "file"});
+  tell({}, check_index(config.index_file));
 
   std::stop_source stopping;
   const Signals signals({.stop = [&] { stopping.request_stop(); }});
   for (const auto& connector : connectors)
     for (const Finding& finding : connector->check(stopping.get_token()))
-      tell(finding);
+      tell(connector->name(), finding);
+  if (command.json)
+    print(Json{{"ok", !problem}, {"findings", told}}.dump(-1, ' ', false,
+                                                          Json::error_handler_t::replace) +
+          "\n");
   return problem ? exit_code::kFailed : exit_code::kComplete;
 }
 

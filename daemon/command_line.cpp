@@ -138,8 +138,10 @@ class Parser {
   }
 
   void add_check() {
-    add("check", "Try the configuration, the secrets, the index and every source; change nothing",
+    CLI::App* command = add(
+        "check", "Try the configuration, the secrets, the index and every source; change nothing",
         "gald --config /etc/gald/gald.toml check", check_);
+    add_json(*command, check_.json);
   }
 
   static void add_json(CLI::App& command, bool& json) {

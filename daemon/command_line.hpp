@@ -47,7 +47,9 @@ struct ChangesCommand {
   bool json = false;
 };
 
-struct CheckCommand {};
+struct CheckCommand {
+  bool json = false;
+};
 
 using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
                              ChangesCommand, CheckCommand>;

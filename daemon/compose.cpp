@@ -7,6 +7,7 @@
 #include "ad/ad_connector.hpp"
 #include "cloud/exchange_connector.hpp"
 #include "cloud/graph_connector.hpp"
+#include "net/credential.hpp"
 #include "output.hpp"
 #include "platform.hpp"
 #include "secrets.hpp"
@@ -20,12 +21,57 @@ using Path = std::filesystem::path;
 /// Read again whenever it is needed, so that a secret that was renewed in its file counts from the
 /// next cycle on.
 auto secret_provider(const Path& config_file, const ConnectorConfig& connector,
-                     const Path& credentials) {
-  return [=] { return read_secret(config_file, connector, credentials); };
+                     const NamedFile& file, const Path& credentials) {
+  return [=] { return read_secret(config_file, connector, file, credentials); };
+}
+
+auto pem_provider(const Path& config_file, const ConnectorConfig& connector, const NamedFile& file,
+                  const Path& credentials) {
+  return [=] { return read_pem(config_file, connector, file, credentials); };
 }
 
 Path ca_file_of(const Path& config_file, const ConnectorConfig& connector) {
-  return connector.ca_file.empty() ? Path() : beside(config_file, connector.ca_file);
+  return connector.ca_file ? beside(config_file, connector.ca_file.name) : Path();
+}
+
+net::Credential credential_of(const Path& config_file, const ConnectorConfig& connector,
+                              const Path& credentials) {
+  if (connector.managed_identity)
+    return net::ManagedIdentity{connector.imds_endpoint};
+  if (connector.federated_token_file)
+    return net::FederatedToken{
+        secret_provider(config_file, connector, connector.federated_token_file, credentials)};
+  if (connector.certificate_file)
+    return net::ClientCertificate{
+        pem_provider(config_file, connector, connector.certificate_file, credentials),
+        pem_provider(config_file, connector, key_file_of(connector), credentials),
+        connector.assertion == "RS256" ? net::AssertionForm::rs256 : net::AssertionForm::ps256};
+  net::ClientSecret secret{
+      secret_provider(config_file, connector, connector.secret_file, credentials)};
+  if (connector.secret_expires)
+    secret.expires = *connector.secret_expires;
+  return secret;
+}
+
+/// What both cloud connectors are told in the same words.
+template <typename Options>
+Options cloud_options(const Path& config_file, const ConnectorConfig& connector,
+                      const Path& credentials) {
+  Options options;
+  options.name = connector.name;
+  options.tenant = connector.tenant;
+  options.client_id = connector.client_id;
+  options.credential = credential_of(config_file, connector, credentials);
+  options.login_endpoint = connector.login_endpoint;
+  options.scope = connector.scope;
+  options.ca_file = ca_file_of(config_file, connector);
+  options.proxy = connector.proxy;
+  if (connector.proxy_credentials_file)
+    options.proxy_credentials =
+        secret_provider(config_file, connector, connector.proxy_credentials_file, credentials);
+  options.body_limit = connector.page_limit;
+  options.complete_every = connector.complete_every;
+  return options;
 }
 
 std::unique_ptr<sync::Connector> make_ad(const Path& config_file, const ConnectorConfig& connector,
@@ -36,7 +82,7 @@ std::unique_ptr<sync::Connector> make_ad(const Path& config_file, const Connecto
       .name = connector.name,
       .url = connector.url,
       .bind_name = connector.bind_name,
-      .password = secret_provider(config_file, connector, credentials),
+      .password = secret_provider(config_file, connector, connector.secret_file, credentials),
       .ca_file = ca_file_of(config_file, connector),
       .naming_context = connector.naming_context,
       .connect_timeout = duration_cast<seconds>(connector.connect_timeout),
@@ -47,30 +93,16 @@ std::unique_ptr<sync::Connector> make_ad(const Path& config_file, const Connecto
 std::unique_ptr<sync::Connector> make_entra(const Path& config_file,
                                             const ConnectorConfig& connector,
                                             const Path& credentials, const base::Clock& clock) {
-  cloud::GraphOptions options;
-  options.name = connector.name;
-  options.tenant = connector.tenant;
-  options.client_id = connector.client_id;
-  options.secret = secret_provider(config_file, connector, credentials);
-  options.login_endpoint = connector.login_endpoint;
+  auto options = cloud_options<cloud::GraphOptions>(config_file, connector, credentials);
   options.graph_endpoint = connector.service_endpoint;
-  options.scope = connector.scope;
-  options.ca_file = ca_file_of(config_file, connector);
   return std::make_unique<cloud::GraphConnector>(std::move(options), clock);
 }
 
 std::unique_ptr<sync::Connector> make_exchange(const Path& config_file,
                                                const ConnectorConfig& connector,
                                                const Path& credentials, const base::Clock& clock) {
-  cloud::ExchangeOptions options;
-  options.name = connector.name;
-  options.tenant = connector.tenant;
-  options.client_id = connector.client_id;
-  options.secret = secret_provider(config_file, connector, credentials);
-  options.login_endpoint = connector.login_endpoint;
+  auto options = cloud_options<cloud::ExchangeOptions>(config_file, connector, credentials);
   options.exchange_endpoint = connector.service_endpoint;
-  options.scope = connector.scope;
-  options.ca_file = ca_file_of(config_file, connector);
   return std::make_unique<cloud::ExchangeConnector>(std::move(options), clock);
 }
 

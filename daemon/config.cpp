@@ -147,8 +147,51 @@ class Parser {
       if (kind)
         connector.kind = *kind;
       parse_section("connector", section, where, connector, kind.has_value());
+      if (kind && *kind != model::ConnectorKind::active_directory) {
+        check_credential(*section, where);
+        fill_in_endpoints(connector);
+      }
       config_.connectors.push_back(std::move(connector));
     }
+  }
+
+  /// Keys that only make sense together, or only apart. A key that is there but wrong counts as
+  /// there: its own error is enough.
+  void check_credential(const toml::table& section, const std::string& where) {
+    const auto given = [&](std::string_view key) -> const toml::node* {
+      const toml::node* node = section.get(key);
+      const auto* flag = node ? node->as_boolean() : nullptr;
+      return flag && !flag->get() ? nullptr : node;
+    };
+    const toml::node* credential = nullptr;
+    std::string_view credential_key;
+    for (const std::string_view key :
+         {"client_secret_file", "certificate_file", "federated_token_file", "managed_identity"}) {
+      const toml::node* node = given(key);
+      if (node && credential)
+        fail(line_of(*node), where + "." + std::string(key),
+             "only one credential, and there is " + std::string(credential_key) + " already");
+      else if (node) {
+        credential = node;
+        credential_key = key;
+      }
+    }
+    if (!credential)
+      fail(line_of(section), where,
+           "missing credential: one of client_secret_file, certificate_file, "
+           "federated_token_file, managed_identity = true");
+    if (credential_key != "managed_identity" && !given("client_id"))
+      fail(line_of(section), where, "missing key client_id: a text in quotes");
+    for (const auto& [key, needed] :
+         std::initializer_list<std::pair<std::string_view, std::string_view>>{
+             {"client_secret_expires", "client_secret_file"},
+             {"private_key_file", "certificate_file"},
+             {"assertion", "certificate_file"},
+             {"imds_endpoint", "managed_identity"},
+             {"proxy_credentials_file", "proxy"}})
+      if (const toml::node* node = given(key); node && !given(needed))
+        fail(line_of(*node), where + "." + std::string(key),
+             "has no meaning without " + std::string(needed));
   }
 
   /// `section` may be null: then the defaults count. With `kind_known` false only the keys of all
@@ -194,7 +237,10 @@ class Parser {
     }
     if (of_other_type && !kind_known)
       return;
-    if (name == "password" || name == "client_secret") {
+    static const std::vector<std::string_view> kInFiles = {"password",        "client_secret",
+                                                           "certificate",     "private_key",
+                                                           "federated_token", "proxy_credentials"};
+    if (std::find(kInFiles.begin(), kInFiles.end(), name) != kInFiles.end()) {
       fail(line, where + "." + name,
            "no secrets in this file: write it into a file of its own and name that in " + name +
                "_file");

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,17 +14,23 @@
 
 namespace gald::daemon {
 
+/// A file as it is written in the configuration: secrets.hpp says where it is looked up.
+struct NamedFile {
+  std::string key;   ///< that names it, for errors
+  std::string name;  ///< empty: none
+  int line = 0;
+
+  explicit operator bool() const { return !name.empty(); }
+};
+
 /// One [connector.NAME]. The members of other types stay at their defaults.
 struct ConnectorConfig {
   std::string name;
   model::ConnectorKind kind = model::ConnectorKind::entra;
   bool enabled = true;
 
-  // files, as written: secrets.hpp says where they are looked up
-  std::string secret_file;
-  int secret_line = 0;
-  std::string ca_file;
-  int ca_line = 0;
+  NamedFile secret_file;  ///< password_file or client_secret_file
+  NamedFile ca_file;
 
   // active-directory
   std::string url;
@@ -31,12 +39,25 @@ struct ConnectorConfig {
   std::chrono::milliseconds connect_timeout{0};
   std::chrono::milliseconds answer_timeout{0};
 
-  // entra, exchange-online
+  // entra, exchange-online; exactly one credential: secret_file, certificate_file,
+  // federated_token_file or managed_identity
   std::string tenant;
-  std::string client_id;
+  std::string client_id;  ///< may be empty with managed_identity
+  std::optional<std::chrono::sys_days> secret_expires;
+  NamedFile certificate_file;
+  NamedFile private_key_file;  ///< none: the key is in certificate_file
+  std::string assertion;       ///< "PS256" | "RS256"
+  NamedFile federated_token_file;
+  bool managed_identity = false;
+  std::string imds_endpoint;
+  std::string cloud;  ///< "global" | "us-gov" | "us-gov-dod" | "china"
   std::string login_endpoint;
   std::string service_endpoint;  ///< graph_endpoint or exchange_endpoint
   std::string scope;
+  std::string proxy;
+  NamedFile proxy_credentials_file;
+  std::chrono::milliseconds complete_every{0};
+  std::uint64_t page_limit = 0;  ///< bytes
 };
 
 struct Config {

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
+#include <vector>
 
 #include "base/text.hpp"
+#include "net/url.hpp"
 
 namespace gald::daemon {
 
@@ -21,170 +24,274 @@ constexpr auto kAd = Kind::active_directory;
 constexpr auto kEntra = Kind::entra;
 constexpr auto kExchange = Kind::exchange_online;
 
-void store_secret_file(Config&, Connector& connector, const KeyValue& value) {
-  connector.secret_file = value.text;
-  connector.secret_line = value.line;
-}
+/// Where the services of a cloud are ("National clouds" and "Microsoft Graph national cloud
+/// deployments").
+struct Cloud {
+  std::string_view name;
+  std::string_view login;
+  std::string_view graph;
+  std::string_view exchange;
+};
+
+constexpr auto kClouds = std::to_array<Cloud>({
+    {"global", "https://login.microsoftonline.com", "https://graph.microsoft.com",
+     "https://outlook.office365.com"},
+    {"us-gov", "https://login.microsoftonline.us", "https://graph.microsoft.us",
+     "https://outlook.office365.us"},
+    {"us-gov-dod", "https://login.microsoftonline.us", "https://dod-graph.microsoft.us",
+     "https://outlook-dod.office365.us"},
+    {"china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn",
+     "https://partner.outlook.cn"},
+});
 
 void store_ca_file(Config&, Connector& connector, const KeyValue& value) {
-  connector.ca_file = value.text;
-  connector.ca_line = value.line;
+  connector.ca_file = {"ca_file", value.text, value.line};
 }
 
-void store_tenant(Config&, Connector& connector, const KeyValue& value) {
-  connector.tenant = value.text;
+std::vector<KeyInfo> common_keys() {
+  return {
+      KeyInfo{
+          "index",
+          {},
+          "path",
+          KeyType::file,
+          "",
+          "/var/lib/gald/gald.db",
+          false,
+          "The index file. Its folder must exist and be writable for gald; SQLite keeps two more "
+          "files beside it.",
+          [](Config& config, Connector&, const KeyValue& value) {
+            config.index_file = value.text;
+          }},
+      KeyInfo{"schedule",
+              {},
+              "interval",
+              KeyType::duration,
+              "1s..24h",
+              "30m",
+              false,
+              "From the start of one cycle to the start of the next.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                config.interval = value.duration;
+              }},
+      KeyInfo{
+          "schedule",
+          {},
+          "jitter",
+          KeyType::duration,
+          "0s..1h",
+          "1m",
+          false,
+          "Each cycle is put off by a random time up to this, so that many installations do not "
+          "ask at the same moment. Never more than the interval.",
+          [](Config& config, Connector&, const KeyValue& value) {
+            config.jitter = value.duration;
+          }},
+      KeyInfo{"log",
+              {},
+              "level",
+              KeyType::choice,
+              "debug|info|warning|error",
+              "info",
+              false,
+              "What `gald run` logs. Only debug may show personal data; no level shows secrets.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                config.log_level = base::log::parse_level(value.text);
+              }},
+
+      KeyInfo{"connector",
+              {},
+              "type",
+              KeyType::choice,
+              "active-directory|entra|exchange-online",
+              "",
+              true,
+              "What is at the other end.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.kind = *model::connector_kind_named(value.text);
+              }},
+      KeyInfo{"connector",
+              {},
+              "enabled",
+              KeyType::flag,
+              "",
+              "true",
+              false,
+              "false: the source is not asked; what it said before stays.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.enabled = value.flag;
+              }},
+
+      KeyInfo{
+          "connector", kAd, "url", KeyType::ldaps_url, "", "", true,
+          "The domain controller to ask.",
+          [](Config&, Connector& connector, const KeyValue& value) { connector.url = value.text; }},
+      KeyInfo{"connector", kAd, "bind_name", KeyType::text, "", "", true,
+              "The account to ask as: `user@domain`, `DOMAIN\\user` or a DN.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.bind_name = value.text;
+              }},
+      KeyInfo{"connector", kAd, "password_file", KeyType::secret_file, "", "", true,
+              "The file with the account's password.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.secret_file = {"password_file", value.text, value.line};
+              }},
+      KeyInfo{"connector", kAd, "ca_file", KeyType::file, "", "", false,
+              "The certificates (PEM) to trust instead of the system's.", store_ca_file},
+      KeyInfo{"connector", kAd, "naming_context", KeyType::text, "", "", false,
+              "The domain to read, as a DN. Without it: the default domain of the controller.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.naming_context = value.text;
+              }},
+      KeyInfo{"connector", kAd, "connect_timeout", KeyType::duration, "1s..5m", "10s", false,
+              "The limit for each of: finding the address, connecting with TLS, binding.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.connect_timeout = value.duration;
+              }},
+      KeyInfo{
+          "connector", kAd, "answer_timeout", KeyType::duration, "1s..30m", "2m", false,
+          "How long the controller may be silent during a search. Large directories take a while "
+          "before the first entry comes.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.answer_timeout = value.duration;
+          }},
+  };
 }
 
-void store_client_id(Config&, Connector& connector, const KeyValue& value) {
-  connector.client_id = value.text;
-}
-
-void store_login_endpoint(Config&, Connector& connector, const KeyValue& value) {
-  connector.login_endpoint = value.text;
-}
-
-void store_service_endpoint(Config&, Connector& connector, const KeyValue& value) {
-  connector.service_endpoint = value.text;
-}
-
-void store_scope(Config&, Connector& connector, const KeyValue& value) {
-  connector.scope = value.text;
-}
-
-const std::array kKeys = {
-    KeyInfo{
-        "index",
-        {},
-        "path",
-        KeyType::file,
-        "",
-        "/var/lib/gald/gald.db",
-        false,
-        "The index file. Its folder must exist and be writable for gald; SQLite keeps two more "
-        "files beside it.",
-        [](Config& config, Connector&, const KeyValue& value) { config.index_file = value.text; }},
-    KeyInfo{"schedule",
-            {},
-            "interval",
-            KeyType::duration,
-            "1s..24h",
-            "30m",
-            false,
-            "From the start of one cycle to the start of the next.",
-            [](Config& config, Connector&, const KeyValue& value) {
-              config.interval = value.duration;
-            }},
-    KeyInfo{
-        "schedule",
-        {},
-        "jitter",
-        KeyType::duration,
-        "0s..1h",
-        "1m",
-        false,
-        "Each cycle is put off by a random time up to this, so that many installations do not "
-        "ask at the same moment. Never more than the interval.",
-        [](Config& config, Connector&, const KeyValue& value) { config.jitter = value.duration; }},
-    KeyInfo{"log",
-            {},
-            "level",
-            KeyType::choice,
-            "debug|info|warning|error",
-            "info",
-            false,
-            "What `gald run` logs. Only debug may show personal data; no level shows secrets.",
-            [](Config& config, Connector&, const KeyValue& value) {
-              config.log_level = base::log::parse_level(value.text);
-            }},
-
-    KeyInfo{"connector",
-            {},
-            "type",
-            KeyType::choice,
-            "active-directory|entra|exchange-online",
-            "",
-            true,
-            "What is at the other end.",
-            [](Config&, Connector& connector, const KeyValue& value) {
-              connector.kind = *model::connector_kind_named(value.text);
-            }},
-    KeyInfo{"connector",
-            {},
-            "enabled",
-            KeyType::flag,
-            "",
-            "true",
-            false,
-            "false: the source is not asked; what it said before stays.",
-            [](Config&, Connector& connector, const KeyValue& value) {
-              connector.enabled = value.flag;
-            }},
-
-    KeyInfo{
-        "connector", kAd, "url", KeyType::ldaps_url, "", "", true, "The domain controller to ask.",
-        [](Config&, Connector& connector, const KeyValue& value) { connector.url = value.text; }},
-    KeyInfo{"connector", kAd, "bind_name", KeyType::text, "", "", true,
-            "The account to ask as: `user@domain`, `DOMAIN\\user` or a DN.",
-            [](Config&, Connector& connector, const KeyValue& value) {
-              connector.bind_name = value.text;
-            }},
-    KeyInfo{"connector", kAd, "password_file", KeyType::secret_file, "", "", true,
-            "The file with the account's password.", store_secret_file},
-    KeyInfo{"connector", kAd, "ca_file", KeyType::file, "", "", false,
-            "The certificates (PEM) to trust instead of the system's.", store_ca_file},
-    KeyInfo{"connector", kAd, "naming_context", KeyType::text, "", "", false,
-            "The domain to read, as a DN. Without it: the default domain of the controller.",
-            [](Config&, Connector& connector, const KeyValue& value) {
-              connector.naming_context = value.text;
-            }},
-    KeyInfo{"connector", kAd, "connect_timeout", KeyType::duration, "1s..5m", "10s", false,
-            "The limit for each of: finding the address, connecting with TLS, binding.",
-            [](Config&, Connector& connector, const KeyValue& value) {
-              connector.connect_timeout = value.duration;
-            }},
-    KeyInfo{"connector", kAd, "answer_timeout", KeyType::duration, "1s..30m", "2m", false,
-            "How long the controller may be silent during a search. Large directories take a while "
-            "before the first entry comes.",
-            [](Config&, Connector& connector, const KeyValue& value) {
-              connector.answer_timeout = value.duration;
-            }},
-
-    KeyInfo{"connector", kEntra, "tenant", KeyType::tenant, "", "", true,
-            "The tenant's id or one of its domains.", store_tenant},
-    KeyInfo{"connector", kEntra, "client_id", KeyType::text, "", "", true,
-            "The application (client) id of the app registration.", store_client_id},
-    KeyInfo{"connector", kEntra, "client_secret_file", KeyType::secret_file, "", "", true,
-            "The file with the app's client secret.", store_secret_file},
-    KeyInfo{"connector", kEntra, "login_endpoint", KeyType::https_url, "",
-            "https://login.microsoftonline.com", false,
-            "Where tokens come from. Other in national clouds.", store_login_endpoint},
-    KeyInfo{"connector", kEntra, "graph_endpoint", KeyType::https_url, "",
-            "https://graph.microsoft.com", false, "Microsoft Graph. Other in national clouds.",
-            store_service_endpoint},
-    KeyInfo{"connector", kEntra, "scope", KeyType::text, "", "", false,
-            "What the token is asked for. Without it: graph_endpoint followed by /.default.",
-            store_scope},
-    KeyInfo{"connector", kEntra, "ca_file", KeyType::file, "", "", false,
-            "The certificates (PEM) to trust instead of the system's.", store_ca_file},
-
-    KeyInfo{"connector", kExchange, "tenant", KeyType::tenant, "", "", true,
-            "The tenant's id or one of its domains.", store_tenant},
-    KeyInfo{"connector", kExchange, "client_id", KeyType::text, "", "", true,
-            "The application (client) id of the app registration.", store_client_id},
-    KeyInfo{"connector", kExchange, "client_secret_file", KeyType::secret_file, "", "", true,
-            "The file with the app's client secret.", store_secret_file},
-    KeyInfo{"connector", kExchange, "login_endpoint", KeyType::https_url, "",
-            "https://login.microsoftonline.com", false,
-            "Where tokens come from. Other in national clouds.", store_login_endpoint},
-    KeyInfo{"connector", kExchange, "exchange_endpoint", KeyType::https_url, "",
-            "https://outlook.office365.com", false, "Exchange Online. Other in national clouds.",
-            store_service_endpoint},
-    KeyInfo{"connector", kExchange, "scope", KeyType::text, "", "", false,
-            "What the token is asked for. Without it: exchange_endpoint followed by /.default.",
-            store_scope},
-    KeyInfo{"connector", kExchange, "ca_file", KeyType::file, "", "", false,
-            "The certificates (PEM) to trust instead of the system's.", store_ca_file},
+/// What entra and exchange-online have in common differs in a few words.
+struct CloudWords {
+  Kind kind;
+  std::string_view endpoint_key;
+  std::string_view endpoint_help;
+  std::string_view scope_help;
+  std::string_view complete_every;
 };
+
+std::vector<KeyInfo> cloud_keys(const CloudWords& words) {
+  const auto key = [&words](std::string_view name, KeyType type, std::string_view allowed,
+                            std::string_view fallback, std::string_view help,
+                            decltype(KeyInfo::store) store, std::string_view follows = {}) {
+    return KeyInfo{"connector", words.kind, name, type,  allowed,
+                   fallback,    false,      help, store, follows};
+  };
+  KeyInfo tenant = key(
+      "tenant", KeyType::tenant, "", "", "The tenant's id or one of its domains.",
+      [](Config&, Connector& connector, const KeyValue& value) { connector.tenant = value.text; });
+  tenant.required = true;
+  return {
+      tenant,
+      key("client_id", KeyType::text, "", "",
+          "The application (client) id of the app registration. Required, but with "
+          "managed_identity: there it chooses a user-assigned identity.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.client_id = value.text;
+          }),
+      key("client_secret_file", KeyType::secret_file, "", "",
+          "Credential: the file with the app's client secret.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.secret_file = {"client_secret_file", value.text, value.line};
+          }),
+      key("client_secret_expires", KeyType::date, "", "",
+          "The day on which the client secret ends, as the app registration shows it: so that "
+          "gald can warn before.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.secret_expires = value.date;
+          }),
+      key("certificate_file", KeyType::pem_file, "", "",
+          "Credential: the certificate that is registered with the app, and its RSA key if "
+          "private_key_file does not name another file.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.certificate_file = {"certificate_file", value.text, value.line};
+          }),
+      key("private_key_file", KeyType::pem_file, "", "", "The certificate's key, if it is alone.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.private_key_file = {"private_key_file", value.text, value.line};
+          }),
+      key("assertion", KeyType::choice, "PS256|RS256", "PS256",
+          "How gald signs with the certificate's key. RS256 is the older form, with the SHA-1 "
+          "thumbprint.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.assertion = value.text;
+          }),
+      key("federated_token_file", KeyType::secret_file, "", "",
+          "Credential: the file with a token of an identity provider that the app trusts, which "
+          "the platform renews.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.federated_token_file = {"federated_token_file", value.text, value.line};
+          }),
+      key("managed_identity", KeyType::flag, "", "false",
+          "Credential: the identity that Azure gave to this machine.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.managed_identity = value.flag;
+          }),
+      key("imds_endpoint", KeyType::imds_url, "", "http://169.254.169.254",
+          "Where the machine's metadata service answers, for managed_identity.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.imds_endpoint = value.text;
+          }),
+      key("cloud", KeyType::choice, "global|us-gov|us-gov-dod|china", "global",
+          "The cloud that the tenant lives in, which says where its services are.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.cloud = value.text;
+          }),
+      key(
+          "login_endpoint", KeyType::https_url, "", "", "Where tokens come from.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.login_endpoint = value.text;
+          },
+          "cloud"),
+      key(
+          words.endpoint_key, KeyType::https_url, "", "", words.endpoint_help,
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.service_endpoint = value.text;
+          },
+          "cloud"),
+      key(
+          "scope", KeyType::text, "", "", words.scope_help,
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.scope = value.text;
+          },
+          words.endpoint_key),
+      key("ca_file", KeyType::file, "", "",
+          "The certificates (PEM) to trust instead of the system's.", store_ca_file),
+      key("proxy", KeyType::proxy_url, "", "",
+          "The proxy to go through (CONNECT). TLS goes through it to the service itself, and the "
+          "proxy looks the names up. No other proxy setting is looked at.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.proxy = value.text;
+          }),
+      key("proxy_credentials_file", KeyType::secret_file, "", "",
+          "The file with `user:password` for the proxy (Basic).",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.proxy_credentials_file = {"proxy_credentials_file", value.text, value.line};
+          }),
+      key("complete_every", KeyType::duration, "0s..720h", words.complete_every,
+          "How often everything is read and compared, which is how deletions that the source did "
+          "not tell are found. 0s: in every cycle.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.complete_every = value.duration;
+          }),
+      key("page_limit", KeyType::size, "1MiB..1GiB", "64MiB",
+          "The largest answer that is accepted, uncompressed.",
+          [](Config&, Connector& connector, const KeyValue& value) {
+            connector.page_limit = value.size;
+          }),
+  };
+}
+
+std::vector<KeyInfo> all_keys() {
+  std::vector<KeyInfo> keys = common_keys();
+  for (const CloudWords& words :
+       {CloudWords{kEntra, "graph_endpoint", "Microsoft Graph.",
+                   "What the token is asked for: the endpoint followed by /.default.", "168h"},
+        CloudWords{kExchange, "exchange_endpoint", "Exchange Online.",
+                   "What the token is asked for: the endpoint followed by /.default, but in China "
+                   "always https://partner.outlook.cn/.default.",
+                   "2h"}})
+    for (KeyInfo& key : cloud_keys(words))
+      keys.push_back(key);
+  return keys;
+}
 
 bool only_of(std::string_view text, std::string_view extra) {
   return std::all_of(text.begin(), text.end(), [&](char c) {
@@ -212,18 +319,53 @@ std::string check_url(std::string_view text, std::string_view scheme, KeyValue& 
   return check_authority(text.substr(scheme.size()));
 }
 
-std::string check_duration(const KeyInfo& key, std::string_view text, KeyValue& value) {
-  const auto duration = parse_duration(text);
-  if (!duration)
+std::string check_imds_url(std::string_view text, KeyValue& value) {
+  const std::string wrong = check_url(text, "http://", value);
+  if (wrong.empty() && !net::is_plain_http_url(value.text))
+    return "must be an address of this machine or its link (127.0.0.1, 169.254.169.254), found " +
+           std::string(text);
+  return wrong;
+}
+
+/// Both ends belong to the range.
+template <typename Value, typename Parse>
+std::string check_range(const KeyInfo& key, std::string_view text, const Parse& parse,
+                        Value& value) {
+  const auto parsed = parse(text);
+  if (!parsed)
     return "expected " + describe_type(key) + ", found \"" + std::string(text) + "\"";
   const std::size_t dots = key.allowed.find("..");
   const std::string_view least = key.allowed.substr(0, dots);
   const std::string_view most = key.allowed.substr(dots + 2);
-  if (*duration < *parse_duration(least) || *duration > *parse_duration(most))
+  if (*parsed < *parse(least) || *parsed > *parse(most))
     return "must be between " + std::string(least) + " and " + std::string(most) + ", found " +
            std::string(text);
-  value.duration = *duration;
+  value = *parsed;
   return {};
+}
+
+/// Only digits, so no sign and no space.
+std::optional<int> parse_number(std::string_view text) {
+  int number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end || !only_of(text.substr(0, 1), ""))
+    return std::nullopt;
+  return number;
+}
+
+std::optional<std::chrono::sys_days> parse_date(std::string_view text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-')
+    return std::nullopt;
+  const auto year = parse_number(text.substr(0, 4));
+  const auto month = parse_number(text.substr(5, 2));
+  const auto day = parse_number(text.substr(8, 2));
+  if (!year || !month || !day)
+    return std::nullopt;
+  const auto date = std::chrono::year(*year) / *month / *day;
+  if (!date.ok())
+    return std::nullopt;
+  return std::chrono::sys_days(date);
 }
 
 std::string quoted_choices(std::string_view allowed) {
@@ -241,6 +383,7 @@ std::string quoted_choices(std::string_view allowed) {
 }  // namespace
 
 std::span<const KeyInfo> config_keys() {
+  static const std::vector<KeyInfo> kKeys = all_keys();
   return kKeys;
 }
 
@@ -263,12 +406,22 @@ CheckedText check_text(const KeyInfo& key, std::string_view text) {
     case KeyType::text:
     case KeyType::file:
     case KeyType::secret_file:
+    case KeyType::pem_file:
       break;
     case KeyType::flag:
       result.value.flag = text == "true";
       break;
     case KeyType::duration:
-      result.error = check_duration(key, text, result.value);
+      result.error = check_range(key, text, parse_duration, result.value.duration);
+      break;
+    case KeyType::size:
+      result.error = check_range(key, text, parse_size, result.value.size);
+      break;
+    case KeyType::date:
+      if (const auto date = parse_date(text))
+        result.value.date = *date;
+      else
+        result.error = expected();
       break;
     case KeyType::choice: {
       const auto choices = base::split(key.allowed, '|');
@@ -282,6 +435,12 @@ CheckedText check_text(const KeyInfo& key, std::string_view text) {
       break;
     case KeyType::https_url:
       result.error = check_url(text, "https://", result.value);
+      break;
+    case KeyType::proxy_url:
+      result.error = check_url(text, "http://", result.value);
+      break;
+    case KeyType::imds_url:
+      result.error = check_imds_url(text, result.value);
       break;
     case KeyType::ldaps_url:
       result.error = check_url(text, "ldaps://", result.value);
@@ -298,16 +457,24 @@ std::string describe_type(const KeyInfo& key) {
       return "true or false";
     case KeyType::duration:
       return "a duration such as \"" + std::string(key.fallback) + "\"";
+    case KeyType::size:
+      return "a size such as \"" + std::string(key.fallback) + "\"";
+    case KeyType::date:
+      return "a date such as \"2027-03-01\"";
     case KeyType::choice:
       return "one of " + quoted_choices(key.allowed);
     case KeyType::tenant:
       return "a GUID or a domain name";
     case KeyType::https_url:
       return "an https:// address";
+    case KeyType::proxy_url:
+    case KeyType::imds_url:
+      return "an http:// address";
     case KeyType::ldaps_url:
       return "an ldaps:// address";
     case KeyType::file:
     case KeyType::secret_file:
+    case KeyType::pem_file:
       return "a file name";
   }
   return {};
@@ -322,7 +489,9 @@ std::string document_key(const KeyInfo& key) {
       row += quoted_choices(key.allowed);
       break;
     case KeyType::duration:
-      row += "duration, " + std::string(key.allowed.substr(0, key.allowed.find(".."))) + " to " +
+    case KeyType::size:
+      row += key.type == KeyType::size ? "size, " : "duration, ";
+      row += std::string(key.allowed.substr(0, key.allowed.find(".."))) + " to " +
              std::string(key.allowed.substr(key.allowed.find("..") + 2));
       break;
     case KeyType::text:
@@ -331,12 +500,20 @@ std::string document_key(const KeyInfo& key) {
     case KeyType::secret_file:
       row += "secret file";
       break;
+    case KeyType::pem_file:
+      row += "PEM file";
+      break;
+    case KeyType::date:
+      row += "date";
+      break;
     default:
       row += describe_type(key);
   }
   row += " | ";
   if (key.required)
     row += "required";
+  else if (!key.follows.empty())
+    row += "that of `" + std::string(key.follows) + "`";
   else if (key.fallback.empty())
     row += "none";
   else
@@ -350,22 +527,53 @@ std::string document_key(const KeyInfo& key) {
 std::optional<milliseconds> parse_duration(std::string_view text) {
   if (text.size() < 2 || text.size() > 7)
     return std::nullopt;
-  int number = 0;
-  for (const char c : text.substr(0, text.size() - 1)) {
-    if (c < '0' || c > '9')
-      return std::nullopt;
-    number = number * 10 + (c - '0');
-  }
+  const auto number = parse_number(text.substr(0, text.size() - 1));
+  if (!number)
+    return std::nullopt;
   switch (text.back()) {
     case 's':
-      return seconds(number);
+      return seconds(*number);
     case 'm':
-      return minutes(number);
+      return minutes(*number);
     case 'h':
-      return hours(number);
+      return hours(*number);
     default:
       return std::nullopt;
   }
+}
+
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+  const std::string_view digits = text.substr(0, text.find_first_not_of("0123456789"));
+  const std::string_view unit = text.substr(digits.size());
+  const auto number = parse_number(digits);
+  if (!number)
+    return std::nullopt;
+  const auto count = static_cast<std::uint64_t>(*number);
+  if (unit == "KiB")
+    return count << 10;
+  if (unit == "MiB")
+    return count << 20;
+  if (unit == "GiB")
+    return count << 30;
+  return std::nullopt;
+}
+
+void fill_in_endpoints(ConnectorConfig& connector) {
+  const auto cloud = std::find_if(kClouds.begin(), kClouds.end(), [&](const Cloud& candidate) {
+    return candidate.name == connector.cloud;
+  });
+  if (cloud == kClouds.end())
+    return;  // active-directory, or a value that was refused
+  const bool exchange = connector.kind == kExchange;
+  if (connector.login_endpoint.empty())
+    connector.login_endpoint = cloud->login;
+  if (connector.service_endpoint.empty())
+    connector.service_endpoint = exchange ? cloud->exchange : cloud->graph;
+  // 21Vianet's Exchange answers under several names, but its tokens know one.
+  if (connector.scope.empty())
+    connector.scope = (exchange && cloud->name == "china" ? std::string(cloud->exchange)
+                                                          : connector.service_endpoint) +
+                      "/.default";
 }
 
 }  // namespace gald::daemon

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,12 +17,17 @@ enum class KeyType {
   text,
   flag,         ///< true or false
   duration,     ///< "90s", "30m", "2h"
+  size,         ///< "512KiB", "64MiB", "1GiB"
+  date,         ///< "2027-03-01"
   choice,       ///< one of KeyInfo::allowed
   tenant,       ///< a GUID or a domain name
   https_url,    ///< "https://host[:port]"
+  proxy_url,    ///< "http://host[:port]"
+  imds_url,     ///< the same, of an address that is this machine's or its link's
   ldaps_url,    ///< "ldaps://host[:port]"
   file,         ///< a file name
   secret_file,  ///< the name of a file that holds a secret and nothing else
+  pem_file,     ///< the name of a file with a certificate, a private key, or both
 };
 
 /// A checked value. Which member counts follows from the type of its key.
@@ -29,6 +35,8 @@ struct KeyValue {
   std::string text;
   bool flag = false;
   std::chrono::milliseconds duration{0};
+  std::uint64_t size = 0;
+  std::chrono::sys_days date;
   int line = 0;  ///< 0: the default
 };
 
@@ -38,13 +46,15 @@ struct KeyInfo {
   std::optional<model::ConnectorKind> only_for;  ///< a key of this type of connector
   std::string_view name;
   KeyType type;
-  std::string_view allowed;   ///< "a|b|c" of a choice, "1s..24h" of a duration
+  std::string_view allowed;   ///< "a|b|c" of a choice, "1s..24h" of a duration or size
   std::string_view fallback;  ///< the default in its text form; empty: none
   bool required;              ///< REQUIRES: no default
   std::string_view help;
   void (*store)(Config&, ConnectorConfig&, const KeyValue&);
+  std::string_view follows = {};  ///< the key that the default comes from; no `fallback` then
 
-  bool secret() const { return type == KeyType::secret_file; }
+  /// The value may be a secret that was written where the name of its file belongs.
+  bool secret() const { return type == KeyType::secret_file || type == KeyType::pem_file; }
 };
 
 /// In the order in which they are documented.
@@ -66,5 +76,11 @@ std::string describe_type(const KeyInfo& key);
 std::string document_key(const KeyInfo& key);
 
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+/// In bytes.
+std::optional<std::uint64_t> parse_size(std::string_view text);
+
+/// What `cloud` and the endpoints leave open.
+void fill_in_endpoints(ConnectorConfig& connector);
 
 }  // namespace gald::daemon

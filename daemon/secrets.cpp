@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "net/credential.hpp"
+
 namespace gald::daemon {
 
 namespace {
@@ -16,16 +18,10 @@ namespace fs = std::filesystem;
 /// A secret of this size is a mistake: somebody named the wrong file.
 constexpr std::size_t kLongest = 64 * 1024;
 
-std::string position(const fs::path& config_file, int line, const ConnectorConfig& connector,
-                     const std::string& key) {
-  return config_file.string() + ":" + std::to_string(line) + ": connector." + connector.name + "." +
-         key + ": ";
-}
-
-std::string secret_position(const fs::path& config_file, const ConnectorConfig& connector) {
-  const bool ad = connector.kind == model::ConnectorKind::active_directory;
-  return position(config_file, connector.secret_line, connector,
-                  ad ? "password_file" : "client_secret_file");
+std::string position(const fs::path& config_file, const ConnectorConfig& connector,
+                     const NamedFile& file) {
+  return config_file.string() + ":" + std::to_string(file.line) + ": connector." + connector.name +
+         "." + file.key + ": ";
 }
 
 struct Found {
@@ -77,6 +73,101 @@ bool readable_by_others(const fs::path& file) {
   return !failed && (mode & (fs::perms::group_read | fs::perms::others_read)) != fs::perms::none;
 }
 
+/// Content of at most kLongest bytes, or more: then it is one byte longer.
+base::Result<base::Secret> read_any(const fs::path& config_file, const ConnectorConfig& connector,
+                                    const NamedFile& named, const fs::path& credentials) {
+  const fs::path file = find_secret(config_file, named.name, credentials).file;
+  const std::string where = position(config_file, connector, named) + file.string();
+  if (const auto reason = unreadable(file))
+    return base::Error{base::ErrorKind::config, position(config_file, connector, named) + *reason};
+  std::string content = content_of(file);
+  if (content.find_first_not_of("\r\n") == content.npos)
+    return base::Error{base::ErrorKind::config, where + " is empty"};
+  return base::Secret(std::move(content));
+}
+
+/// Whoever reads a private key can be the app.
+bool holds_private_key(const base::Secret& pem) {
+  return pem.reveal().find("PRIVATE KEY-----") != std::string::npos;
+}
+
+/// Collects what is found at one connector.
+class Inspection {
+ public:
+  Inspection(const Config& config, const ConnectorConfig& connector, const fs::path& credentials,
+             FileFindings& findings)
+      : file_(config.file), connector_(connector), credentials_(credentials), findings_(findings) {}
+
+  void secret(const NamedFile& file) {
+    if (file && accept(read_secret(file_, connector_, file, credentials_)))
+      warn_if_open(file);
+  }
+
+  /// The platform that writes the token chooses its mode, so that is not the operator's business.
+  void token(const NamedFile& file) {
+    if (file)
+      accept(read_secret(file_, connector_, file, credentials_));
+  }
+
+  void key_pair() {
+    const NamedFile& certificate_file = connector_.certificate_file;
+    if (!certificate_file)
+      return;
+    const NamedFile& key_file = key_file_of(connector_);
+    const auto certificate = accept(read_pem(file_, connector_, certificate_file, credentials_));
+    const bool together = &key_file == &certificate_file;
+    const auto key =
+        together ? certificate : accept(read_pem(file_, connector_, key_file, credentials_));
+    if (!certificate || !key)
+      return;
+    if (holds_private_key(*certificate))
+      warn_if_open(certificate_file);
+    if (!together)
+      warn_if_open(key_file);
+    if (const auto problem = net::key_pair_problem(*certificate, *key)) {
+      const NamedFile& wrong =
+          problem->part == net::KeyPairPart::certificate ? certificate_file : key_file;
+      fail(wrong, find_secret(file_, wrong.name, credentials_).file.string() + " " +
+                      problem->reason +
+                      (together && problem->part == net::KeyPairPart::private_key &&
+                               !holds_private_key(*key)
+                           ? ", and there is no private_key_file"
+                           : ""));
+    }
+  }
+
+  void certificates(const NamedFile& file) {
+    if (!file)
+      return;
+    if (const auto reason = unreadable(beside(file_, file.name)))
+      fail(file, *reason);
+  }
+
+ private:
+  std::optional<base::Secret> accept(base::Result<base::Secret> read) {
+    if (read)
+      return *std::move(read);
+    findings_.errors.push_back(read.error().what);
+    return std::nullopt;
+  }
+
+  void fail(const NamedFile& file, const std::string& what) {
+    findings_.errors.push_back(position(file_, connector_, file) + what);
+  }
+
+  void warn_if_open(const NamedFile& file) {
+    const Found found = find_secret(file_, file.name, credentials_);
+    if (!found.from_service_manager && readable_by_others(found.file))
+      findings_.warnings.push_back(position(file_, connector_, file) + found.file.string() +
+                                   " can be read by others: chmod 600 it");
+  }
+
+  const fs::path& file_;
+  const ConnectorConfig& connector_;
+  const fs::path& credentials_;
+  FileFindings& findings_;
+};
+
 }  // namespace
 
 fs::path beside(const fs::path& config_file, const std::string& name) {
@@ -84,22 +175,29 @@ fs::path beside(const fs::path& config_file, const std::string& name) {
 }
 
 base::Result<base::Secret> read_secret(const fs::path& config_file,
-                                       const ConnectorConfig& connector,
+                                       const ConnectorConfig& connector, const NamedFile& file,
                                        const fs::path& credentials) {
-  const auto refuse = [&](const std::string& reason) {
-    return base::Error{base::ErrorKind::config, secret_position(config_file, connector) + reason};
-  };
-  const fs::path file = find_secret(config_file, connector.secret_file, credentials).file;
-  if (const auto reason = unreadable(file))
-    return refuse(*reason);
-  std::string content = content_of(file);
+  const auto read = read_any(config_file, connector, file, credentials);
+  if (!read)
+    return read;
+  std::string content = read->reveal();
   drop_line_end(content);
-  if (content.empty())
-    return refuse(file.string() + " is empty");
   if (content.size() > kLongest || content.find('\n') != content.npos ||
       content.find('\0') != content.npos)
-    return refuse(file.string() + " must hold the secret and nothing else, on one line");
+    return base::Error{base::ErrorKind::config,
+                       position(config_file, connector, file) +
+                           find_secret(config_file, file.name, credentials).file.string() +
+                           " must hold the secret and nothing else, on one line"};
   return base::Secret(std::move(content));
+}
+
+base::Result<base::Secret> read_pem(const fs::path& config_file, const ConnectorConfig& connector,
+                                    const NamedFile& file, const fs::path& credentials) {
+  return read_any(config_file, connector, file, credentials);
+}
+
+const NamedFile& key_file_of(const ConnectorConfig& connector) {
+  return connector.private_key_file ? connector.private_key_file : connector.certificate_file;
 }
 
 FileFindings check_files(const Config& config, const fs::path& credentials) {
@@ -107,18 +205,12 @@ FileFindings check_files(const Config& config, const fs::path& credentials) {
   for (const ConnectorConfig& connector : config.connectors) {
     if (!connector.enabled)
       continue;
-    const auto secret = read_secret(config.file, connector, credentials);
-    const Found found = find_secret(config.file, connector.secret_file, credentials);
-    if (!secret)
-      findings.errors.push_back(secret.error().what);
-    else if (!found.from_service_manager && readable_by_others(found.file))
-      findings.warnings.push_back(secret_position(config.file, connector) + found.file.string() +
-                                  " can be read by others: chmod 600 it");
-    if (connector.ca_file.empty())
-      continue;
-    if (const auto reason = unreadable(beside(config.file, connector.ca_file)))
-      findings.errors.push_back(position(config.file, connector.ca_line, connector, "ca_file") +
-                                *reason);
+    Inspection inspection(config, connector, credentials, findings);
+    inspection.secret(connector.secret_file);
+    inspection.key_pair();
+    inspection.token(connector.federated_token_file);
+    inspection.secret(connector.proxy_credentials_file);
+    inspection.certificates(connector.ca_file);
   }
   return findings;
 }

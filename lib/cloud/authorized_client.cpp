@@ -11,7 +11,9 @@
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
 #include "base/text.hpp"
+#include "net/challenge.hpp"
 #include "net/retry_after.hpp"
+#include "sync/expiry.hpp"
 
 namespace gald::cloud {
 
@@ -43,13 +45,6 @@ std::string without_final_slashes(std::string text) {
   while (text.ends_with('/'))
     text.pop_back();
   return text;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words)
-    out += (out.empty() ? "" : ", ") + word;
-  return out;
 }
 
 }  // namespace
@@ -127,7 +122,8 @@ std::string describe(const net::HttpRequest& request, const net::HttpResponse& r
 AuthorizedClient::AuthorizedClient(net::HttpClientOptions http, net::TokenOptions tokens,
                                    std::string endpoint, std::string scope, ServiceLimits limits,
                                    const base::Clock& clock)
-    : http_(std::move(http)),
+    : proxy_(http.proxy),
+      http_(std::move(http)),
       clock_(clock),
       tokens_(http_, std::move(tokens), clock),
       endpoint_(without_final_slashes(std::move(endpoint))),
@@ -184,7 +180,8 @@ AuthorizedClient::Answer AuthorizedClient::send(net::HttpRequest request, const 
     if ((response->status != 401 && response->status != 403) || renewed)
       return *std::move(response);
     renewed = true;
-    tokens_.invalidate(token.value);
+    tokens_.invalidate(token.value,
+                       net::claims_challenge(response->headers).value_or(std::string()));
   }
 }
 
@@ -271,62 +268,116 @@ sync::Throttled AuthorizedClient::refused(std::optional<std::chrono::millisecond
   return {budget_.refused(retry_after, clock_.now(), random), refusal_};
 }
 
-std::vector<Finding> AuthorizedClient::check(std::string_view title,
-                                             const std::vector<std::string>& wanted_roles,
-                                             bool& usable, std::stop_token stop) {
+std::vector<Finding> AuthorizedClient::check_token(std::string_view title,
+                                                   const std::vector<Permission>& permissions,
+                                                   bool& usable, std::stop_token stop) {
   const std::string prefix = std::string(title) + ": ";
-  const std::string& login = tokens_.options().login_endpoint;
   std::vector<Finding> findings;
+  if (!proxy_.empty())
+    findings.push_back({Finding::Level::ok, prefix + "through the proxy " + proxy_, {}, "proxy"});
   const auto answer = tokens_.token(scope_, stop);
   usable = std::holds_alternative<net::Token>(answer);
   if (const auto* busy = std::get_if<net::TokenBusy>(&answer)) {
-    findings.push_back({Finding::Level::warning, prefix + busy->reason, "Try again later."});
+    findings.push_back(
+        {Finding::Level::warning, prefix + busy->reason, "Try again later.", "token"});
     return findings;
   }
   if (const auto* error = std::get_if<Error>(&answer)) {
     findings.push_back(
-        {Finding::Level::problem, prefix + "no token: " + error->what, error->remedy});
+        {Finding::Level::problem, prefix + "no token: " + error->what, error->remedy, "token"});
     return findings;
   }
+  const auto& token = std::get<net::Token>(answer);
   findings.push_back({Finding::Level::ok,
-                      prefix + "token for " + scope_ + " from " + login + ", client " +
-                          tokens_.options().client_id,
-                      {}});
-  const auto roles = roles_in(std::get<net::Token>(answer).value.reveal());
-  if (!roles) {
-    findings.push_back(
-        {Finding::Level::ok, prefix + "the token is opaque, so its permissions are not known", {}});
-    return findings;
-  }
-  std::vector<std::string> missing;
-  for (const std::string& wanted : wanted_roles)
-    if (std::find(roles->begin(), roles->end(), wanted) == roles->end())
-      missing.push_back(wanted);
-  // A broader permission may stand in for a missing one, so this is no problem yet: the requests
-  // that follow decide.
-  findings.push_back(
-      {missing.empty() ? Finding::Level::ok : Finding::Level::warning,
-       prefix +
-           "application permissions in the token: " + (roles->empty() ? "none" : joined(*roles)) +
-           (missing.empty() ? "" : "; expected also " + joined(missing)),
-       missing.empty() ? "" : "Grant " + joined(missing) + " and give admin consent."});
+                      prefix + "token for " + scope_ + ", client " + tokens_.options().client_id +
+                          ", valid for " + std::to_string(token.lifetime.count() / 60) + " minutes",
+                      {},
+                      "token"});
+  if (auto ending = check_credential(prefix))
+    findings.push_back(*std::move(ending));
+  for (Finding& finding : check_permissions(prefix, permissions, token.value.reveal()))
+    findings.push_back(std::move(finding));
   return findings;
 }
 
-std::optional<Finding> AuthorizedClient::clock_finding(std::string_view title,
-                                                       const net::HttpResponse& response) const {
+std::optional<Finding> AuthorizedClient::check_credential(const std::string& prefix) const {
+  const auto expiry = tokens_.expiry();
+  if (!expiry)
+    return std::nullopt;
+  const int left = sync::days_left(expiry->at, clock_.now());
+  const std::string end = expiry->what + " ends on " + base::to_iso8601(expiry->at).substr(0, 10) +
+                          ", in " + std::to_string(left) + " days";
+  if (left > sync::kExpiryNoticeDays)
+    return Finding{Finding::Level::ok, prefix + end, {}, "credential"};
+  return Finding{Finding::Level::warning, prefix + end,
+                 "Add a new one to the app registration beside the old one, put it into its file, "
+                 "and remove the old one afterwards.",
+                 "credential"};
+}
+
+std::vector<Finding> AuthorizedClient::check_permissions(const std::string& prefix,
+                                                         const std::vector<Permission>& permissions,
+                                                         const std::string& token) const {
+  const auto roles = roles_in(token);
+  if (!roles)
+    return {{Finding::Level::ok,
+             prefix + "the token is opaque, so its permissions are not known",
+             {},
+             "permission"}};
+  const auto granted = [&roles](const std::string& name) {
+    return std::find(roles->begin(), roles->end(), name) != roles->end();
+  };
+  std::vector<Finding> findings;
+  for (const Permission& permission : permissions) {
+    const std::string what =
+        prefix + "permission " + permission.name + " (" + permission.what_for + "): ";
+    const auto instead =
+        std::find_if(permission.instead.begin(), permission.instead.end(), granted);
+    if (granted(permission.name))
+      findings.push_back({Finding::Level::ok, what + "granted", {}, "permission"});
+    else if (instead != permission.instead.end())
+      findings.push_back(
+          {Finding::Level::ok, what + "not granted, but " + *instead + " is", {}, "permission"});
+    else
+      findings.push_back({permission.required ? Finding::Level::problem : Finding::Level::warning,
+                          what + "not granted",
+                          "Grant the application permission " + permission.name +
+                              " to the app registration " + tokens_.options().client_id +
+                              " and give admin consent.",
+                          "permission"});
+  }
+  return findings;
+}
+
+std::vector<Finding> AuthorizedClient::check_answer(std::string_view title,
+                                                    const net::HttpResponse& response) const {
+  const std::string prefix = std::string(title) + ": ";
+  std::vector<Finding> findings;
+  if (!response.peer.empty())
+    findings.push_back({Finding::Level::ok, prefix + "certificate of " + response.peer, {}, "tls"});
   const auto header = response.header("Date");
   const auto theirs = header ? net::parse_http_date(*header) : std::nullopt;
   if (!theirs)
-    return std::nullopt;
+    return findings;
   const auto skew = std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - *theirs);
-  if (std::chrono::abs(skew) <= kTolerableSkew)
+  const std::string difference = skew == std::chrono::seconds(0)
+                                     ? "agrees with"
+                                     : "is " + std::to_string(std::chrono::abs(skew).count()) +
+                                           " s " + (skew.count() > 0 ? "ahead of" : "behind");
+  const bool tolerable = std::chrono::abs(skew) <= kTolerableSkew;
+  findings.push_back(
+      {tolerable ? Finding::Level::ok : Finding::Level::problem,
+       prefix + "this machine's clock " + difference + " the service's",
+       tolerable ? "" : "Set this machine's clock (NTP): tokens are refused when it is wrong.",
+       "clock"});
+  return findings;
+}
+
+std::optional<sync::CredentialExpiry> AuthorizedClient::credential_expiry() const {
+  const auto expiry = tokens_.expiry();
+  if (!expiry)
     return std::nullopt;
-  return Finding{Finding::Level::problem,
-                 std::string(title) + ": this machine's clock is " +
-                     std::to_string(std::chrono::abs(skew).count()) + " s " +
-                     (skew.count() > 0 ? "ahead of" : "behind") + " the service's",
-                 "Set this machine's clock (NTP): tokens are refused when it is wrong."};
+  return sync::CredentialExpiry{expiry->what, expiry->at};
 }
 
 }  // namespace gald::cloud

@@ -36,10 +36,29 @@ std::optional<std::vector<std::string>> roles_in(const std::string& token);
 /// A random GUID (RFC 4122 version 4), for client-request-id.
 std::string new_request_id();
 
+/// The part of a connector's options that is the HTTP client's business.
+template <typename Options>
+net::HttpClientOptions http_options(const Options& options) {
+  net::HttpClientOptions http;
+  http.ca_file = options.ca_file;
+  http.proxy = options.proxy;
+  http.proxy_credentials = options.proxy_credentials;
+  http.body_limit = options.body_limit;
+  return http;
+}
+
 /// How much a service lets one application in one tenant ask.
 struct ServiceLimits {
   sync::RateLimit rate;
   int concurrent = 4;  ///< requests under way at once
+};
+
+/// An application permission, for `gald check`.
+struct Permission {
+  std::string name;
+  std::string what_for;
+  bool required = true;
+  std::vector<std::string> instead = {};  ///< broader ones that will do
 };
 
 /// What a request is to the client.
@@ -85,15 +104,17 @@ class AuthorizedClient {
   /// The same for a part of a batch, whose answer has no headers of its own.
   sync::Throttled refused(std::optional<std::chrono::milliseconds> retry_after, std::string reason);
 
-  /// Findings on the token: login endpoint, secret, permissions. Without a `usable` one nothing
-  /// else can be checked.
-  std::vector<sync::Finding> check(std::string_view title,
-                                   const std::vector<std::string>& wanted_roles, bool& usable,
-                                   std::stop_token stop);
+  /// `gald check`: proxy, token, credential, permissions. Without a `usable` token nothing else can
+  /// be checked.
+  std::vector<sync::Finding> check_token(std::string_view title,
+                                         const std::vector<Permission>& permissions, bool& usable,
+                                         std::stop_token stop);
 
-  /// Something to say only when this machine's clock and the Date of the answer differ too much.
-  std::optional<sync::Finding> clock_finding(std::string_view title,
-                                             const net::HttpResponse& response) const;
+  /// What can be seen on an answer: certificate, clock.
+  std::vector<sync::Finding> check_answer(std::string_view title,
+                                          const net::HttpResponse& response) const;
+
+  std::optional<sync::CredentialExpiry> credential_expiry() const;
 
  private:
   /// Waits for a place among the requests under way and for the limits. Nothing: go on, and leave()
@@ -102,7 +123,12 @@ class AuthorizedClient {
   void leave();
   void heed(const net::HttpResponse& response, sync::Effort& effort);
   std::optional<std::chrono::milliseconds> retry_after(const net::HttpResponse& response) const;
+  std::optional<sync::Finding> check_credential(const std::string& prefix) const;
+  std::vector<sync::Finding> check_permissions(const std::string& prefix,
+                                               const std::vector<Permission>& permissions,
+                                               const std::string& token) const;
 
+  const std::string proxy_;
   net::HttpClient http_;
   const base::Clock& clock_;
   net::TokenSource tokens_;

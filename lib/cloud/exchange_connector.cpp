@@ -189,11 +189,11 @@ ExchangeConnector::ExchangeConnector(ExchangeOptions options, const base::Clock&
     : name_(std::move(options.name)),
       tenant_(options.tenant),
       client_id_(options.client_id),
-      client_(net::HttpClientOptions{.ca_file = options.ca_file},
+      client_(http_options(options),
               net::TokenOptions{.login_endpoint = options.login_endpoint,
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,
-                                .secret = std::move(options.secret)},
+                                .credential = std::move(options.credential)},
               options.exchange_endpoint, options.scope, kLimits, clock) {
   const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
                             base::ascii_lower(tenant_) + "\n" + exchange_select();
@@ -208,7 +208,8 @@ std::unique_ptr<sync::Round> ExchangeConnector::begin(const sync::Collection&,
 std::vector<Finding> ExchangeConnector::check(std::stop_token stop) {
   const std::string title = "Exchange Online (" + name_ + ")";
   bool usable = false;
-  auto findings = client_.check(title, {"Exchange.ManageAsApp"}, usable, stop);
+  auto findings = client_.check_token(
+      title, {{"Exchange.ManageAsApp", "runs cmdlets as an application"}}, usable, stop);
   if (!usable)
     return findings;
   sync::Effort effort;
@@ -216,8 +217,8 @@ std::vector<Finding> ExchangeConnector::check(std::stop_token stop) {
       get_mail_contact(command_url(client_.endpoint(), tenant_, "Guid"), tenant_, "1");
   const auto answer = client_.send(request, {.timeout = kTimeout}, stop, effort);
   if (const auto* response = std::get_if<net::HttpResponse>(&answer))
-    if (auto skew = client_.clock_finding(title, *response))
-      findings.push_back(*std::move(skew));
+    for (Finding& finding : client_.check_answer(title, *response))
+      findings.push_back(std::move(finding));
   findings.push_back(finding_on(title + ": Get-MailContact", request, answer));
   return findings;
 }

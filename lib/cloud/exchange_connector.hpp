@@ -21,11 +21,15 @@ struct ExchangeOptions {
   std::string name;
   std::string tenant;  ///< GUID or verified domain
   std::string client_id;
-  net::SecretProvider secret;
+  net::Credential credential;
   std::string login_endpoint = "https://login.microsoftonline.com";
   std::string exchange_endpoint = "https://outlook.office365.com";
   std::string scope;              ///< of the tokens; empty: "{exchange_endpoint}/.default"
   std::filesystem::path ca_file;  ///< empty: the system's store
+  std::string proxy = {};         ///< as HttpClientOptions have them, like the next two
+  net::SecretProvider proxy_credentials = {};
+  std::uint64_t body_limit = 64u * 1024 * 1024;
+  std::chrono::milliseconds complete_every{0};  ///< how often everything is read and compared
 };
 
 /// The bearer is sent to exchange_endpoint's host and its subdomains (the service routes to
@@ -45,6 +49,10 @@ class ExchangeConnector final : public sync::Connector {
   std::unique_ptr<sync::Round> begin(const sync::Collection& collection,
                                      const model::Cursor& from) override;
   std::vector<sync::Finding> check(std::stop_token stop) override;
+
+  std::optional<sync::CredentialExpiry> credential_expiry() const override {
+    return client_.credential_expiry();
+  }
 
  private:
   /// What the answer to a trial run of the cmdlet says.

@@ -74,8 +74,7 @@ bool read_hidden(int status, const json& body, model::Change& change) {
 std::string batch_body(const std::vector<std::string>& urls) {
   json requests = json::array();
   for (const std::string& url : urls)
-    requests.push_back(
-        {{"id", std::to_string(requests.size())}, {"method", "GET"}, {"url", url}});
+    requests.push_back({{"id", std::to_string(requests.size())}, {"method", "GET"}, {"url", url}});
   return json{{"requests", std::move(requests)}}.dump();
 }
 
@@ -110,8 +109,7 @@ std::string Detail::url() const {
   return {};
 }
 
-bool read_detail(const Detail& detail, int status, const std::string& body,
-                 model::Change& change) {
+bool read_detail(const Detail& detail, int status, const std::string& body, model::Change& change) {
   const json document = json::parse(body, nullptr, false);
   if (!document.is_object())
     return false;

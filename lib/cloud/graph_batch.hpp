@@ -31,8 +31,8 @@ struct BatchAnswer {
   std::string body;  ///< JSON
 };
 
-/// The answers to a batch of `parts` requests, of those that are there. Error (protocol) for what is
-/// no answer to a batch.
+/// The answers to a batch of `parts` requests, of those that are there. Error (protocol) for what
+/// is no answer to a batch.
 base::Result<std::vector<BatchAnswer>> read_batch(const std::string& json, std::size_t parts,
                                                   base::TimePoint now);
 

@@ -22,6 +22,21 @@ constexpr std::chrono::seconds kTimeout{60};
 constexpr GraphCollection kCollections[] = {GraphCollection::contacts, GraphCollection::users,
                                             GraphCollection::groups};
 
+std::vector<Permission> permissions() {
+  std::vector<Permission> needed;
+  for (const GraphCollection collection : kCollections)
+    needed.push_back({std::string(permission_for(collection)),
+                      "reads " + std::string(to_string(collection)),
+                      true,
+                      {"Directory.Read.All", "Directory.ReadWrite.All"}});
+  for (Permission& permission : needed)
+    if (permission.name == "Group.Read.All")
+      permission.instead.insert(permission.instead.begin(),
+                                {"GroupMember.Read.All", "Group.ReadWrite.All"});
+  needed.push_back({"Member.Read.Hidden", "members of groups that hide them", false});
+  return needed;
+}
+
 GraphCollection collection_named(std::string_view name) {
   for (const GraphCollection collection : kCollections)
     if (to_string(collection) == name)
@@ -35,11 +50,11 @@ GraphConnector::GraphConnector(GraphOptions options, const base::Clock& clock)
     : name_(std::move(options.name)),
       client_id_(options.client_id),
       clock_(clock),
-      client_(net::HttpClientOptions{.ca_file = options.ca_file},
+      client_(http_options(options),
               net::TokenOptions{.login_endpoint = options.login_endpoint,
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,
-                                .secret = std::move(options.secret)},
+                                .credential = std::move(options.credential)},
               options.graph_endpoint, options.scope, ServiceLimits{}, clock) {
   for (const GraphCollection collection : kCollections) {
     const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
@@ -57,31 +72,29 @@ std::unique_ptr<sync::Round> GraphConnector::begin(const sync::Collection& colle
 
 std::vector<Finding> GraphConnector::check(std::stop_token stop) {
   const std::string title = "Entra (" + name_ + ")";
-  std::vector<std::string> permissions;
-  for (const GraphCollection collection : kCollections)
-    permissions.emplace_back(permission_for(collection));
   bool usable = false;
-  auto findings = client_.check(title, permissions, usable, stop);
+  auto findings = client_.check_token(title, permissions(), usable, stop);
   if (!usable)
     return findings;
-
-  bool clock_told = false;
+  bool seen = false;
   for (const GraphCollection collection : kCollections) {
     sync::Effort effort;
     // "Sync from now": proves the permission without fetching an object.
     const auto request =
         page_request(delta_url(client_.endpoint(), collection, "$deltatoken=latest&$select=id"));
     const auto answer = client_.send(request, {.timeout = kTimeout}, stop, effort);
-    if (const auto* response = std::get_if<net::HttpResponse>(&answer); response && !clock_told)
-      if (auto skew = client_.clock_finding(title, *response)) {
-        findings.push_back(*std::move(skew));
-        clock_told = true;
-      }
+    if (const auto* response = std::get_if<net::HttpResponse>(&answer);
+        response && !std::exchange(seen, true))
+      for (Finding& finding : client_.check_answer(title, *response))
+        findings.push_back(std::move(finding));
     findings.push_back(
         finding_on(title + ": " + std::string(to_string(collection)), collection, request, answer));
     if (std::holds_alternative<Failed>(answer))
       break;  // the network, or a stop: the others would say the same
   }
+  for (Finding& finding : findings)
+    if (finding.check.empty())
+      finding.check = "collection";
   return findings;
 }
 

@@ -23,14 +23,17 @@ struct GraphOptions {
   std::string name;
   std::string tenant;  ///< GUID or verified domain
   std::string client_id;
-  net::SecretProvider secret;
+  net::Credential credential;
   std::string login_endpoint = "https://login.microsoftonline.com";
   std::string graph_endpoint = "https://graph.microsoft.com";
   std::string scope;              ///< of the tokens; empty: "{graph_endpoint}/.default"
   std::filesystem::path ca_file;  ///< empty: the system's store
+  std::string proxy = {};         ///< as HttpClientOptions have them, like the next two
+  net::SecretProvider proxy_credentials = {};
+  std::uint64_t body_limit = 64u * 1024 * 1024;
 
   /// Delta queries lose things now and then (links of soft-deleted members, restored users).
-  std::chrono::seconds complete_every{std::chrono::hours(168)};
+  std::chrono::milliseconds complete_every{std::chrono::hours(168)};
 };
 
 /// Cursor positions are GraphPositions: whole links of the service. A quiet round is one request
@@ -50,6 +53,10 @@ class GraphConnector final : public sync::Connector {
   std::unique_ptr<sync::Round> begin(const sync::Collection& collection,
                                      const model::Cursor& from) override;
   std::vector<sync::Finding> check(std::stop_token stop) override;
+
+  std::optional<sync::CredentialExpiry> credential_expiry() const override {
+    return client_.credential_expiry();
+  }
 
  private:
   /// What the answer to a trial request on the collection says.

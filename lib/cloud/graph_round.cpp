@@ -50,8 +50,8 @@ bool blames_token(const net::HttpResponse& response) {
 
 /// "Differential query is not supported for entity type: OrgContact", for days (seen in 2019).
 bool lacks_delta(const net::HttpResponse& response) {
-  return response.status == 400 && base::ascii_iequals(read_service_error(response.body).code,
-                                                       "Request_UnsupportedQuery");
+  return response.status == 400 &&
+         base::ascii_iequals(read_service_error(response.body).code, "Request_UnsupportedQuery");
 }
 
 std::string list_url(const std::string& endpoint) {
@@ -127,8 +127,8 @@ GraphRound::GraphRound(AuthorizedClient& client, const std::string& client_id,
                        const model::Cursor& from)
     : client_(client), client_id_(client_id), clock_(clock), collection_(collection) {
   if (from.position.empty()) {
-    position_ = {Phase::next,
-                 delta_url(client_.endpoint(), collection_, "$select=" + graph_select(collection_))};
+    position_ = {Phase::next, delta_url(client_.endpoint(), collection_,
+                                        "$select=" + graph_select(collection_))};
     fresh_ = true;
     return;
   }
@@ -159,8 +159,7 @@ Pull GraphRound::next(std::stop_token stop) {
 GraphRound::Over GraphRound::fetch(std::stop_token stop) {
   while (!pending_) {
     const net::HttpRequest request = page_request(position_.url);
-    auto answer =
-        client_.send(request, {.timeout = kTimeout, .reached = reached_}, stop, effort_);
+    auto answer = client_.send(request, {.timeout = kTimeout, .reached = reached_}, stop, effort_);
     if (auto* throttled = std::get_if<Throttled>(&answer))
       return std::move(*throttled);
     if (auto* failed = std::get_if<Failed>(&answer))
@@ -234,8 +233,8 @@ GraphRound::Over GraphRound::dead_link(const std::string& why) {
 GraphRound::Over GraphRound::read(const net::HttpRequest& request,
                                   const net::HttpResponse& response) {
   const bool managers = position_.phase == Phase::managers;
-  auto read = managers ? read_managers_page(response.body)
-                       : read_graph_page(collection_, response.body);
+  auto read =
+      managers ? read_managers_page(response.body) : read_graph_page(collection_, response.body);
   if (!read)  // may have been garbled on its way
     return Throttled{std::nullopt, where(request) + read.error().what};
   const bool delta = position_.phase == Phase::delta || position_.phase == Phase::next;
@@ -319,8 +318,8 @@ GraphRound::Over GraphRound::ask_details(std::stop_token stop) {
     request.headers = {{"Content-Type", "application/json"}, {"Accept", "application/json"}};
     request.body = batch_body(urls);
     auto sent = client_.send(
-        request,
-        {.timeout = kTimeout, .units = static_cast<double>(parts), .reached = true}, stop, effort_);
+        request, {.timeout = kTimeout, .units = static_cast<double>(parts), .reached = true}, stop,
+        effort_);
     if (auto* throttled = std::get_if<Throttled>(&sent))
       return std::move(*throttled);
     if (auto* failed = std::get_if<Failed>(&sent))

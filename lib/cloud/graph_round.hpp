@@ -67,14 +67,14 @@ class GraphRound final : public sync::Round {
   const base::Clock& clock_;
   const GraphCollection collection_;
 
-  GraphPosition position_;          ///< what to ask for next
-  bool readable_ = true;            ///< the cursor was a position
-  bool fresh_ = false;              ///< the URL is ours, without a token of the service
-  std::string changes_since_;       ///< the deltaLink where a round of changes began
-  bool begun_again_ = false;        ///< from a place before a dead link; done once
-  int dead_answers_ = 0;            ///< in a row
-  bool reached_ = false;            ///< the service has answered in this round
-  std::set<std::size_t> fetched_;   ///< hashes of the URLs of this round
+  GraphPosition position_;         ///< what to ask for next
+  bool readable_ = true;           ///< the cursor was a position
+  bool fresh_ = false;             ///< the URL is ours, without a token of the service
+  std::string changes_since_;      ///< the deltaLink where a round of changes began
+  bool begun_again_ = false;       ///< from a place before a dead link; done once
+  int dead_answers_ = 0;           ///< in a row
+  bool reached_ = false;           ///< the service has answered in this round
+  std::set<std::size_t> fetched_;  ///< hashes of the URLs of this round
   sync::Effort effort_;
   std::optional<Pending> pending_;
   bool refusal_told_ = false;

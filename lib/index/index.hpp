@@ -31,7 +31,7 @@ struct CollectionKey {
   std::string collection;
   std::string fingerprint;
   bool lists_everything = false;
-  std::optional<std::chrono::seconds> complete_every = {};
+  std::optional<std::chrono::milliseconds> complete_every = {};
 };
 
 /// Thread-safe: calls are serialised. Every call that writes is one or several transactions, each

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "net/secret_provider.hpp"
 #include "net/url.hpp"
 
 namespace gald::net {
@@ -33,6 +34,10 @@ struct HttpResponse {
   std::string body;              ///< decoded when the server compressed it
   std::uint64_t wire_bytes = 0;  ///< of the body as it was sent
 
+  /// The certificate that was verified, for people: "graph.microsoft.com, issued by Some CA 1,
+  /// valid until 2027-03-01".
+  std::string peer = {};
+
   /// Names compare without case; nothing when absent.
   std::optional<std::string_view> header(std::string_view name) const;
 };
@@ -43,6 +48,13 @@ struct HttpClientOptions {
   std::chrono::seconds idle_timeout{60};  ///< a kept connection older than this is not used again
   std::uint64_t body_limit = 64u * 1024 * 1024;  ///< decoded
   std::string user_agent = "gald";
+  /// "http://host[:port]": every https origin is reached through a tunnel (CONNECT) that this proxy
+  /// makes; TLS is with the origin, whose name only the proxy looks up. Empty: none.
+  std::string proxy;
+  SecretProvider proxy_credentials;  ///< "user:password", asked at every tunnel; may be empty
+  /// Accepts http:// URLs too, but to addresses of this machine and its links (127.0.0.0/8, ::1,
+  /// localhost, 169.254.0.0/16) only: the metadata service of Azure has no TLS.
+  bool plain_http = false;
 };
 
 /// Keeps connections per origin and sends one request at a time on each. Thread-safe. Certificates

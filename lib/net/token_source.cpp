@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/encoding.hpp"
+#include "base/text.hpp"
 #include "net/retry_after.hpp"
 
 namespace gald::net {
@@ -19,60 +20,108 @@ using nlohmann::json;
 
 constexpr std::chrono::seconds kTimeout{30};
 
+/// Where to look, which depends on the credential for some of them.
+enum class Remedy { secret, proof, time, client, cloud, scope, resource, consent, enable, policy };
+
 struct KnownError {
   int code;
   ErrorKind kind;
   const char* what;
-  const char* remedy;
+  Remedy remedy;
 };
 
-constexpr const char* kCheckSecret =
+constexpr int kUnknownCertificate = 700027;
+constexpr auto kKnownErrors = std::to_array<KnownError>({
+    {7000215, ErrorKind::auth, "the client secret is wrong", Remedy::secret},
+    {7000222, ErrorKind::auth, "the client secret has expired", Remedy::secret},
+    {7000218, ErrorKind::auth, "the app wants another kind of credential", Remedy::proof},
+    {kUnknownCertificate, ErrorKind::auth,
+     "the assertion is not signed by a key that is registered with the app", Remedy::proof},
+    {700024, ErrorKind::auth, "the assertion is not valid at this time", Remedy::time},
+    {700023, ErrorKind::auth, "the assertion is for another audience", Remedy::cloud},
+    {700016, ErrorKind::config, "the tenant does not know this client id", Remedy::client},
+    {7000112, ErrorKind::auth, "the app is disabled", Remedy::enable},
+    {70001, ErrorKind::config, "the app is disabled or not in this tenant", Remedy::client},
+    {70021, ErrorKind::auth, "no federated credential of the app matches", Remedy::proof},
+    {700213, ErrorKind::auth, "no federated credential of the app matches", Remedy::proof},
+    {700022, ErrorKind::config, "the scope names more than one resource", Remedy::scope},
+    {70011, ErrorKind::config, "the scope is not valid", Remedy::scope},
+    {700011, ErrorKind::config, "the scope is not valid", Remedy::scope},
+    {500011, ErrorKind::config, "the tenant has no such resource", Remedy::resource},
+    {90002, ErrorKind::config, "tenant not found", Remedy::cloud},
+    {900382, ErrorKind::config, "the tenant lives in another cloud", Remedy::cloud},
+    {90038, ErrorKind::config, "the tenant lives in another cloud", Remedy::cloud},
+    {900432, ErrorKind::config, "the tenant lives in another cloud", Remedy::cloud},
+    {9001023, ErrorKind::config, "this grant needs a tenant, not common or organizations",
+     Remedy::client},
+    {650056, ErrorKind::auth, "the app is not set up for this resource", Remedy::consent},
+    {650057, ErrorKind::auth, "the app is not set up for this resource", Remedy::consent},
+    {65001, ErrorKind::auth, "there is no admin consent", Remedy::consent},
+    {53003, ErrorKind::auth, "blocked by Conditional Access", Remedy::policy},
+});
+
+constexpr const char* kNewSecret =
     "Create a client secret in the app registration (Certificates & secrets) and store its value, "
     "not its id, in the configured secret file.";
-constexpr const char* kCheckClient =
-    "Compare client_id with the app registration's application (client) id, and tenant with its "
-    "directory (tenant) id.";
-constexpr const char* kCheckCloud =
-    "Compare tenant and the endpoints with the cloud that the tenant lives in.";
-constexpr const char* kCheckScope =
-    "Check the configured endpoint: the scope is the endpoint followed by /.default.";
-constexpr const char* kCheckConsent =
-    "Grant the application permissions in the app registration and give admin consent.";
 
-constexpr auto kKnownErrors = std::to_array<KnownError>({
-    {7000215, ErrorKind::auth, "the client secret is wrong", kCheckSecret},
-    {7000222, ErrorKind::auth, "the client secret has expired", kCheckSecret},
-    {7000218, ErrorKind::auth, "no client secret was sent", kCheckSecret},
-    {700027, ErrorKind::auth, "the certificate is not registered with the app", kCheckSecret},
-    {700024, ErrorKind::auth, "the assertion is not valid at this time",
-     "Set this machine's clock (NTP)."},
-    {700023, ErrorKind::auth, "the assertion is for another audience", kCheckCloud},
-    {700016, ErrorKind::config, "the tenant does not know this client id", kCheckClient},
-    {7000112, ErrorKind::auth, "the app is disabled",
-     "Enable the enterprise application for sign-in."},
-    {70001, ErrorKind::config, "the app is disabled or not in this tenant", kCheckClient},
-    {70021, ErrorKind::auth, "no federated credential matches", kCheckClient},
-    {700213, ErrorKind::auth, "no federated credential matches", kCheckClient},
-    {700022, ErrorKind::config, "the scope names more than one resource", kCheckScope},
-    {70011, ErrorKind::config, "the scope is not valid", kCheckScope},
-    {700011, ErrorKind::config, "the scope is not valid", kCheckScope},
-    {500011, ErrorKind::config, "the tenant has no such resource",
-     "Check that the tenant uses this service (Exchange Online, for instance), and the endpoint."},
-    {90002, ErrorKind::config, "tenant not found", kCheckCloud},
-    {900382, ErrorKind::config, "the tenant lives in another cloud", kCheckCloud},
-    {90038, ErrorKind::config, "the tenant lives in another cloud", kCheckCloud},
-    {900432, ErrorKind::config, "the tenant lives in another cloud", kCheckCloud},
-    {9001023, ErrorKind::config, "this grant needs a tenant, not common or organizations",
-     "Set tenant to the directory (tenant) id."},
-    {650056, ErrorKind::auth, "the app is not set up for this resource", kCheckConsent},
-    {650057, ErrorKind::auth, "the app is not set up for this resource", kCheckConsent},
-    {65001, ErrorKind::auth, "there is no admin consent", kCheckConsent},
-    {53003, ErrorKind::auth, "blocked by Conditional Access",
-     "Exclude the app's service principal from the policy, or allow this machine's address."},
-});
+const char* check_proof(const Credential& credential) {
+  if (std::holds_alternative<ClientCertificate>(credential))
+    return "Upload the certificate of certificate_file to the app registration (Certificates & "
+           "secrets), and sign with its own key.";
+  if (std::holds_alternative<FederatedToken>(credential))
+    return "Compare issuer, subject and audience of the token in federated_token_file with a "
+           "federated credential of the app registration: they must be exactly the same.";
+  return kNewSecret;
+}
+
+const char* remedy_text(Remedy remedy, const Credential& credential) {
+  const bool federated = std::holds_alternative<FederatedToken>(credential);
+  switch (remedy) {
+    case Remedy::secret:
+      return kNewSecret;
+    case Remedy::proof:
+      return check_proof(credential);
+    case Remedy::time:
+      return federated ? "Let the token in federated_token_file be renewed before it ends, and set "
+                         "this machine's clock (NTP)."
+                       : "Set this machine's clock (NTP).";
+    case Remedy::client:
+      return "Compare client_id with the app registration's application (client) id, and tenant "
+             "with its directory (tenant) id.";
+    case Remedy::cloud:
+      return federated ? "The token in federated_token_file must be for the audience that the "
+                         "app's federated credential names, and tenant and cloud must belong "
+                         "together."
+                       : "Compare tenant, cloud and the endpoints with the cloud that the tenant "
+                         "lives in.";
+    case Remedy::scope:
+      return "Check the configured endpoint: the scope is the endpoint followed by /.default.";
+    case Remedy::resource:
+      return "Check that the tenant uses this service (Exchange Online, for instance), and the "
+             "endpoint.";
+    case Remedy::consent:
+      return "Grant the application permissions in the app registration and give admin consent.";
+    case Remedy::enable:
+      return "Enable the enterprise application for sign-in.";
+    case Remedy::policy:
+      return "Exclude the app's service principal from the policy, or allow this machine's "
+             "address.";
+  }
+  return "";
+}
 
 constexpr auto kPassing = std::to_array<int>({50000, 90006, 90012, 90024, 90033});
 constexpr int kTenantThrottled = 90055;
+
+/// What the service sends as Retry-After, for the case that something in between dropped it.
+constexpr std::chrono::seconds kThrottledFor{60};
+
+/// A certificate that was added just now is not known everywhere yet.
+constexpr int kPatience = 3;
+constexpr std::chrono::seconds kUntilItIsKnown{10};
+
+/// The metadata service is gone for this long when it is updated.
+constexpr std::chrono::seconds kImdsUpdate{70};
 
 std::string whose(const TokenOptions& options) {
   return " (tenant " + options.tenant + ", client " + options.client_id + ")";
@@ -100,6 +149,17 @@ std::string printable(std::string text, std::size_t most) {
   return text;
 }
 
+std::optional<std::chrono::milliseconds> wait_of(const HttpResponse& response,
+                                                 base::TimePoint now) {
+  const auto wait = response.header("Retry-After");
+  return wait ? parse_retry_after(*wait, now) : std::nullopt;
+}
+
+json object_of(const HttpResponse& response) {
+  json body = json::parse(response.body, nullptr, false);
+  return body.is_object() ? body : json::object();
+}
+
 TokenAnswer read_error(const HttpResponse& response, const json& body, const TokenOptions& options,
                        base::TimePoint now) {
   const std::string error = printable(text_of(body, "error"), 60);
@@ -110,15 +170,15 @@ TokenAnswer read_error(const HttpResponse& response, const json& body, const Tok
   const bool passing = std::find(kPassing.begin(), kPassing.end(), number) != kPassing.end() ||
                        error == "temporarily_unavailable";
   if (response.status == 429 || response.status >= 500 || number == kTenantThrottled || passing) {
-    TokenBusy busy;
-    if (const auto wait = response.header("Retry-After"))
-      busy.retry_after = parse_retry_after(*wait, now);
-    busy.reason = answered;
+    TokenBusy busy{wait_of(response, now), answered};
+    if (!busy.retry_after && (response.status == 429 || number == kTenantThrottled))
+      busy.retry_after = kThrottledFor;
     return busy;
   }
   for (const KnownError& known : kKnownErrors)
     if (known.code == number)
-      return Error{known.kind, code + ": " + known.what + whose(options), known.remedy};
+      return Error{known.kind, code + ": " + known.what + whose(options),
+                   remedy_text(known.remedy, options.credential)};
 
   // An unknown number: its description helps. Only the first line; the rest are trace ids.
   const std::string description = text_of(body, "error_description");
@@ -127,24 +187,17 @@ TokenAnswer read_error(const HttpResponse& response, const json& body, const Tok
                "Look the code up in Microsoft's list of AADSTS error codes."};
 }
 
-}  // namespace
-
-TokenAnswer read_token_answer(const HttpResponse& response, const TokenOptions& options,
-                              base::TimePoint now) {
-  const json body = json::parse(response.body, nullptr, false);
-  if (response.status != 200)
-    return read_error(response, body.is_object() ? body : json::object(), options, now);
-  const std::string value = body.is_object() ? text_of(body, "access_token") : std::string();
+/// A 200 of either service, which `place` names.
+TokenAnswer read_token(const json& body, const std::string& place, base::TimePoint now) {
+  const std::string value = text_of(body, "access_token");
   const bool usable = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
     return c > 0x20 && c < 0x7f;  // RFC 6750 section 2.1, generously
   });
   if (!usable)
-    return Error{ErrorKind::protocol,
-                 options.login_endpoint + ": the token endpoint answered 200 without a token",
-                 {}};
+    return Error{ErrorKind::protocol, place + " answered 200 without a token", {}};
 
   Token token{Secret(value), std::chrono::seconds(0)};
-  // A number according to RFC 6749 section 5.1; some issuers of the same platform send it as text.
+  // A number according to RFC 6749 section 5.1; the metadata service sends it as text.
   if (const auto found = body.find("expires_in"); found != body.end()) {
     if (found->is_number())
       token.lifetime = std::chrono::seconds(
@@ -156,10 +209,109 @@ TokenAnswer read_token_answer(const HttpResponse& response, const TokenOptions& 
   return token;
 }
 
+/// What shows the service who asks: a part of the form, and its secret value.
+struct Proof {
+  std::string field;
+  Secret value;
+};
+
+base::Result<Proof> proof_of(const TokenOptions& options, const std::string& endpoint,
+                             base::TimePoint now) {
+  constexpr const char* kAssertion =
+      "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+      "&client_assertion=";
+  const auto made = [](std::string field, base::Result<Secret> value) -> base::Result<Proof> {
+    if (!value)
+      return value.error();
+    return Proof{std::move(field), *std::move(value)};
+  };
+  if (const auto* federated = std::get_if<FederatedToken>(&options.credential))
+    return made(kAssertion, federated->token());
+  if (const auto* certificate = std::get_if<ClientCertificate>(&options.credential))
+    return made(kAssertion, make_assertion(*certificate, options.client_id, endpoint, now));
+  return made("&client_secret=", std::get<ClientSecret>(options.credential).secret());
+}
+
+bool is_known(int number) {
+  return std::any_of(kKnownErrors.begin(), kKnownErrors.end(),
+                     [number](const KnownError& known) { return known.code == number; });
+}
+
+/// The service does not echo credentials. Should it ever, in whole or (of a JWT) in part, nobody
+/// shall read it in a log.
+bool echoes(const std::string& text, const Secret& value) {
+  if (value.empty())
+    return false;
+  if (text.find(value.reveal()) != std::string::npos)
+    return true;
+  constexpr std::size_t kTelling = 24;
+  const auto parts = base::split(value.reveal(), '.');
+  return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) {
+    return part.size() >= kTelling && text.find(part.substr(0, kTelling)) != std::string::npos;
+  });
+}
+
+}  // namespace
+
+TokenAnswer read_token_answer(const HttpResponse& response, const TokenOptions& options,
+                              base::TimePoint now) {
+  const json body = object_of(response);
+  if (response.status == 200)
+    return read_token(body, options.login_endpoint + ": the token endpoint", now);
+  return read_error(response, body, options, now);
+}
+
+TokenAnswer read_imds_answer(const HttpResponse& response, const TokenOptions& options,
+                             base::TimePoint now) {
+  const auto* identity = std::get_if<ManagedIdentity>(&options.credential);
+  const std::string place = (identity ? identity->imds_endpoint + ": " : std::string()) +
+                            "the metadata service of this machine";
+  const json body = object_of(response);
+  const int status = response.status;
+  if (status == 200)
+    return read_token(body, place, now);
+  const std::string answered = place + " answered " + std::to_string(status);
+  if (status == 404 || status == 410 || status == 429 || status >= 500) {
+    TokenBusy busy{wait_of(response, now), answered};
+    if (status == 410)
+      busy.retry_after =
+          std::min<std::chrono::milliseconds>(busy.retry_after.value_or(kImdsUpdate), kImdsUpdate);
+    return busy;
+  }
+  const std::string error = printable(text_of(body, "error"), 60);
+  const std::string reason = printable(text_of(body, "error_description"), 300);
+  return Error{
+      ErrorKind::auth,
+      answered + (error.empty() ? "" : " " + error) + (reason.empty() ? "" : ": " + reason),
+      options.client_id.empty()
+          ? "Assign a managed identity to this machine; set client_id if there are several."
+          : "Assign the user-assigned identity with this client_id to this machine, or remove "
+            "client_id for the machine's own."};
+}
+
+std::string imds_url(const ManagedIdentity& identity, const std::string& client_id,
+                     const std::string& scope) {
+  constexpr std::string_view kDefault = "/.default";
+  std::string resource = scope;
+  if (resource.ends_with(kDefault))
+    resource.resize(resource.size() - kDefault.size() + 1);
+  return identity.imds_endpoint +
+         "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=" +
+         base::percent_encode(resource) +
+         (client_id.empty() ? "" : "&client_id=" + base::percent_encode(client_id));
+}
+
 TokenSource::TokenSource(HttpClient& http, TokenOptions options, const base::Clock& clock)
     : http_(http), options_(std::move(options)), clock_(clock) {
   while (options_.login_endpoint.ends_with('/'))
     options_.login_endpoint.pop_back();
+  if (auto* identity = std::get_if<ManagedIdentity>(&options_.credential)) {
+    while (identity->imds_endpoint.ends_with('/'))
+      identity->imds_endpoint.pop_back();
+    HttpClientOptions plain;
+    plain.plain_http = true;
+    imds_http_ = std::make_unique<HttpClient>(std::move(plain));
+  }
 }
 
 TokenAnswer TokenSource::token(const std::string& scope, std::stop_token stop) {
@@ -178,63 +330,120 @@ TokenAnswer TokenSource::token(const std::string& scope, std::stop_token stop) {
     if (entry.last && !(failed && failed->kind == ErrorKind::stopped))
       return *entry.last;
   }
+  if (auto busy = quiet())
+    return *std::move(busy);
 
   entry.asking = true;
+  const std::string claims = entry.claims;
   lock.unlock();
-  TokenAnswer answer = Error{ErrorKind::config, "the client secret could not be read", {}};
+  TokenAnswer answer = Error{ErrorKind::config, "the credential could not be read", {}};
   try {
-    answer = ask(scope, stop);
+    answer = ask(scope, claims, stop);
   } catch (...) {
-    finish(scope, answer);  // the others must not wait for ever
+    finish(scope, claims, answer);  // the others must not wait for ever
     throw;
   }
-  finish(scope, answer);
+  finish(scope, claims, answer);
   return answer;
 }
 
-void TokenSource::finish(const std::string& scope, const TokenAnswer& answer) {
+/// REQUIRES: the lock. The rest of a wait that the service asked for. A clock that was set back
+/// must not make it longer.
+std::optional<TokenBusy> TokenSource::quiet() const {
+  if (!busy_)
+    return std::nullopt;
+  const auto passed = clock_.now() - busy_since_;
+  if (passed < std::chrono::milliseconds(0) || passed >= *busy_->retry_after)
+    return std::nullopt;
+  return TokenBusy{*busy_->retry_after - passed, busy_->reason};
+}
+
+void TokenSource::finish(const std::string& scope, const std::string& claims,
+                         const TokenAnswer& answer) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_[scope];
   entry.asking = false;
   ++entry.answers;
   entry.last = answer;
+  busy_.reset();
   if (const auto* token = std::get_if<Token>(&answer)) {
     entry.token = *token;
     entry.renew_at = clock_.now() + std::chrono::milliseconds(token->lifetime) * 8 / 10;
+    if (entry.claims == claims)
+      entry.claims.clear();
+  } else if (const auto* busy = std::get_if<TokenBusy>(&answer); busy && busy->retry_after) {
+    busy_ = *busy;
+    busy_since_ = clock_.now();
   }
   answered_.notify_all();
 }
 
-void TokenSource::invalidate(const Secret& token) {
+void TokenSource::invalidate(const Secret& token, const std::string& claims) {
   const std::lock_guard lock(mutex_);
   for (auto& [scope, entry] : entries_)
-    if (entry.token && entry.token->value.reveal() == token.reveal())
+    if (entry.token && entry.token->value.reveal() == token.reveal()) {
       entry.token.reset();
+      entry.claims = claims;
+    }
 }
 
-TokenAnswer TokenSource::ask(const std::string& scope, std::stop_token stop) {
-  const auto secret = options_.secret();
-  if (!secret)
-    return secret.error();
+TokenAnswer TokenSource::ask(const std::string& scope, const std::string& claims,
+                             std::stop_token stop) {
+  if (const auto* identity = std::get_if<ManagedIdentity>(&options_.credential))
+    return ask_imds(*identity, scope, stop);
   HttpRequest request;
   request.method = "POST";
   request.url =
       options_.login_endpoint + "/" + base::percent_encode(options_.tenant) + "/oauth2/v2.0/token";
   request.headers = {{"Content-Type", "application/x-www-form-urlencoded"},
                      {"Accept", "application/json"}};
+  const auto proof = proof_of(options_, request.url, clock_.now());
+  if (!proof)
+    return proof.error();
   request.body =
       "grant_type=client_credentials&client_id=" + base::percent_encode(options_.client_id) +
-      "&scope=" + base::percent_encode(scope) +
-      "&client_secret=" + base::percent_encode(secret->reveal());
-  const auto response = http_.send(request, kTimeout, stop);
+      "&scope=" + base::percent_encode(scope) + proof->field +
+      base::percent_encode(proof->value.reveal()) +
+      (claims.empty() ? "" : "&claims=" + base::percent_encode(claims));
+  // An assertion is good for one use, so a connection that died under it is no reason to send it
+  // again from here.
+  const bool replayable = !std::holds_alternative<ClientCertificate>(options_.credential);
+  const auto response = http_.send(request, kTimeout, stop, replayable);
   if (!response)
     return response.error();
   TokenAnswer answer = read_token_answer(*response, options_, clock_.now());
-  // The service does not echo secrets. Should it ever, its description is dropped.
+  // The text of an unknown error is the service's, and may end in the middle of an echo.
   if (auto* error = std::get_if<Error>(&answer);
-      error && !secret->empty() && error->what.find(secret->reveal()) != std::string::npos)
+      error && !is_known(number_of(object_of(*response))) &&
+      (echoes(response->body, proof->value) || echoes(error->what, proof->value)))
     error->what = "the token endpoint refused the request" + whose(options_);
-  return answer;
+  return patient(*response, std::move(answer));
+}
+
+TokenAnswer TokenSource::ask_imds(const ManagedIdentity& identity, const std::string& scope,
+                                  std::stop_token stop) {
+  HttpRequest request;
+  request.url = imds_url(identity, options_.client_id, scope);
+  request.headers = {{"Metadata", "true"}, {"Accept", "application/json"}};
+  const auto response = imds_http_->send(request, kTimeout, stop);
+  if (response)
+    return read_imds_answer(*response, options_, clock_.now());
+  Error error = response.error();
+  if (error.kind == ErrorKind::network)
+    error.remedy = "managed_identity works on machines in Azure only.";
+  return error;
+}
+
+/// A certificate that the service does not know is first taken for one that it does not know yet.
+TokenAnswer TokenSource::patient(const HttpResponse& response, TokenAnswer answer) {
+  const bool unknown = std::holds_alternative<ClientCertificate>(options_.credential) &&
+                       std::holds_alternative<Error>(answer) &&
+                       number_of(object_of(response)) == kUnknownCertificate;
+  const std::lock_guard lock(mutex_);
+  unknown_certificate_ = unknown ? unknown_certificate_ + 1 : 0;
+  if (!unknown || unknown_certificate_ > kPatience)
+    return answer;
+  return TokenBusy{kUntilItIsKnown, std::get<Error>(answer).what};
 }
 
 }  // namespace gald::net

@@ -31,7 +31,7 @@ struct Collection {
 
   /// A full round is due when the last one is this long ago: it finds what the source failed to
   /// tell. Nothing: never on this account.
-  std::optional<std::chrono::seconds> complete_every = {};
+  std::optional<std::chrono::milliseconds> complete_every = {};
 };
 
 /// What it took to get a page.

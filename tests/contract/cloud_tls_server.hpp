@@ -30,8 +30,8 @@ class TlsServer {
     int ends[2];
     if (pipe(ends) != 0)
       throw std::runtime_error("no pipe");
-    std::string script =
-        (std::filesystem::path(__FILE__).parent_path() / "cloud_tls_server.py").string();
+    // Not from __FILE__, which ccache may have made relative.
+    std::string script = GALD_SOURCE_DIR "/tests/contract/cloud_tls_server.py";
     std::string python = "python3";
     char* arguments[] = {python.data(), script.data(), pattern.data(), nullptr};
     posix_spawn_file_actions_t actions;

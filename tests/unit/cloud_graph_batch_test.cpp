@@ -1,8 +1,7 @@
-#include "cloud/graph_batch.hpp"
-
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "cloud/graph_batch.hpp"
 #include "cloud/graph_position.hpp"
 
 namespace gald::cloud {
@@ -18,8 +17,8 @@ constexpr base::TimePoint kNow{std::chrono::hours(1)};
 }  // namespace
 
 TEST(GraphBatch, AsksRelativeToTheVersionRoot) {
-  const auto body = nlohmann::json::parse(
-      batch_body({Detail{Detail::Kind::manager, kId}.url(), Detail{Detail::Kind::hidden, kId}.url()}));
+  const auto body = nlohmann::json::parse(batch_body(
+      {Detail{Detail::Kind::manager, kId}.url(), Detail{Detail::Kind::hidden, kId}.url()}));
   ASSERT_EQ(body.at("requests").size(), 2u);
   EXPECT_EQ(body["requests"][0],
             (nlohmann::json{{"id", "0"},
@@ -59,7 +58,8 @@ TEST(GraphBatch, WhatAnAnswerSaysOfItsObject) {
   EXPECT_EQ(none.cleared, std::vector<Attribute>{Attribute::manager});
   // Nothing is said of a manager by any of these.
   for (const auto& [status, body] :
-       {std::pair(404, R"({"error":{"message":"Resource ')" + std::string(kId) + R"(' does not"}})"),
+       {std::pair(404,
+                  R"({"error":{"message":"Resource ')" + std::string(kId) + R"(' does not"}})"),
         std::pair(403, std::string(R"({"error":{}})")), std::pair(200, std::string("{}")),
         std::pair(200, std::string("[]")), std::pair(404, std::string("{}"))}) {
     Change silent;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "config_keys.hpp"
+#include "net_keys.hpp"
 #include "secrets.hpp"
 #include "support.hpp"
 
@@ -74,14 +75,21 @@ TEST(Config, FillsInTheDefaults) {
   EXPECT_TRUE(ad.enabled);
   EXPECT_EQ(ad.url, "ldaps://dc1.contoso.test");
   EXPECT_EQ(ad.bind_name, "svc-gald@contoso.test");
-  EXPECT_EQ(ad.secret_file, "ad-password");
-  EXPECT_EQ(ad.secret_line, 6);
+  EXPECT_EQ(ad.secret_file.name, "ad-password");
+  EXPECT_EQ(ad.secret_file.line, 6);
   EXPECT_EQ(ad.connect_timeout, seconds(10));
   EXPECT_EQ(ad.answer_timeout, minutes(2));
   const ConnectorConfig& entra = config.connectors[1];
   EXPECT_EQ(entra.tenant, "contoso.test");
   EXPECT_EQ(entra.login_endpoint, "https://login.microsoftonline.com");
   EXPECT_EQ(entra.service_endpoint, "https://graph.microsoft.com");
+  EXPECT_EQ(entra.scope, "https://graph.microsoft.com/.default");
+  EXPECT_EQ(entra.secret_file.key, "client_secret_file");
+  EXPECT_EQ(entra.complete_every, std::chrono::hours(168));
+  EXPECT_EQ(entra.page_limit, 64u << 20);
+  EXPECT_FALSE(entra.secret_expires);
+  EXPECT_FALSE(entra.managed_identity);
+  EXPECT_EQ(entra.proxy, "");
 }
 
 TEST(Config, TakesWhatTheFileSays) {
@@ -193,6 +201,163 @@ TEST(Config, PlainTextEndpointsAreRefused) {
                           "a password"});
 }
 
+/// kEntra with other lines in place of its credential.
+std::string entra_with(const std::string& lines) {
+  const std::string text = kEntra;
+  return text.substr(0, text.find("client_secret_file")) + lines;
+}
+
+TEST(Config, EachCredential) {
+  const auto connector = [](const std::string& text) {
+    const ParsedConfig parsed = parse(text);
+    EXPECT_EQ(parsed.errors, Lines()) << text;
+    return parsed.errors.empty() ? parsed.config.connectors.at(0) : ConnectorConfig();
+  };
+  const ConnectorConfig secret =
+      connector(entra_with("client_secret_file = \"s\"\nclient_secret_expires = \"2027-03-01\"\n"));
+  EXPECT_EQ(secret.secret_file.name, "s");
+  EXPECT_EQ(secret.secret_expires,
+            std::chrono::sys_days(std::chrono::year(2027) / std::chrono::March / 1));
+  const ConnectorConfig pair =
+      connector(entra_with("certificate_file = \"c\"\nprivate_key_file = \"k\"\n"));
+  EXPECT_EQ(pair.certificate_file.name, "c");
+  EXPECT_EQ(key_file_of(pair).name, "k");
+  EXPECT_EQ(pair.assertion, "PS256");
+  const ConnectorConfig together =
+      connector(entra_with("certificate_file = \"c\"\nassertion = \"RS256\"\n"));
+  EXPECT_EQ(key_file_of(together).name, "c");
+  EXPECT_EQ(together.assertion, "RS256");
+  EXPECT_EQ(connector(entra_with("federated_token_file = \"f\"\n")).federated_token_file.line, 6);
+  const ConnectorConfig identity = connector(
+      "[connector.entra]\ntype = \"entra\"\ntenant = \"contoso.test\"\nmanaged_identity = true\n");
+  EXPECT_TRUE(identity.managed_identity);
+  EXPECT_EQ(identity.client_id, "");
+  EXPECT_EQ(identity.imds_endpoint, "http://169.254.169.254");
+  EXPECT_EQ(
+      connector(entra_with("managed_identity = true\nimds_endpoint = \"http://127.0.0.1:81/\"\n"))
+          .imds_endpoint,
+      "http://127.0.0.1:81");
+}
+
+TEST(Config, ExactlyOneCredential) {
+  const std::string where = "gald.toml:2: connector.entra: ";
+  const std::string missing =
+      where +
+      "missing credential: one of client_secret_file, certificate_file, federated_token_file, "
+      "managed_identity = true";
+  EXPECT_EQ(parse(entra_with("")).errors, Lines{missing});
+  EXPECT_EQ(parse(entra_with("managed_identity = false\n")).errors, Lines{missing});
+  EXPECT_EQ(parse(entra_with("certificate_fil = \"c\"\n")).errors,
+            (Lines{missing,
+                   "gald.toml:6: connector.entra.certificate_fil: unknown key (did you "
+                   "mean certificate_file?)"}));
+  EXPECT_EQ(parse(std::string(kEntra) + "certificate_file = \"c\"\n").errors,
+            Lines{"gald.toml:7: connector.entra.certificate_file: only one credential, and there "
+                  "is client_secret_file already"});
+  EXPECT_EQ(parse(std::string(kEntra) + "managed_identity = true\n").errors.size(), 1u);
+  // A value that is wrong is there all the same: one error is enough.
+  EXPECT_EQ(parse(entra_with("federated_token_file = 7\n")).errors,
+            Lines{"gald.toml:6: connector.entra.federated_token_file: expected a file name"});
+}
+
+TEST(Config, KeysThatNeedAnother) {
+  const auto error = [](const std::string& line, const std::string& key, const std::string& other) {
+    EXPECT_EQ(parse(std::string(kEntra) + line + "\n").errors,
+              Lines{"gald.toml:7: connector.entra." + key + ": has no meaning without " + other});
+  };
+  error("private_key_file = \"k\"", "private_key_file", "certificate_file");
+  error("assertion = \"RS256\"", "assertion", "certificate_file");
+  error("imds_endpoint = \"http://127.0.0.1\"", "imds_endpoint", "managed_identity");
+  error("proxy_credentials_file = \"p\"", "proxy_credentials_file", "proxy");
+  EXPECT_EQ(
+      parse(entra_with("federated_token_file = \"f\"\nclient_secret_expires = \"2027-03-01\"\n"))
+          .errors,
+      Lines{"gald.toml:7: connector.entra.client_secret_expires: has no meaning without "
+            "client_secret_file"});
+  EXPECT_EQ(
+      parse("[connector.e]\ntype = \"entra\"\ntenant = \"t\"\nclient_secret_file = \"s\"\n").errors,
+      Lines{"gald.toml:1: connector.e: missing key client_id: a text in quotes"});
+}
+
+TEST(Config, PlainHttpIsForProxiesAndTheMachineItself) {
+  const std::string where = "gald.toml:7: connector.entra.";
+  const std::string base = std::string(kEntra);
+  EXPECT_EQ(parse(base + "proxy = \"http://proxy.contoso.test:8080\"\n").errors, Lines());
+  EXPECT_EQ(parse(base + "proxy = \"proxy.contoso.test:8080\"\n").errors,
+            Lines{where + "proxy: only http:// is accepted, found proxy.contoso.test:8080"});
+  EXPECT_EQ(parse(base + "proxy = \"http://me:hunter2@proxy\"\n").errors,
+            Lines{where + "proxy: must not contain a name or a password"});
+  for (const char* outside : {"http://10.0.0.1", "http://169.255.0.1", "http://0177.0.0.1",
+                              "http://imds.example", "http://127.0.0.1.example"})
+    EXPECT_EQ(parse(entra_with("managed_identity = true\nimds_endpoint = \"" +
+                               std::string(outside) + "\"\n"))
+                  .errors,
+              Lines{where +
+                    "imds_endpoint: must be an address of this machine or its link (127.0.0.1, "
+                    "169.254.169.254), found " +
+                    outside});
+}
+
+TEST(Config, Clouds) {
+  const auto endpoints = [](const std::string& type, const std::string& lines) {
+    const ParsedConfig parsed = parse("[connector.x]\ntype = \"" + type +
+                                      "\"\ntenant = \"t\"\nmanaged_identity = true\n" + lines);
+    EXPECT_EQ(parsed.errors, Lines());
+    if (!parsed.errors.empty())
+      return std::string();
+    const ConnectorConfig& connector = parsed.config.connectors.at(0);
+    return connector.login_endpoint + " " + connector.service_endpoint + " " + connector.scope;
+  };
+  EXPECT_EQ(endpoints("entra", "cloud = \"us-gov\"\n"),
+            "https://login.microsoftonline.us https://graph.microsoft.us "
+            "https://graph.microsoft.us/.default");
+  EXPECT_EQ(endpoints("entra", "cloud = \"us-gov-dod\"\n"),
+            "https://login.microsoftonline.us https://dod-graph.microsoft.us "
+            "https://dod-graph.microsoft.us/.default");
+  EXPECT_EQ(endpoints("exchange-online", "cloud = \"us-gov-dod\"\n"),
+            "https://login.microsoftonline.us https://outlook-dod.office365.us "
+            "https://outlook-dod.office365.us/.default");
+  EXPECT_EQ(endpoints("exchange-online",
+                      "cloud = \"china\"\nexchange_endpoint = \"https://outlook.office365.cn\"\n"),
+            "https://login.partner.microsoftonline.cn https://outlook.office365.cn "
+            "https://partner.outlook.cn/.default");
+  EXPECT_EQ(endpoints("entra",
+                      "login_endpoint = \"https://a.test\"\ngraph_endpoint = "
+                      "\"https://b.test:8443/\"\n"),
+            "https://a.test https://b.test:8443 https://b.test:8443/.default");
+  EXPECT_EQ(endpoints("exchange-online", "scope = \"https://c.test/.default\"\n"),
+            "https://login.microsoftonline.com https://outlook.office365.com "
+            "https://c.test/.default");
+  EXPECT_EQ(parse(std::string(kEntra) + "cloud = \"mars\"\n").errors,
+            Lines{"gald.toml:7: connector.entra.cloud: expected one of \"global\", \"us-gov\", "
+                  "\"us-gov-dod\", \"china\", found \"mars\""});
+}
+
+TEST(Config, SizesAndDates) {
+  const std::string where = "gald.toml:7: connector.entra.";
+  const std::string base = std::string(kEntra);
+  EXPECT_EQ(parse(base + "page_limit = \"1GiB\"\n").config.connectors.at(0).page_limit, 1u << 30);
+  EXPECT_EQ(parse(base + "page_limit = \"2048KiB\"\n").config.connectors.at(0).page_limit,
+            2u << 20);
+  for (const char* wrong : {"64", "64MB", "MiB", "-1MiB", "1.5MiB", "", "64 MiB", "99999999999GiB"})
+    EXPECT_EQ(
+        parse(base + "page_limit = \"" + wrong + "\"\n").errors,
+        Lines{where + "page_limit: " +
+              (*wrong ? "expected a size such as \"64MiB\", found \"" + std::string(wrong) + "\""
+                      : "must not be empty")});
+  EXPECT_EQ(parse(base + "page_limit = \"512KiB\"\n").errors,
+            Lines{where + "page_limit: must be between 1MiB and 1GiB, found 512KiB"});
+  for (const char* wrong : {"2027-02-29", "2027-3-1", "01.03.2027", "2027-13-01", "+027-01-01"})
+    EXPECT_EQ(parse(base + "client_secret_expires = \"" + wrong + "\"\n").errors,
+              Lines{where +
+                    "client_secret_expires: expected a date such as \"2027-03-01\", found "
+                    "\"" +
+                    wrong + "\""});
+  EXPECT_EQ(parse(base + "complete_every = \"0s\"\n").errors, Lines());
+  EXPECT_EQ(parse(base + "complete_every = \"721h\"\n").errors,
+            Lines{where + "complete_every: must be between 0s and 720h, found 721h"});
+}
+
 TEST(Config, LdapWithoutTlsIsRefused) {
   std::string text = kAd;
   text.replace(text.find("ldaps://"), 8, "ldap://");
@@ -291,7 +456,15 @@ TEST(ConfigExample, IsValid) {
 
 TEST(ConfigExample, HasEveryKey) {
   const std::string example = uncommented(content_of(kSource / "config/gald.toml"));
-  EXPECT_EQ(parse(example).errors, Lines());
+  // With all of it switched on there is more than one credential, and nothing else is wrong.
+  int others = 0;
+  for (const std::string& error : parse(example).errors) {
+    EXPECT_TRUE(error.find("only one credential") != error.npos ||
+                error.find("imds_endpoint: has no meaning without") != error.npos)
+        << error;
+    ++others;
+  }
+  EXPECT_EQ(others, 2 * 3);
   EXPECT_EQ(keys_in(example), declared_keys());
 }
 
@@ -342,7 +515,8 @@ class SecretFiles : public testing::Test {
   }
 
   base::Result<base::Secret> read() {
-    return read_secret(config_.file, config_.connectors.at(0), credentials_);
+    const ConnectorConfig& connector = config_.connectors.at(0);
+    return read_secret(config_.file, connector, connector.secret_file, credentials_);
   }
 
   std::string line(const std::string& reason) {
@@ -402,10 +576,98 @@ TEST_F(SecretFiles, DisabledConnectorsNeedNone) {
   EXPECT_EQ(check_files(config_, {}).errors, Lines());
 }
 
+class CertificateFiles : public SecretFiles {
+ protected:
+  CertificateFiles() {
+    config_ = parse_config(entra_with("certificate_file = \"entra.pem\"\n"
+                                      "private_key_file = \"entra.key\"\n"),
+                           folder_.path() / "gald.toml")
+                  .config;
+  }
+
+  Lines errors() { return check_files(config_, credentials_).errors; }
+
+  Lines key_error(const std::string& reason) {
+    return {config_.file.string() + ":7: connector.entra.private_key_file: " + key_.string() + " " +
+            reason};
+  }
+
+  const std::filesystem::path certificate_ = folder_.path() / "entra.pem";
+  const std::filesystem::path key_ = folder_.path() / "entra.key";
+};
+
+TEST_F(CertificateFiles, APairThatFits) {
+  write(certificate_, test::kCertificate, 0644);  // no secret
+  write(key_, test::kPrivateKey);
+  EXPECT_EQ(errors(), Lines());
+  EXPECT_EQ(check_files(config_, {}).warnings, Lines());
+  write(key_, test::kPrivateKey, 0644);
+  EXPECT_EQ(check_files(config_, {}).warnings,
+            Lines{config_.file.string() + ":7: connector.entra.private_key_file: " + key_.string() +
+                  " can be read by others: chmod 600 it"});
+  write(credentials_ / "entra.key", test::kOtherKey);  // comes first
+  EXPECT_EQ(errors().size(), 1u);
+}
+
+TEST_F(CertificateFiles, APairThatDoesNotFit) {
+  write(certificate_, test::kCertificate);
+  EXPECT_EQ(errors(), key_error("cannot be read: No such file or directory"));
+  write(key_, "\n");
+  EXPECT_EQ(errors(), key_error("is empty"));
+  write(key_, test::kCertificate);
+  EXPECT_EQ(errors(), key_error("holds no private key in PEM form"));
+  write(key_, test::kOtherKey);
+  EXPECT_EQ(errors(), key_error("holds a private key that does not belong to the certificate"));
+  write(key_, test::kEcKey);
+  EXPECT_EQ(errors(),
+            key_error("holds a private key that is not RSA, which Entra ID does not take"));
+  write(key_, test::kEncryptedKey);
+  EXPECT_EQ(errors(), key_error("holds a private key behind a passphrase, which a service cannot "
+                                "type"));
+  write(certificate_, test::kPrivateKey);
+  EXPECT_EQ(errors(), Lines{config_.file.string() + ":6: connector.entra.certificate_file: " +
+                            certificate_.string() + " holds no certificate in PEM form"});
+}
+
+TEST_F(CertificateFiles, BothInOneFile) {
+  config_.connectors.at(0).private_key_file = {};
+  write(certificate_, std::string(test::kPrivateKey) + test::kCertificate, 0640);
+  EXPECT_EQ(errors(), Lines());
+  EXPECT_EQ(check_files(config_, {}).warnings.size(), 1u);
+  write(certificate_, test::kCertificate);
+  EXPECT_EQ(errors(), Lines{config_.file.string() +
+                            ":6: connector.entra.certificate_file: " + certificate_.string() +
+                            " holds no private key in PEM form, and there is no private_key_file"});
+}
+
+TEST_F(SecretFiles, ATokenOfThePlatformMayBeReadable) {
+  config_ = parse_config(entra_with("federated_token_file = \"ad-password\"\n"),
+                         folder_.path() / "gald.toml")
+                .config;
+  EXPECT_EQ(check_files(config_, {}).errors.size(), 1u);
+  write(file_, "a.b.c", 0644);
+  const FileFindings findings = check_files(config_, {});
+  EXPECT_EQ(findings.errors, Lines());
+  EXPECT_EQ(findings.warnings, Lines());
+}
+
+TEST_F(SecretFiles, ProxyCredentialsAreASecret) {
+  config_ = parse_config(std::string(kEntra) +
+                             "proxy = \"http://p\"\n"
+                             "proxy_credentials_file = \"ad-password\"\n",
+                         folder_.path() / "gald.toml")
+                .config;
+  config_.connectors.at(0).secret_file = {};
+  EXPECT_EQ(check_files(config_, {}).errors.size(), 1u);
+  write(file_, "me:hunter2", 0644);
+  const FileFindings findings = check_files(config_, {});
+  EXPECT_EQ(findings.errors, Lines());
+  EXPECT_EQ(findings.warnings.size(), 1u);
+}
+
 TEST_F(SecretFiles, CaFileMustBeReadable) {
   write(file_, "secret");
-  config_.connectors.at(0).ca_file = "ca.pem";
-  config_.connectors.at(0).ca_line = 9;
+  config_.connectors.at(0).ca_file = {"ca_file", "ca.pem", 9};
   EXPECT_EQ(check_files(config_, {}).errors,
             Lines{config_.file.string() +
                   ":9: connector.ad.ca_file: " + (folder_.path() / "ca.pem").string() +

@@ -8,8 +8,9 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-const TokenOptions kOptions = {
-    .tenant = "contoso.test", .client_id = "11111111-2222-3333-4444-555555555555", .secret = {}};
+const TokenOptions kOptions = {.tenant = "contoso.test",
+                               .client_id = "11111111-2222-3333-4444-555555555555",
+                               .credential = ClientSecret{}};
 const base::TimePoint kNow = *base::parse_iso8601("2026-11-21T06:00:00.000Z");
 
 TokenAnswer read(int status, std::string body, Headers headers = {}) {
