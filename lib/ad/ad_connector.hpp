@@ -1,5 +1,5 @@
-// The Active Directory connector: one collection, `directory`, read with DirSync
-// (MS-ADTS 3.1.1.3.4.1.3) over LDAPS with a simple bind.
+// The Active Directory connector: one collection, `directory`, read over LDAP in one of two ways:
+// with DirSync (MS-ADTS 3.1.1.3.4.1.3), or by the uSNChanged of the objects.
 #pragma once
 
 #include <chrono>
@@ -9,12 +9,20 @@
 #include <stop_token>
 #include <string>
 
+#include "ad/scope.hpp"
 #include "ad/session.hpp"
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
 #include "sync/connector.hpp"
 
 namespace gald::ad {
+
+enum class ReadBy {
+  automatic,  ///< DirSync, and polling where DirSync is not offered or not allowed
+  dirsync,
+  polling,
+};
 
 struct AdOptions {
   std::string name;                                      ///< of the connector
@@ -27,6 +35,18 @@ struct AdOptions {
   /// Without a message from the controller. It begins to answer a DirSync search when it has found
   /// everything (Samba: 6,000 objects a second), so this must be longer than that takes.
   std::chrono::seconds answer_timeout{120};
+
+  ScopeOptions scope = {};
+  ReadBy read_by = ReadBy::automatic;
+
+  /// How often everything is read and compared, whatever the changes say.
+  std::chrono::milliseconds complete_every{std::chrono::hours(168)};
+
+  /// Likewise for an account that does not see deletions, which are found in no other way.
+  std::chrono::milliseconds compare_every{std::chrono::hours(6)};
+
+  std::size_t photo_limit = 0;         ///< bytes of a thumbnailPhoto; 0: photos are not read
+  const base::Clock* clock = nullptr;  ///< for check(); none: it does not compare clocks
 };
 
 /// Opens a conversation with the controller.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/clock.hpp"
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
 #include "base/text.hpp"
@@ -18,11 +19,6 @@ using model::Change;
 using model::Presence;
 using model::RecordKind;
 using model::Rejected;
-
-const std::string_view kDirectoryFilter =
-    "(|(objectClass=contact)(&(objectClass=user)(!(objectClass=computer)))(objectClass=group)"
-    "(objectClass=organizationalUnit)(objectClass=container)(objectClass=domainDNS)"
-    "(objectClass=builtinDomain))";
 
 namespace {
 
@@ -36,6 +32,8 @@ enum class Form {
   recipient_type,  // a number with a name
   group_type,      // bits
   account,         // bits
+  expiry,          // FILETIME
+  photo,           // bytes, up to a limit
 };
 
 struct Rule {
@@ -81,6 +79,7 @@ constexpr auto kRules = std::to_array<Rule>({
     {"postalCode", A::postal_code},
     {"co", A::country},
     {"userAccountControl", A::account_enabled, Form::account},
+    {"accountExpires", A::account_expires, Form::expiry},
     {"msExchHideFromAddressLists", A::hidden, Form::boolean},
     {"msExchRecipientTypeDetails", A::recipient_type, Form::recipient_type},
     {"isCriticalSystemObject", A::critical_object, Form::boolean},
@@ -105,6 +104,9 @@ constexpr auto kRules = std::to_array<Rule>({
     {"extensionAttribute15", A::extension_attribute_15},
 });
 
+/// Asked for only when somebody wants it: it is as large as all the rest together.
+constexpr Rule kPhotoRule = {"thumbnailPhoto", A::photo, Form::photo};
+
 /// What map_entry() reads besides the rules. `name` goes with parentGUID: without it in the list
 /// DirSync keeps a move to itself.
 constexpr std::array<std::string_view, 8> kStructure = {
@@ -116,6 +118,7 @@ const Rule* rule_for(const std::string& lower_name) {
     auto* index = new std::unordered_map<std::string, const Rule*>;
     for (const Rule& rule : kRules)
       index->emplace(base::ascii_lower(rule.ldap), &rule);
+    index->emplace(base::ascii_lower(kPhotoRule.ldap), &kPhotoRule);
     return index;
   }();
   const auto it = kIndex->find(lower_name);
@@ -127,7 +130,7 @@ enum class Part {
   all,        // "member", "member;range=0-*"
   added,      // "member;range=1-1": DirSync with incremental values
   removed,    // "member;range=0-0": likewise
-  some,       // "member;range=0-1499": ranged retrieval
+  some,       // "member;range=0-1499": ranged retrieval that was not completed
   not_known,  // some other option
 };
 
@@ -136,15 +139,15 @@ struct Name {
   Part part = Part::all;
 };
 
-Name parse_name(std::string_view name) {
+Name parse_name(std::string_view name, Way way) {
   const std::size_t at = name.find(';');
   Name parsed{base::ascii_lower(name.substr(0, at))};
   if (at == std::string_view::npos)
     return parsed;
   const std::string option = base::ascii_lower(name.substr(at + 1));
-  if (option == "range=1-1")
+  if (way == Way::dirsync && option == "range=1-1")
     parsed.part = Part::added;
-  else if (option == "range=0-0")
+  else if (way == Way::dirsync && option == "range=0-0")
     parsed.part = Part::removed;
   else if (option == "range=0-*")
     parsed.part = Part::all;
@@ -223,9 +226,12 @@ std::optional<std::string> convert(Form form, std::string_view value) {
       std::string text = form == Form::sid ? sid_text(value) : guid_of(value);
       return text.empty() ? std::nullopt : std::optional(std::move(text));
     }
+    case Form::photo:
+      return base::base64_encode(value);
     case Form::recipient_type:
     case Form::group_type:
     case Form::account:
+    case Form::expiry:
       break;
   }
   const auto number = parse_number(value);
@@ -233,6 +239,8 @@ std::optional<std::string> convert(Form form, std::string_view value) {
     return std::nullopt;
   if (form == Form::recipient_type)
     return recipient_type_name(*number);
+  if (form == Form::expiry)
+    return expiry_text(*number);
   if (form == Form::group_type)
     return (*number & kSecurityEnabled) != 0 ? "security" : "distribution";
   return (*number & kAccountDisabled) != 0 ? "false" : "true";
@@ -245,6 +253,7 @@ std::string_view expected(Form form) {
     case Form::boolean:
       return "expected TRUE or FALSE";
     case Form::base64:
+    case Form::photo:
       return "expected bytes";
     case Form::sid:
       return "expected a SID";
@@ -253,6 +262,7 @@ std::string_view expected(Form form) {
     case Form::recipient_type:
     case Form::group_type:
     case Form::account:
+    case Form::expiry:
       return "expected a number";
   }
   return {};
@@ -270,11 +280,12 @@ bool is_true(const EntryAttribute& attribute) {
 /// Works through the attributes of one entry.
 class Mapper {
  public:
-  Mapper(const Entry& entry, std::string_view naming_context)
+  Mapper(const Entry& entry, const MappingOptions& options)
       : entry_(entry),
+        options_(options),
         dn_(plain_dn(entry.dn)),
-        is_head_(base::ascii_iequals(dn_, naming_context)),
-        deleted_objects_("CN=Deleted Objects," + std::string(naming_context)) {}
+        is_head_(base::ascii_iequals(dn_, options.naming_context)),
+        deleted_objects_("CN=Deleted Objects," + options.naming_context) {}
 
   Mapped run() {
     if (base::ascii_iequals(dn_, deleted_objects_))
@@ -298,12 +309,14 @@ class Mapper {
     if (!reason_.empty())
       return {Rejected{std::move(change_.anchor), std::move(reason_)}};
     conclude_members();
+    conclude_scope();
+    change_.whole = options_.way == Way::polling && !gone;
     return {std::move(change_), std::move(note_)};
   }
 
  private:
   void read(const EntryAttribute& attribute) {
-    const Name name = parse_name(attribute.name);
+    const Name name = parse_name(attribute.name, options_.way);
     if (name.part == Part::not_known)
       return;
     if (name.base == "objectclass")
@@ -365,7 +378,7 @@ class Mapper {
     else
       partial_members_ = true;
     if (part == Part::some)
-      note_ = "member: only a range of the values came, the rest is unknown";
+      reject("member", "only a range of the values came");
   }
 
   void read_value(const Rule& rule, Part part, std::span<const std::string_view> values) {
@@ -382,9 +395,15 @@ class Mapper {
     for (const std::string_view value : values) {
       if (value.empty())
         continue;
+      if (rule.form == Form::photo && value.size() > options_.photo_limit) {
+        note_ = "thumbnailPhoto: larger than the limit";
+        continue;
+      }
       auto text = convert(rule.form, value);
       if (!text)
         return reject(rule.ldap, expected(rule.form));
+      if (text->empty())
+        continue;
       if (rule.form == Form::account && (*parse_number(value) & kInterdomainTrust) != 0)
         ignored_ = true;
       if (converted.empty() || multi_valued)
@@ -436,7 +455,24 @@ class Mapper {
 
   /// With ranges in the same entry an empty "member" says nothing: it is how servers announce that
   /// there are too many.
-  void conclude_members() { change_.members_complete = whole_members_ && !partial_members_; }
+  void conclude_members() {
+    const bool told_by_silence = options_.way == Way::polling && change_.kind == RecordKind::group;
+    change_.members_complete = (whole_members_ || told_by_silence) && !partial_members_;
+  }
+
+  /// A container that is none of the rules' any more (another one took its name) must lose its rule
+  /// too.
+  void conclude_scope() {
+    if (!options_.scoped || change_.presence != Presence::live)
+      return;
+    if (const auto rule = options_.scope.containers.find(change_.anchor);
+        rule != options_.scope.containers.end())
+      change_.set[Attribute::scope] = {rule->second};
+    else if (is_head_ && options_.scope.head_is_out)
+      change_.set[Attribute::scope] = {"out"};
+    else
+      clear(Attribute::scope);
+  }
 
   void clear(Attribute attribute) {
     if (std::find(change_.cleared.begin(), change_.cleared.end(), attribute) ==
@@ -450,6 +486,7 @@ class Mapper {
   }
 
   const Entry& entry_;
+  const MappingOptions& options_;
   const std::string_view dn_;
   const bool is_head_;
   const std::string deleted_objects_;
@@ -466,18 +503,27 @@ class Mapper {
 
 }  // namespace
 
-const std::vector<std::string>& wanted_attributes() {
-  static const auto* const kNames = [] {
-    auto* names = new std::vector<std::string>(kStructure.begin(), kStructure.end());
-    for (const Rule& rule : kRules)
-      names->emplace_back(rule.ldap);
-    return names;
-  }();
-  return *kNames;
+std::vector<std::string> wanted_attributes(std::size_t photo_limit) {
+  std::vector<std::string> names(kStructure.begin(), kStructure.end());
+  for (const Rule& rule : kRules)
+    names.emplace_back(rule.ldap);
+  if (photo_limit > 0)
+    names.emplace_back(kPhotoRule.ldap);
+  return names;
 }
 
-Mapped map_entry(const Entry& entry, std::string_view naming_context) {
-  return Mapper(entry, naming_context).run();
+Mapped map_entry(const Entry& entry, const MappingOptions& options) {
+  return Mapper(entry, options).run();
+}
+
+std::string expiry_text(std::int64_t file_time) {
+  constexpr std::int64_t kTicks = 10'000'000;           // in a second
+  constexpr std::int64_t kBefore1970 = 11'644'473'600;  // seconds since 1601
+  constexpr std::int64_t kYear10000 = 253'402'300'800;  // seconds since 1970
+  const std::int64_t seconds = file_time / kTicks - kBefore1970;
+  if (file_time <= 0 || seconds >= kYear10000)
+    return {};
+  return base::to_iso8601(base::TimePoint(std::chrono::seconds(seconds)));
 }
 
 std::string_view plain_dn(std::string_view extended_dn) {

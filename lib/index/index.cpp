@@ -118,6 +118,7 @@ model::PublishedCounts Index::publish(std::int64_t run,
                                       const std::function<void(std::int64_t)>& progress,
                                       std::stop_token stop) {
   return impl_->guarded([&] {
+    impl_->staging->settle();
     return Publisher(impl_->database, impl_->statements, impl_->clock, run)
         .publish(progress, std::move(stop));
   });

@@ -48,12 +48,14 @@ CREATE TABLE record (
   published_live INTEGER NOT NULL DEFAULT 0, -- whether it was live at the last publication
   entry_id       INTEGER REFERENCES entry,
   joined_by      TEXT NOT NULL DEFAULT '',
+  expires_at     TEXT,                      -- when its account ends; NULL: never, or published so
   UNIQUE (connector_id, anchor)
 );
 CREATE INDEX record_touched ON record (id) WHERE touched = 1;
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
 CREATE INDEX record_parent ON record (connector_id, parent) WHERE parent IS NOT NULL;
 CREATE INDEX record_collection ON record (collection_id, presence);
+CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
 CREATE TABLE record_key (
   key        TEXT NOT NULL,
   record_id  INTEGER NOT NULL,
@@ -299,6 +301,8 @@ constexpr const char* kUpgrades[] = {
     "UPDATE collection SET full_at = completed_at;"
     "ALTER TABLE run_collection ADD COLUMN units REAL NOT NULL DEFAULT 0;"
     "ALTER TABLE run_collection ADD COLUMN objects INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE record ADD COLUMN expires_at TEXT;"
+    "CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -27,6 +28,10 @@ class Staging {
                             const std::optional<model::Cursor>& next, bool last);
   std::vector<std::string> never_complete(const std::vector<CollectionKey>& keys);
 
+  /// Before a publication: what follows for the records without their source saying so. Accounts
+  /// whose end has passed are looked at again, and whatever changed is in scope or out of it.
+  void settle();
+
  private:
   struct Collection {
     std::int64_t id = 0;
@@ -38,6 +43,8 @@ class Staging {
     bool marking = false;
     std::optional<base::TimePoint> full_at;
     bool lists_everything = false;
+    double plausible_share = 0;
+    std::vector<model::RecordKind> kinds_left_out;
   };
 
   struct Stored {
@@ -63,9 +70,14 @@ class Staging {
   void replace_keys(std::int64_t record, const std::vector<std::string>& before,
                     const std::vector<std::string>& now);
   void keep(const Collection& collection, const std::string& anchor);
+  bool is_implausible(const Collection& collection, model::StagedCounts& counts);
   std::int64_t sweep(const Collection& collection);
-  std::int64_t sweep_records(const Collection& collection, const std::string& seen);
+  std::int64_t sweep_records(const Collection& collection, const std::string& seen, bool& more);
   bool sweep_members(const Collection& collection, const std::string& seen);
+  std::int64_t settle_scope(std::int64_t after,
+                            std::map<std::pair<std::int64_t, std::string>, bool>& known);
+  bool leaves_out(std::int64_t connector, const std::string& container,
+                  std::map<std::pair<std::int64_t, std::string>, bool>& known);
   void quarantine(const Collection& collection, const model::Rejected& rejected);
   void release(const Collection& collection);
 

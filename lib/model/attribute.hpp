@@ -62,6 +62,9 @@ enum class Attribute : std::uint8_t {
   sync_enabled,    ///< Graph onPremisesSyncEnabled, Exchange IsDirSynced: "true" | "false"; absent:
                    ///< never
   critical_object,  ///< AD isCriticalSystemObject: "true" for the directory's own objects
+  account_expires,  ///< AD accountExpires: when the account ends, ISO 8601; absent: never
+  scope,            ///< AD, from the configuration: "out" on an object that it leaves out, "in" or
+                    ///< "out" on a container for all below it, up to the next that says otherwise
   // identity
   immutable_id,                  ///< Graph onPremisesImmutableId: base64 of the source anchor
   consistency_guid,              ///< AD mS-DS-ConsistencyGuid: base64 of its bytes
@@ -74,6 +77,8 @@ enum class Attribute : std::uint8_t {
   parent,              ///< anchor of the AD object above
   // groups
   group_type,  ///< "security" | "distribution" | "microsoft365"
+  // pictures
+  photo,  ///< AD thumbnailPhoto: base64 of its bytes
   // custom attributes, Exchange's fifteen
   extension_attribute_1,
   extension_attribute_2,
