@@ -24,9 +24,9 @@ std::string fingerprint(const AdOptions& options) {
   asked.append("\n").append(std::to_string(static_cast<int>(options.read_by)));
   asked.append("\n").append(std::to_string(options.photo_limit));
   asked.append("\nfilter ").append(options.scope.filter);
-  for (const auto& [key, names] : {std::pair("base", &options.scope.base),
-                                   std::pair("include", &options.scope.include),
-                                   std::pair("exclude", &options.scope.exclude)})
+  for (const auto& [key, names] :
+       {std::pair("base", &options.scope.base), std::pair("include", &options.scope.include),
+        std::pair("exclude", &options.scope.exclude)})
     for (const std::string& dn : *names)
       asked.append("\n").append(key).append(" ").append(base::ascii_lower(dn));
   return base::sha256_hex(asked);
@@ -104,9 +104,7 @@ class Check {
 class AdConnector final : public sync::Connector {
  public:
   AdConnector(AdOptions options, SessionFactory open)
-      : options_(std::move(options)),
-        open_(std::move(open)),
-        collections_{directory(options_)} {
+      : options_(std::move(options)), open_(std::move(open)), collections_{directory(options_)} {
     if (!open_)
       open_ = [this](std::stop_token stop) { return connect(options_, std::move(stop)); };
   }

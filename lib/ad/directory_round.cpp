@@ -163,9 +163,8 @@ void DirectoryRound::open_feed() {
   if (watermark_.way == Way::dirsync)
     feed_ = make_dirsync_feed(std::move(request), watermark_.flags, watermark_.cookie);
   else
-    feed_ = make_polling_feed(std::move(request), from_.position.empty()
-                                                      ? std::nullopt
-                                                      : std::optional(since_));
+    feed_ = make_polling_feed(std::move(request),
+                              from_.position.empty() ? std::nullopt : std::optional(since_));
 }
 
 /// Up to kPageSize entries of the search under way, which may end with them.
@@ -214,10 +213,8 @@ Pull DirectoryRound::read_page(std::stop_token stop) {
 std::optional<Pull> DirectoryRound::refuse(const SearchEnd& end) {
   const bool dirsync = watermark_.way == Way::dirsync;
   const bool from_the_beginning = dirsync ? watermark_.cookie.empty() : from_.position.empty();
-  const bool asks_for_right =
-      dirsync && (watermark_.flags & dirsync_flag::kObjectSecurity) == 0;
-  const bool may_poll =
-      dirsync && from_the_beginning && options_.read_by == ReadBy::automatic;
+  const bool asks_for_right = dirsync && (watermark_.flags & dirsync_flag::kObjectSecurity) == 0;
+  const bool may_poll = dirsync && from_the_beginning && options_.read_by == ReadBy::automatic;
   const auto poll = [this]() -> std::optional<Pull> {
     watermark_.way = Way::polling;
     watermark_.flags = 0;

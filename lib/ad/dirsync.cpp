@@ -24,8 +24,8 @@ std::optional<Number> number(std::string_view text) {
 
 Control dirsync_control(std::uint32_t flags, std::string_view cookie) {
   // the flags as a signed number of four bytes: Windows refuses the five that 0x80000000 would take
-  const std::string content =
-      ber::integer(static_cast<std::int32_t>(flags)) + ber::integer(kMaxBytes) + ber::element(ber::kOctetString, cookie);
+  const std::string content = ber::integer(static_cast<std::int32_t>(flags)) +
+                              ber::integer(kMaxBytes) + ber::element(ber::kOctetString, cookie);
   return {std::string(kDirSyncOid), ber::element(ber::kSequence, content), true};
 }
 

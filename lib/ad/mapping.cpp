@@ -109,9 +109,8 @@ constexpr Rule kPhotoRule = {"thumbnailPhoto", A::photo, Form::photo};
 
 /// What map_entry() reads besides the rules. `name` goes with parentGUID: without it in the list
 /// DirSync keeps a move to itself.
-constexpr std::array<std::string_view, 8> kStructure = {
-    "name",        "parentGUID", "isDeleted",       "isRecycled",
-    "objectClass", "objectGUID", "lastKnownParent", "member"};
+constexpr std::array<std::string_view, 7> kStructure = {
+    "name", "parentGUID", "isDeleted", "isRecycled", "objectClass", "objectGUID", "member"};
 
 const Rule* rule_for(const std::string& lower_name) {
   static const auto* const kIndex = [] {

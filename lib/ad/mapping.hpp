@@ -21,8 +21,8 @@ inline constexpr int kMappingVersion = 2;
 struct MappingOptions {
   std::string naming_context;  ///< tells the head (no parent) and Deleted Objects apart
   Way way = Way::dirsync;
-  bool scoped = false;         ///< something is left out: every change says whether its object is
-  ScopeRules scope = {};       ///< the rules that begin at containers
+  bool scoped = false;          ///< something is left out: every change says whether its object is
+  ScopeRules scope = {};        ///< the rules that begin at containers
   std::size_t photo_limit = 0;  ///< bytes; 0: photos are not read
 };
 

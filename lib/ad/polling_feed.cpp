@@ -18,8 +18,7 @@ class PollingFeed final : public Feed {
                .controls = {paged_control(kPageLimit, {}), extended_dn_control()}};
     if (!usn)
       return;
-    search_.filter =
-        "(&" + search_.filter + "(uSNChanged>=" + std::to_string(*usn + 1) + "))";
+    search_.filter = "(&" + search_.filter + "(uSNChanged>=" + std::to_string(*usn + 1) + "))";
     search_.controls.push_back(show_deleted_control());
     if (request.show_recycled)
       search_.controls.push_back(show_recycled_control());
@@ -67,10 +66,10 @@ std::unique_ptr<Feed> make_polling_feed(FeedRequest request, std::optional<std::
 }
 
 Control paged_control(std::int32_t size, std::string_view cookie) {
-  return {std::string(kPagedOid),
-          ber::element(ber::kSequence,
-                       ber::integer(size) + ber::element(ber::kOctetString, cookie)),
-          true};
+  return {
+      std::string(kPagedOid),
+      ber::element(ber::kSequence, ber::integer(size) + ber::element(ber::kOctetString, cookie)),
+      true};
 }
 
 std::optional<std::string> parse_paged_answer(const SearchEnd& end) {

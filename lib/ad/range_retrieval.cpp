@@ -41,11 +41,9 @@ struct Part {
 base::Result<Part> ask(Session& session, const std::string& object, const std::string& attribute,
                        std::size_t first, std::stop_token stop) {
   const std::string wanted = attribute + std::string(kOption) + std::to_string(first) + "-*";
-  auto answer = search(session,
-                       {.base = object,
-                        .attributes = {wanted},
-                        .controls = {extended_dn_control()}},
-                       std::move(stop));
+  auto answer =
+      search(session, {.base = object, .attributes = {wanted}, .controls = {extended_dn_control()}},
+             std::move(stop));
   if (!answer)
     return answer.error();
   Part part;

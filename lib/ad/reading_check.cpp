@@ -138,9 +138,8 @@ class ReadingCheck {
       if (!answer)
         return problem("scope", answer.error());
       if (answer->end.code != result_code::kSuccess)
-        return problem("scope", {base::ErrorKind::config,
-                                 "the filter " + options_.scope.filter +
-                                     " is refused: " + answer->end.text});
+        return problem("scope", {base::ErrorKind::config, "the filter " + options_.scope.filter +
+                                                              " is refused: " + answer->end.text});
       what += " and the filter " + options_.scope.filter;
     }
     return ok("scope", what);
@@ -151,13 +150,13 @@ class ReadingCheck {
       return;
     const auto apart = std::chrono::duration_cast<std::chrono::seconds>(
         std::chrono::abs(options_.clock->now() - server_.time));
-    const std::string what =
-        "the clock of " + server_.dns_name + " and ours are " + std::to_string(apart.count()) +
-        " s apart";
+    const std::string what = "the clock of " + server_.dns_name + " and ours are " +
+                             std::to_string(apart.count()) + " s apart";
     if (apart <= kClockTolerance)
       ok("clock", what);
     else
-      warning("clock", what, "synchronize both with one time service; Kerberos tolerates 5 minutes");
+      warning("clock", what,
+              "synchronize both with one time service; Kerberos tolerates 5 minutes");
   }
 
   bool look_at_schema() {
@@ -197,8 +196,9 @@ class ReadingCheck {
     std::vector<std::string> places = options_.scope.base;
     if (places.empty())
       places.push_back(server_.naming_context);
-    std::string filter = "(&(|(objectClass=contact)(objectClass=group)"
-                         "(&(objectClass=user)(!(objectClass=computer))))";
+    std::string filter =
+        "(&(|(objectClass=contact)(objectClass=group)"
+        "(&(objectClass=user)(!(objectClass=computer))))";
     filter += class_filter(options_.scope) + options_.scope.filter + ")";
     std::size_t found = 0;
     int pages = 0;
@@ -223,14 +223,16 @@ class ReadingCheck {
         more = !next->empty();
       }
     }
-    ok("count", (pages < kMostPages ? "about " : "more than ") + std::to_string(found) + " objects");
+    ok("count",
+       (pages < kMostPages ? "about " : "more than ") + std::to_string(found) + " objects");
   }
 
   base::Result<SearchEnd> count_page(const SearchRequest& request, std::size_t& found) {
     if (const auto started = session_.start(request); !started)
       return started.error();
     while (true) {
-      auto batch = session_.take(kPageLimit, [&found](const Entry&) { ++found; }, stop_);
+      auto batch = session_.take(
+          kPageLimit, [&found](const Entry&) { ++found; }, stop_);
       if (!batch)
         return batch.error();
       if (batch->end)

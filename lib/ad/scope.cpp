@@ -71,10 +71,9 @@ base::Result<ScopeRules> find_scope(Session& session, const ScopeOptions& option
     return std::move(*trouble);
   if (!options.base.empty()) {
     // the whole of the context may itself be one of the places
-    rules.head_is_out =
-        std::none_of(options.base.begin(), options.base.end(), [&](const std::string& dn) {
-          return base::ascii_iequals(dn, naming_context);
-        });
+    rules.head_is_out = std::none_of(
+        options.base.begin(), options.base.end(),
+        [&](const std::string& dn) { return base::ascii_iequals(dn, naming_context); });
   }
   return rules;
 }

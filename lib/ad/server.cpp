@@ -45,13 +45,13 @@ base::Result<std::string> choose_context(const OwnedEntry& root, const std::stri
 
 base::Result<ServerFacts> read_server(Session& session, const std::string& wanted_context,
                                       std::stop_token stop) {
-  auto answer = search(session,
-                       {.base = "",
-                        .attributes = {"defaultNamingContext", "namingContexts",
-                                       "configurationNamingContext", "schemaNamingContext",
-                                       "dnsHostName", "dsServiceName", "highestCommittedUSN",
-                                       "supportedControl", "currentTime"}},
-                       stop);
+  auto answer =
+      search(session,
+             {.base = "",
+              .attributes = {"defaultNamingContext", "namingContexts", "configurationNamingContext",
+                             "schemaNamingContext", "dnsHostName", "dsServiceName",
+                             "highestCommittedUSN", "supportedControl", "currentTime"}},
+             stop);
   if (!answer)
     return answer.error();
   if (answer->end.code != result_code::kSuccess || answer->entries.size() != 1)

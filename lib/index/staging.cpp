@@ -255,10 +255,10 @@ void Staging::apply_change(const Collection& collection, const Change& change,
 
   const RecordKind kind = change.kind ? *change.kind : before->kind;
   // whether what is there is in scope, settle() decides
-  const Presence presence = change.presence == Presence::live && before &&
-                                    before->presence == Presence::out_of_scope
-                                ? Presence::out_of_scope
-                                : change.presence;
+  const Presence presence =
+      change.presence == Presence::live && before && before->presence == Presence::out_of_scope
+          ? Presence::out_of_scope
+          : change.presence;
   model::Attributes old_attributes;
   if (before)
     old_attributes = attributes_from_json(before->attributes);
@@ -319,8 +319,8 @@ void Staging::apply_change(const Collection& collection, const Change& change,
                    reconcile::join_keys(as_record(collection.connector_kind, change.anchor,
                                                   before->kind, before->presence, old_attributes)),
                    keys);
-      if (kind == RecordKind::container && (before->presence != presence ||
-                                            names_path(old_attributes) != names_path(attributes)))
+      if (kind == RecordKind::container &&
+          (before->presence != presence || names_path(old_attributes) != names_path(attributes)))
         touch_below(collection, change.anchor);
     }
   }
@@ -329,8 +329,8 @@ void Staging::apply_change(const Collection& collection, const Change& change,
   else if (kind == RecordKind::group && change.presence == Presence::live)
     changed = apply_members(collection, id, change) || changed;
 
-  const bool was_live = before && (before->presence == Presence::live ||
-                                   before->presence == Presence::out_of_scope);
+  const bool was_live =
+      before && (before->presence == Presence::live || before->presence == Presence::out_of_scope);
   if (!changed)
     ++counts.unchanged;
   else if (change.presence != Presence::live)
@@ -519,12 +519,11 @@ std::int64_t Staging::sweep_records(const Collection& collection, const std::str
 
   std::vector<Unseen> unseen;
   {
-    Query query(
-        statements_,
-        "SELECT r.id, r.anchor, r.kind, r.attributes, r.presence FROM record r"
-        " WHERE r.collection_id = ?1 AND r.presence IN ('live', 'out_of_scope')"
-        " AND NOT EXISTS (SELECT 1 FROM " +
-            seen + " s WHERE s.collection_id = ?1 AND s.record_id = r.id) LIMIT ?2");
+    Query query(statements_,
+                "SELECT r.id, r.anchor, r.kind, r.attributes, r.presence FROM record r"
+                " WHERE r.collection_id = ?1 AND r.presence IN ('live', 'out_of_scope')"
+                " AND NOT EXISTS (SELECT 1 FROM " +
+                    seen + " s WHERE s.collection_id = ?1 AND s.record_id = r.id) LIMIT ?2");
     query.bind(collection.id, kSlice);
     while (query.next())
       unseen.push_back({query.integer(0), query.text(1),

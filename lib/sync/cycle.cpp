@@ -127,8 +127,7 @@ class Reading {
               std::to_string(counts.known) + " known objects: nothing was removed",
           "gald check shows what the account sees; a complete read is made in every cycle until it "
           "sees at least " +
-              std::to_string(static_cast<int>(collection_.plausible_share * 100)) +
-              " % of them"});
+              std::to_string(static_cast<int>(collection_.plausible_share * 100)) + " % of them"});
   }
 
   /// A dead cursor is no error: everything is read anew, once.
@@ -142,8 +141,9 @@ class Reading {
     restarted_ = true;
     base::log::event(refused.routine ? base::log::Level::info : base::log::Level::warning,
                      refused.routine ? "collection.compare" : "cursor.refused",
-                     refused.routine ? "reading everything to compare"
-                                     : "the source no longer accepts our cursor; reading everything",
+                     refused.routine
+                         ? "reading everything to compare"
+                         : "the source no longer accepts our cursor; reading everything",
                      {{"connector", report_.connector},
                       {"collection", report_.collection},
                       {"reason", refused.reason}});

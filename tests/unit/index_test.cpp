@@ -555,6 +555,8 @@ TEST_F(IndexTest, AnOlderFileIsUpgradedInPlace) {
           "ALTER TABLE collection DROP COLUMN full_at;"
           "ALTER TABLE run_collection DROP COLUMN units;"
           "ALTER TABLE run_collection DROP COLUMN objects;"
+          "DROP INDEX record_expires;"
+          "ALTER TABLE record DROP COLUMN expires_at;"
           "INSERT INTO connector (id, name, kind) VALUES (1, 'entra', 'entra');"
           "INSERT INTO collection (connector_id, name, fingerprint, completed_at)"
           " VALUES (1, 'users', 'f', '2026-11-21T05:30:00.000Z');"
