@@ -28,25 +28,4 @@ std::string integer(std::int32_t value) {
   return element(kInteger, bytes);
 }
 
-std::optional<std::string_view> take(std::string_view& ber, unsigned char tag) {
-  if (ber.size() < 2 || static_cast<unsigned char>(ber[0]) != tag)
-    return std::nullopt;
-  std::size_t length = static_cast<unsigned char>(ber[1]);
-  std::size_t head = 2;
-  if (length >= 0x80) {
-    const std::size_t count = length & 0x7f;
-    if (count == 0 || count > 4 || ber.size() < 2 + count)
-      return std::nullopt;
-    length = 0;
-    for (std::size_t i = 0; i < count; ++i)
-      length = (length << 8) | static_cast<unsigned char>(ber[2 + i]);
-    head += count;
-  }
-  if (ber.size() - head < length)
-    return std::nullopt;
-  const std::string_view content = ber.substr(head, length);
-  ber.remove_prefix(head + length);
-  return content;
-}
-
 }  // namespace gald::ad::ber

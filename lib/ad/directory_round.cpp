@@ -159,6 +159,7 @@ std::optional<Pull> DirectoryRound::compare_with_cursor(const Watermark& before,
 /// Where watermark_ says.
 void DirectoryRound::open_feed() {
   mapping_.way = watermark_.way;
+  mapper_.emplace(mapping_);
   FeedRequest request = feed_request(options_, server_);
   if (watermark_.way == Way::dirsync)
     feed_ = make_dirsync_feed(std::move(request), watermark_.flags, watermark_.cookie);
@@ -307,7 +308,7 @@ std::optional<Pull> DirectoryRound::ask_filter(Page& page, std::stop_token stop)
 }
 
 void DirectoryRound::add(const Entry& entry, Page& page) {
-  Mapped mapped = map_entry(entry, mapping_);
+  Mapped mapped = mapper_->map(entry);
   if (!mapped.note.empty() && !std::exchange(noted_, true))
     log::warning("ad.partial-values", "an object came with a value that was left out",
                  {{"connector", options_.name}, {"note", mapped.note}});

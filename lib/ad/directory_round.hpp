@@ -55,6 +55,7 @@ class DirectoryRound final : public sync::Round {
   std::unique_ptr<CountingSession> filter_session_;
   ServerFacts server_;
   MappingOptions mapping_;
+  std::optional<EntryMapper> mapper_;
   Watermark watermark_;      ///< of the place where the next search goes on
   std::uint64_t since_ = 0;  ///< polling: what was read before; unused in a complete read
   std::unique_ptr<Feed> feed_;

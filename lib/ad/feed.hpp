@@ -21,6 +21,7 @@ struct FeedRequest {
   std::string filter;  ///< of object classes
   std::vector<std::string> attributes;
   bool show_recycled = false;  ///< the controller knows that control
+  bool extended_dns = true;    ///< links come with their GUIDs; only AD knows that control
 };
 
 class Feed {

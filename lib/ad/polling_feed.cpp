@@ -15,7 +15,9 @@ class PollingFeed final : public Feed {
                .scope = Scope::subtree,
                .filter = std::move(request.filter),
                .attributes = std::move(request.attributes),
-               .controls = {paged_control(kPageLimit, {}), extended_dn_control()}};
+               .controls = {paged_control(kPageLimit, {})}};
+    if (request.extended_dns)
+      search_.controls.push_back(extended_dn_control());
     if (!usn)
       return;
     search_.filter = "(&" + search_.filter + "(uSNChanged>=" + std::to_string(*usn + 1) + "))";

@@ -266,7 +266,7 @@ void Staging::apply_change(const Collection& collection, const Change& change,
   const bool replaced = before && ((first && !change.part) || change.whole);
   model::Attributes attributes = old_attributes;
   if (replaced)
-    std::erase_if(attributes, [&change](const auto& attribute) {
+    erase_if(attributes, [&change](const auto& attribute) {
       return std::find(change.kept.begin(), change.kept.end(), attribute.first) ==
              change.kept.end();
     });

@@ -6,12 +6,13 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "model/attributes.hpp"
 
 namespace gald::model {
 
@@ -115,12 +116,6 @@ std::optional<Attribute> attribute_named(std::string_view name);
 
 /// REQUIRES: 1 <= number <= 15.
 Attribute extension_attribute(int number);
-
-/// Valid UTF-8, never empty strings. A single-valued attribute has exactly one.
-using Values = std::vector<std::string>;
-
-/// An attribute without values is not in the map.
-using Attributes = std::map<Attribute, Values>;
 
 /// The only value of a single-valued attribute, the first of a multi-valued one; "" when absent.
 const std::string& first_value(const Attributes& attributes, Attribute attribute);

@@ -131,9 +131,8 @@ class DirectorySession final : public Session {
     if (request.base == "CN=NTDS Settings")
       return give(request.base, {{"invocationId", {base::Guid::parse(kHead)->ad_bytes()}}});
     if (request.base.starts_with("CN=Deleted Objects"))
-      return give(request.base, directory_.sees_deletions
-                                    ? Pairs{{"name", {"Deleted Objects"}}}
-                                    : Pairs{});
+      return give(request.base,
+                  directory_.sees_deletions ? Pairs{{"name", {"Deleted Objects"}}} : Pairs{});
     if (request.scope == Scope::base)
       return base_search(request);
     if (request.filter.find("(objectGUID=") != std::string::npos)
@@ -220,10 +219,9 @@ class DirectorySession final : public Session {
     const std::vector<std::string>& values = object.values.at(name);
     const std::size_t end = std::min(values.size(), first + directory_.range);
     const std::string last = end == values.size() ? "*" : std::to_string(end - 1);
-    pairs.emplace_back(
-        name + ";range=" + std::to_string(first) + "-" + last,
-        std::vector<std::string>(values.begin() + static_cast<std::ptrdiff_t>(first),
-                                 values.begin() + static_cast<std::ptrdiff_t>(end)));
+    pairs.emplace_back(name + ";range=" + std::to_string(first) + "-" + last,
+                       std::vector<std::string>(values.begin() + static_cast<std::ptrdiff_t>(first),
+                                                values.begin() + static_cast<std::ptrdiff_t>(end)));
   }
 
   Directory& directory_;
@@ -421,8 +419,7 @@ TEST_F(AdPolling, AConfiguredOuThatIsNotThereIsNoScope) {
   options_.scope.exclude = {"OU=gone,DC=contoso,DC=test"};
   connect();
   EXPECT_FALSE(read());
-  EXPECT_NE(failure_.find("exclude: OU=gone,DC=contoso,DC=test cannot be found"),
-            std::string::npos)
+  EXPECT_NE(failure_.find("exclude: OU=gone,DC=contoso,DC=test cannot be found"), std::string::npos)
       << failure_;
 }
 

@@ -117,9 +117,8 @@ class ScopeTest : public testing::Test {
 
 TEST_F(ScopeTest, TheNearestRuleAboveDecides) {
   // children before parents, as Samba sends them
-  apply({object(10, 1), object(11, 2), object(12, 3), object(13, 4), object(14, 5),
-         container(5, 4), container(4, 2, "in"), container(3, 1, "out"), container(2, 1, "out"),
-         container(1, 0)});
+  apply({object(10, 1), object(11, 2), object(12, 3), object(13, 4), object(14, 5), container(5, 4),
+         container(4, 2, "in"), container(3, 1, "out"), container(2, 1, "out"), container(1, 0)});
   publish();
   EXPECT_EQ(names(), (Names{"n10", "n13", "n14"}));
 }
@@ -241,7 +240,8 @@ TEST_F(ScopeTest, AnAccountEndsByItself) {
 
   Change extended;
   extended.anchor = anchor(10);
-  extended.set[Attribute::account_expires] = {base::to_iso8601(clock_.now() + std::chrono::hours(1))};
+  extended.set[Attribute::account_expires] = {
+      base::to_iso8601(clock_.now() + std::chrono::hours(1))};
   apply({extended});
   publish();
   EXPECT_EQ(status("n10"), "active");
