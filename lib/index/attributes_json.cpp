@@ -92,8 +92,8 @@ json parse(std::string_view text) {
 
 }  // namespace
 
-/// By hand, because every record of a first import passes here: the document of a general library is
-/// some fifty allocations. The order of the names and the form are those that it would give.
+/// By hand, because every record of a first import passes here: the document of a general library
+/// is some fifty allocations. The order of the names and the form are those that it would give.
 std::string to_json(const model::Attributes& attributes) {
   std::array<const model::Values*, model::kAttributeCount> by_rank{};
   std::size_t size = 2;

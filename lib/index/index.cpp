@@ -97,11 +97,11 @@ Position Index::restart(const CollectionKey& key) {
   return impl_->guarded([&] { return impl_->staging->restart(key); });
 }
 
-model::StagedCounts Index::apply(const CollectionKey& key,
-                                 const std::vector<model::Change>& changes,
+model::StagedCounts Index::apply(const CollectionKey& key, std::vector<model::Change> changes,
                                  const std::vector<model::Rejected>& rejected,
                                  const std::optional<model::Cursor>& next, bool last) {
-  return impl_->guarded([&] { return impl_->staging->apply(key, changes, rejected, next, last); });
+  return impl_->guarded(
+      [&] { return impl_->staging->apply(key, std::move(changes), rejected, next, last); });
 }
 
 std::vector<std::string> Index::never_complete(const std::vector<CollectionKey>& keys) {

@@ -61,7 +61,7 @@ class Index {
   /// transaction. With `last`, a full round sweeps what it did not see; one that saw implausibly
   /// little sweeps nothing, says so (StagedCounts::held) and begins anew next time. Applying the
   /// same page twice changes nothing.
-  model::StagedCounts apply(const CollectionKey& key, const std::vector<model::Change>& changes,
+  model::StagedCounts apply(const CollectionKey& key, std::vector<model::Change> changes,
                             const std::vector<model::Rejected>& rejected,
                             const std::optional<model::Cursor>& next, bool last);
 

@@ -2,6 +2,8 @@
 
 #include <iterator>
 #include <stdexcept>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -48,19 +50,18 @@ CREATE TABLE record (
   published_live INTEGER NOT NULL DEFAULT 0, -- whether it was live at the last publication
   entry_id       INTEGER REFERENCES entry,
   joined_by      TEXT NOT NULL DEFAULT '',
-  expires_at     TEXT,                      -- when its account ends; NULL: never, or published so
-  UNIQUE (connector_id, anchor)
+  expires_at     TEXT                       -- when its account ends; NULL: never, or published so
 );
-CREATE INDEX record_touched ON record (id) WHERE touched = 1;
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
-CREATE INDEX record_parent ON record (connector_id, parent) WHERE parent IS NOT NULL;
-CREATE INDEX record_collection ON record (collection_id, presence);
-CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
 CREATE TABLE record_key (
   key        TEXT NOT NULL,
   record_id  INTEGER NOT NULL,
   PRIMARY KEY (key, record_id)
 ) WITHOUT ROWID;
+CREATE TABLE pending_key (                  -- keys of a first import; '': look at the record again
+  key        TEXT NOT NULL,
+  record_id  INTEGER NOT NULL
+);
 CREATE TABLE record_member (
   group_id  INTEGER NOT NULL,               -- record of the group
   member    TEXT NOT NULL,                  -- anchor in the same connector, known or not
@@ -302,9 +303,19 @@ constexpr const char* kUpgrades[] = {
     "ALTER TABLE run_collection ADD COLUMN units REAL NOT NULL DEFAULT 0;"
     "ALTER TABLE run_collection ADD COLUMN objects INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE record ADD COLUMN expires_at TEXT;"
-    "CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;",
+    "CREATE TABLE pending_key (key TEXT NOT NULL, record_id INTEGER NOT NULL);",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
+
+/// Those that a first import makes when its rows are there. Random insertions into them, page by
+/// page, would be most of what it costs.
+constexpr std::pair<const char*, const char*> kRecordIndexes[] = {
+    {"record_anchor", "(connector_id, anchor)"},
+    {"record_touched", "(id) WHERE touched = 1"},
+    {"record_parent", "(connector_id, parent) WHERE parent IS NOT NULL"},
+    {"record_collection", "(collection_id, presence)"},
+    {"record_expires", "(expires_at) WHERE expires_at IS NOT NULL"},
+};
 
 int pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(std::string("PRAGMA ") + name).getInt();
@@ -330,6 +341,7 @@ void upgrade(SQLite::Database& database, int version) {
     return;
   for (; version < kSchemaVersion; ++version)
     database.exec(kUpgrades[version - 1]);
+  make_record_indexes(database);
   drop_views(database);
   database.exec(kViews);
   database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
@@ -350,6 +362,18 @@ int version_of(SQLite::Database& database, const std::string& file) {
 
 }  // namespace
 
+void make_record_indexes(SQLite::Database& database) {
+  for (const auto& [name, definition] : kRecordIndexes)
+    database.exec("CREATE " +
+                  std::string(std::string_view(name) == "record_anchor" ? "UNIQUE " : "") +
+                  "INDEX IF NOT EXISTS " + name + " ON record " + definition);
+}
+
+void drop_record_indexes(SQLite::Database& database) {
+  for (const auto& [name, definition] : kRecordIndexes)
+    database.exec("DROP INDEX IF EXISTS " + std::string(name));
+}
+
 void require_schema(SQLite::Database& database, const std::string& file) {
   if (version_of(database, file) < kSchemaVersion)
     throw std::runtime_error(file +
@@ -365,6 +389,7 @@ void prepare_schema(SQLite::Database& database, const std::string& file) {
     return;
   }
   database.exec(kTables);
+  make_record_indexes(database);
   database.exec(kViews);
   database.exec("PRAGMA application_id = " + std::to_string(kApplicationId));
   database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));

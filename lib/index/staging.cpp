@@ -5,6 +5,7 @@
 #include <set>
 
 #include "index/attributes_json.hpp"
+#include "index/schema.hpp"
 #include "reconcile/join.hpp"
 
 namespace gald::index {
@@ -51,6 +52,31 @@ model::StagedRecord as_record(model::ConnectorKind connector, const std::string&
   return record;
 }
 
+/// What an object has after a change: of `old`, what the change leaves.
+model::Attributes patched(const model::Attributes& old, Change& change, bool replaced) {
+  model::Attributes attributes;
+  if (replaced && change.kept.empty()) {
+    attributes = std::move(change.set);
+    erase_if(attributes, [](const auto& attribute) { return attribute.second.empty(); });
+  } else {
+    attributes = old;
+    if (replaced)
+      erase_if(attributes, [&change](const auto& attribute) {
+        return std::find(change.kept.begin(), change.kept.end(), attribute.first) ==
+               change.kept.end();
+      });
+    for (auto& [attribute, values] : change.set) {
+      if (values.empty())
+        attributes.erase(attribute);
+      else
+        attributes[attribute] = std::move(values);
+    }
+  }
+  for (const model::Attribute attribute : change.cleared)
+    attributes.erase(attribute);
+  return attributes;
+}
+
 }  // namespace
 
 Staging::Staging(SQLite::Database& database, Statements& statements, const base::Clock& clock)
@@ -60,6 +86,62 @@ Staging::Staging(SQLite::Database& database, Statements& statements, const base:
       " PRIMARY KEY (collection_id, record_id)) WITHOUT ROWID;"
       "CREATE TEMP TABLE seen_member (collection_id INTEGER, group_id INTEGER, member TEXT,"
       " PRIMARY KEY (collection_id, group_id, member)) WITHOUT ROWID;");
+  SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  finish_import();  // of an earlier process, if it did not come to it
+  transaction.commit();
+}
+
+/// Before the first record of all.
+void Staging::begin_import() {
+  if (importing_ ||
+      database_
+              .execAndGet("SELECT EXISTS (SELECT 1 FROM record) OR NOT EXISTS"
+                          " (SELECT 1 FROM sqlite_schema WHERE name = 'record_anchor')")
+              .getInt() != 0)
+    return;
+  drop_record_indexes(database_);
+  anchors_ = {};
+  importing_ = true;
+}
+
+/// Makes what begin_import() put off; afterwards everything is as if it had been made row by row.
+/// REQUIRES: a transaction, in which a crash leaves it to the next process.
+void Staging::finish_import() {
+  const bool pending = database_.execAndGet("SELECT EXISTS (SELECT 1 FROM pending_key)").getInt();
+  if (!importing_ && !pending &&
+      database_.execAndGet("SELECT count(*) FROM sqlite_schema WHERE name = 'record_touched'")
+              .getInt() != 0)
+    return;
+  importing_ = false;
+  anchors_ = {};
+  imported_.clear();
+  make_record_indexes(database_);
+  std::vector<std::int64_t> again;
+  {
+    Query query(statements_, "SELECT DISTINCT record_id FROM pending_key WHERE key = ''");
+    while (query.next())
+      again.push_back(query.integer(0));
+  }
+  if (!again.empty())
+    database_.exec(
+        "DELETE FROM pending_key WHERE record_id IN"
+        " (SELECT record_id FROM pending_key WHERE key = '')");
+  database_.exec(
+      "INSERT OR IGNORE INTO record_key (key, record_id)"
+      " SELECT key, record_id FROM pending_key ORDER BY key, record_id");
+  database_.exec("DELETE FROM pending_key");
+  for (const std::int64_t id : again) {
+    Query query(statements_,
+                "SELECT c.kind, r.anchor, r.kind, r.presence, r.attributes FROM record r"
+                " JOIN connector c ON c.id = r.connector_id WHERE r.id = ?1");
+    query.bind(id);
+    query.next();
+    add_keys(id, reconcile::join_keys(as_record(model::connector_kind_named(query.text(0)).value(),
+                                                query.text(1),
+                                                model::record_kind_named(query.text(2)).value(),
+                                                model::presence_named(query.text(3)).value(),
+                                                attributes_from_json(query.text(4)))));
+  }
 }
 
 Staging::Collection Staging::collection(const CollectionKey& key) {
@@ -97,6 +179,7 @@ Staging::Collection Staging::collection(const CollectionKey& key) {
 
 Position Staging::position(const CollectionKey& key) {
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  begin_import();
   const Collection found = collection(key);
   Position position{found.cursor, found.full};
   const bool due = key.complete_every && !found.full &&
@@ -123,6 +206,8 @@ Position Staging::restart(const CollectionKey& key) {
 }
 
 Position Staging::begin_full(const Collection& collection) {
+  if (imported_.contains(collection.id))
+    finish_import();  // what is there already will be compared
   forget_marks(collection);
   // Who is still unreadable will be quarantined again in the course of this round.
   if (collection.lists_everything)
@@ -148,14 +233,19 @@ void Staging::forget_marks(const Collection& collection) {
         .run();
 }
 
-model::StagedCounts Staging::apply(const CollectionKey& key, const std::vector<Change>& changes,
+model::StagedCounts Staging::apply(const CollectionKey& key, std::vector<Change> changes,
                                    const std::vector<model::Rejected>& rejected,
                                    const std::optional<model::Cursor>& next, bool last) {
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
   const Collection found = collection(key);
   model::StagedCounts counts;
-  for (const Change& change : changes)
-    apply_change(found, change, counts);
+  {
+    Query query(statements_, "SELECT 1 FROM quarantine WHERE collection_id = ?1");
+    query.bind(found.id);
+    quarantined_ = query.next();
+  }
+  for (Change& change : changes)
+    apply_change(found, std::move(change), counts);
   for (const model::Rejected& object : rejected) {
     keep(found, object.anchor);
     quarantine(found, object);
@@ -194,14 +284,28 @@ model::StagedCounts Staging::apply(const CollectionKey& key, const std::vector<C
 
 std::optional<Staging::Stored> Staging::stored(const Collection& collection,
                                                const std::string& anchor) {
+  const auto read = [](Query& query) {
+    return Stored{query.integer(0), model::record_kind_named(query.text(1)).value(),
+                  model::presence_named(query.text(2)).value(), query.text(3)};
+  };
+  if (importing_) {
+    std::optional<Stored> found;
+    anchors_.find(collection.connector, anchor, [&](std::int64_t row) {
+      Query query(statements_,
+                  "SELECT id, kind, presence, attributes FROM record"
+                  " WHERE id = ?1 AND connector_id = ?2 AND anchor = ?3");
+      query.bind(row, collection.connector, anchor);
+      if (query.next())
+        found = read(query);
+      return found.has_value();
+    });
+    return found;
+  }
   Query query(statements_,
               "SELECT id, kind, presence, attributes FROM record"
               " WHERE connector_id = ?1 AND anchor = ?2");
   query.bind(collection.connector, anchor);
-  if (!query.next())
-    return std::nullopt;
-  return Stored{query.integer(0), model::record_kind_named(query.text(1)).value(),
-                model::presence_named(query.text(2)).value(), query.text(3)};
+  return query.next() ? std::optional(read(query)) : std::nullopt;
 }
 
 /// Marks the record as seen in this full round; true when it was not before. A record is replaced
@@ -235,12 +339,13 @@ void Staging::keep(const Collection& collection, const std::string& anchor) {
   }
 }
 
-void Staging::apply_change(const Collection& collection, const Change& change,
+void Staging::apply_change(const Collection& collection, Change change,
                            model::StagedCounts& counts) {
   const std::optional<Stored> before = stored(collection, change.anchor);
-  Query(statements_, "DELETE FROM quarantine WHERE collection_id = ?1 AND anchor = ?2")
-      .bind(collection.id, change.anchor)
-      .run();
+  if (quarantined_)
+    Query(statements_, "DELETE FROM quarantine WHERE collection_id = ?1 AND anchor = ?2")
+        .bind(collection.id, change.anchor)
+        .run();
   if (!before && change.presence != Presence::live) {
     ++counts.unchanged;  // gone before we ever heard of it
     return;
@@ -253,40 +358,27 @@ void Staging::apply_change(const Collection& collection, const Change& change,
     return;
   }
 
-  const RecordKind kind = change.kind ? *change.kind : before->kind;
+  model::StagedRecord record;
+  record.connector_kind = collection.connector_kind;
+  record.anchor = change.anchor;
+  record.kind = change.kind ? *change.kind : before->kind;
   // whether what is there is in scope, settle() decides
-  const Presence presence =
+  record.presence =
       change.presence == Presence::live && before && before->presence == Presence::out_of_scope
           ? Presence::out_of_scope
           : change.presence;
-  model::Attributes old_attributes;
-  if (before)
-    old_attributes = attributes_from_json(before->attributes);
   const bool first = before && first_sight(collection, before->id);
-  const bool replaced = before && ((first && !change.part) || change.whole);
-  model::Attributes attributes = old_attributes;
-  if (replaced)
-    erase_if(attributes, [&change](const auto& attribute) {
-      return std::find(change.kept.begin(), change.kept.end(), attribute.first) ==
-             change.kept.end();
-    });
-  for (const auto& [attribute, values] : change.set) {
-    if (values.empty())
-      attributes.erase(attribute);
-    else
-      attributes[attribute] = values;
-  }
-  for (const model::Attribute attribute : change.cleared)
-    attributes.erase(attribute);
+  const bool replaced = !before || (first && !change.part) || change.whole;
+  model::Attributes old_attributes;
+  if (before && !(replaced && change.kept.empty()))
+    old_attributes = attributes_from_json(before->attributes);
+  record.attributes = patched(old_attributes, change, replaced);
 
-  const std::string json = to_json(attributes);
-  const std::vector<std::string> keys = reconcile::join_keys(
-      as_record(collection.connector_kind, change.anchor, kind, presence, attributes));
-  const std::string& parent = model::first_value(attributes, model::Attribute::parent);
+  const std::string json = to_json(record.attributes);
+  const std::string& parent = model::first_value(record.attributes, model::Attribute::parent);
   const std::optional<std::string> parent_or_null =
       parent.empty() ? std::nullopt : std::optional(parent);
-
-  const std::string& end = model::first_value(attributes, model::Attribute::account_expires);
+  const std::string& end = model::first_value(record.attributes, model::Attribute::account_expires);
   const std::optional<std::string> end_or_null =
       end.empty() || change.presence != Presence::live ? std::nullopt : std::optional(end);
 
@@ -296,37 +388,43 @@ void Staging::apply_change(const Collection& collection, const Change& change,
     Query(statements_,
           "INSERT INTO record (connector_id, collection_id, anchor, kind, presence, attributes,"
           " parent, expires_at, touched) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)")
-        .bind(collection.connector, collection.id, change.anchor, to_string(kind),
-              to_string(presence), json, parent_or_null, end_or_null)
+        .bind(collection.connector, collection.id, record.anchor, to_string(record.kind),
+              to_string(record.presence), json, parent_or_null, end_or_null)
         .run();
     id = database_.getLastInsertRowid();
+    if (importing_) {
+      anchors_.insert(collection.connector, record.anchor, id);
+      imported_.insert(collection.id);
+    }
     first_sight(collection, id);
-    replace_keys(id, {}, keys);
-    if (kind == RecordKind::container)
-      touch_below(collection, change.anchor);  // they may have come, and been published, before it
+    add_keys(id, reconcile::join_keys(record));
+    if (record.kind == RecordKind::container)
+      touch_below(collection, record.anchor);  // they may have come, and been published, before it
     changed = true;
   } else {
     id = before->id;
-    changed = before->attributes != json || before->presence != presence || before->kind != kind;
+    changed = before->attributes != json || before->presence != record.presence ||
+              before->kind != record.kind;
     if (changed) {
       Query(statements_,
             "UPDATE record SET collection_id = ?2, kind = ?3, presence = ?4, attributes = ?5,"
             " parent = ?6, expires_at = ?7, touched = 1 WHERE id = ?1")
-          .bind(id, collection.id, to_string(kind), to_string(presence), json, parent_or_null,
-                end_or_null)
+          .bind(id, collection.id, to_string(record.kind), to_string(record.presence), json,
+                parent_or_null, end_or_null)
           .run();
-      replace_keys(id,
-                   reconcile::join_keys(as_record(collection.connector_kind, change.anchor,
-                                                  before->kind, before->presence, old_attributes)),
-                   keys);
-      if (kind == RecordKind::container &&
-          (before->presence != presence || names_path(old_attributes) != names_path(attributes)))
-        touch_below(collection, change.anchor);
+      const model::StagedRecord old =
+          as_record(collection.connector_kind, record.anchor, before->kind, before->presence,
+                    attributes_from_json(before->attributes));
+      replace_keys(id, reconcile::join_keys(old), reconcile::join_keys(record));
+      if (record.kind == RecordKind::container &&
+          (before->presence != record.presence ||
+           names_path(old.attributes) != names_path(record.attributes)))
+        touch_below(collection, record.anchor);
     }
   }
   if (change.presence == Presence::deleted)
-    drop_links(collection, id, change.anchor);
-  else if (kind == RecordKind::group && change.presence == Presence::live)
+    drop_links(collection, id, record.anchor);
+  else if (record.kind == RecordKind::group && change.presence == Presence::live)
     changed = apply_members(collection, id, change) || changed;
 
   const bool was_live =
@@ -422,6 +520,8 @@ void Staging::drop_links(const Collection& collection, std::int64_t record,
 
 /// Distinguished names below a container are rebuilt from it; DirSync reports the container alone.
 void Staging::touch_below(const Collection& collection, const std::string& anchor) {
+  if (importing_)
+    return;  // nothing was published yet
   Query(statements_,
         "WITH RECURSIVE container(anchor) AS ("
         "  VALUES (?2)"
@@ -433,8 +533,22 @@ void Staging::touch_below(const Collection& collection, const std::string& ancho
       .run();
 }
 
+void Staging::add_keys(std::int64_t record, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys)
+    Query(statements_, importing_
+                           ? "INSERT INTO pending_key (key, record_id) VALUES (?1, ?2)"
+                           : "INSERT OR IGNORE INTO record_key (key, record_id) VALUES (?1, ?2)")
+        .bind(key, record)
+        .run();
+}
+
 void Staging::replace_keys(std::int64_t record, const std::vector<std::string>& before,
                            const std::vector<std::string>& now) {
+  if (importing_) {
+    if (before != now)
+      add_keys(record, {""});
+    return;
+  }
   const std::set<std::string> old_keys(before.begin(), before.end());
   const std::set<std::string> new_keys(now.begin(), now.end());
   for (const std::string& key : old_keys) {
@@ -582,6 +696,11 @@ bool Staging::sweep_members(const Collection& collection, const std::string& see
 }
 
 void Staging::settle() {
+  {
+    SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+    finish_import();
+    transaction.commit();
+  }
   Query(statements_, "UPDATE record SET touched = 1, expires_at = NULL WHERE expires_at <= ?1")
       .bind(base::to_iso8601(clock_.now()))
       .run();
@@ -707,6 +826,7 @@ void Staging::release(const Collection& collection) {
 }
 
 void Staging::quarantine(const Collection& collection, const model::Rejected& rejected) {
+  quarantined_ = true;
   Query(statements_,
         "INSERT INTO quarantine (collection_id, anchor, reason, at) VALUES (?1, ?2, ?3, ?4)"
         " ON CONFLICT DO UPDATE SET reason = excluded.reason, at = excluded.at"

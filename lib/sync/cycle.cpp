@@ -90,15 +90,16 @@ class Reading {
     }
   }
 
-  void stage(const Page& page) {
+  void stage(Page& page) {
+    const std::size_t objects = page.changes.size() + page.rejected.size();
     const model::StagedCounts counts =
-        index_.apply(key_, page.changes, page.rejected, page.next, page.last);
+        index_.apply(key_, std::move(page.changes), page.rejected, page.next, page.last);
     report_.pages += 1;
     report_.requests += page.effort.requests;
     report_.units += page.effort.units;
     report_.bytes += page.effort.bytes;
     report_.waited += page.effort.paced;
-    report_.objects += static_cast<std::int64_t>(page.changes.size() + page.rejected.size());
+    report_.objects += static_cast<std::int64_t>(objects);
     report_.staged.added += counts.added;
     report_.staged.updated += counts.updated;
     report_.staged.removed += counts.removed;
