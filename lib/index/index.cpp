@@ -39,6 +39,8 @@ void configure(SQLite::Database& database) {
   // read again, as the cursors go with them.
   database.exec("PRAGMA synchronous = NORMAL");
   database.exec("PRAGMA journal_size_limit = 67108864");
+  // four times the default: a first import waits for the disk a quarter as often
+  database.exec("PRAGMA wal_autocheckpoint = 4000");
   // Read-only consumers need the -wal and -shm files even while no writer runs.
   int keep = 1;
   sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);

@@ -2,8 +2,6 @@
 
 #include <iterator>
 #include <stdexcept>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -52,7 +50,10 @@ CREATE TABLE record (
   joined_by      TEXT NOT NULL DEFAULT '',
   expires_at     TEXT                       -- when its account ends; NULL: never, or published so
 );
+CREATE INDEX record_touched ON record (id) WHERE touched = 1;
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
+CREATE INDEX record_collection ON record (collection_id, presence);
+CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
 CREATE TABLE record_key (
   key        TEXT NOT NULL,
   record_id  INTEGER NOT NULL,
@@ -303,19 +304,10 @@ constexpr const char* kUpgrades[] = {
     "ALTER TABLE run_collection ADD COLUMN units REAL NOT NULL DEFAULT 0;"
     "ALTER TABLE run_collection ADD COLUMN objects INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE record ADD COLUMN expires_at TEXT;"
+    "CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;"
     "CREATE TABLE pending_key (key TEXT NOT NULL, record_id INTEGER NOT NULL);",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
-
-/// Those that a first import makes when its rows are there. Random insertions into them, page by
-/// page, would be most of what it costs.
-constexpr std::pair<const char*, const char*> kRecordIndexes[] = {
-    {"record_anchor", "(connector_id, anchor)"},
-    {"record_touched", "(id) WHERE touched = 1"},
-    {"record_parent", "(connector_id, parent) WHERE parent IS NOT NULL"},
-    {"record_collection", "(collection_id, presence)"},
-    {"record_expires", "(expires_at) WHERE expires_at IS NOT NULL"},
-};
 
 int pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(std::string("PRAGMA ") + name).getInt();
@@ -341,7 +333,6 @@ void upgrade(SQLite::Database& database, int version) {
     return;
   for (; version < kSchemaVersion; ++version)
     database.exec(kUpgrades[version - 1]);
-  make_record_indexes(database);
   drop_views(database);
   database.exec(kViews);
   database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
@@ -363,15 +354,14 @@ int version_of(SQLite::Database& database, const std::string& file) {
 }  // namespace
 
 void make_record_indexes(SQLite::Database& database) {
-  for (const auto& [name, definition] : kRecordIndexes)
-    database.exec("CREATE " +
-                  std::string(std::string_view(name) == "record_anchor" ? "UNIQUE " : "") +
-                  "INDEX IF NOT EXISTS " + name + " ON record " + definition);
+  database.exec(
+      "CREATE UNIQUE INDEX IF NOT EXISTS record_anchor ON record (connector_id, anchor);"
+      "CREATE INDEX IF NOT EXISTS record_parent ON record (connector_id, parent)"
+      " WHERE parent IS NOT NULL");
 }
 
 void drop_record_indexes(SQLite::Database& database) {
-  for (const auto& [name, definition] : kRecordIndexes)
-    database.exec("DROP INDEX IF EXISTS " + std::string(name));
+  database.exec("DROP INDEX IF EXISTS record_anchor; DROP INDEX IF EXISTS record_parent");
 }
 
 void require_schema(SQLite::Database& database, const std::string& file) {

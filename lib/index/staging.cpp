@@ -99,7 +99,7 @@ void Staging::begin_import() {
                           " (SELECT 1 FROM sqlite_schema WHERE name = 'record_anchor')")
               .getInt() != 0)
     return;
-  drop_record_indexes(database_);
+  drop_anchor_index(database_);
   anchors_ = {};
   importing_ = true;
 }
@@ -107,15 +107,15 @@ void Staging::begin_import() {
 /// Makes what begin_import() put off; afterwards everything is as if it had been made row by row.
 /// REQUIRES: a transaction, in which a crash leaves it to the next process.
 void Staging::finish_import() {
-  const bool pending = database_.execAndGet("SELECT EXISTS (SELECT 1 FROM pending_key)").getInt();
-  if (!importing_ && !pending &&
-      database_.execAndGet("SELECT count(*) FROM sqlite_schema WHERE name = 'record_touched'")
-              .getInt() != 0)
+  if (!importing_ && database_
+                             .execAndGet("SELECT count(*) FROM sqlite_schema WHERE name IN"
+                                         " ('record_anchor', 'sqlite_autoindex_record_1')")
+                             .getInt() != 0)
     return;
   importing_ = false;
   anchors_ = {};
   imported_.clear();
-  make_record_indexes(database_);
+  make_anchor_index(database_);
   std::vector<std::int64_t> again;
   {
     Query query(statements_, "SELECT DISTINCT record_id FROM pending_key WHERE key = ''");
