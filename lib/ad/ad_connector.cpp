@@ -2,11 +2,13 @@
 
 #include <utility>
 
+#include "ad/connections.hpp"
 #include "ad/dirsync_round.hpp"
-#include "ad/ldap.hpp"
+#include "ad/failover_round.hpp"
 #include "ad/mapping.hpp"
 #include "ad/server.hpp"
 #include "base/encoding.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 
 namespace gald::ad {
@@ -24,33 +26,20 @@ std::string fingerprint(const AdOptions& options) {
   return base::sha256_hex(scope);
 }
 
-base::Result<std::unique_ptr<Session>> connect(const AdOptions& options, std::stop_token stop) {
-  const auto password = options.password
-                            ? options.password()
-                            : base::Result<base::Secret>(base::Error{
-                                  base::ErrorKind::config, options.url + ": no password given"});
-  if (!password)
-    return password.error();
-  auto connection = LdapConnection::open({.url = options.url,
-                                          .bind_name = options.bind_name,
-                                          .ca_file = options.ca_file,
-                                          .connect_timeout = options.connect_timeout,
-                                          .answer_timeout = options.answer_timeout},
-                                         *password, std::move(stop));
-  if (!connection)
-    return connection.error();
-  return std::unique_ptr<Session>(std::move(*connection));
+/// The controller's part of ServerFacts::identity().
+std::string host_of(const model::Cursor& cursor) {
+  return cursor.answered_by.substr(0, cursor.answered_by.find('/'));
 }
 
 /// The questions of `gald check`, one after the other; the first that cannot be answered is the
 /// last that is asked.
 class Check {
  public:
-  Check(const AdOptions& options, const SessionFactory& open, std::stop_token stop)
-      : options_(options), open_(open), stop_(std::move(stop)) {}
+  Check(const AdOptions& options, std::unique_ptr<Session> session, std::stop_token stop)
+      : options_(options), session_(std::move(session)), stop_(std::move(stop)) {}
 
   std::vector<Finding> run() {
-    if (connect() && find_server() && find_right())
+    if (find_server() && find_right())
       find_deletions();
     return std::move(findings_);
   }
@@ -65,15 +54,6 @@ class Check {
   bool problem(const base::Error& error) {
     say(Finding::Level::problem, error.what, error.remedy);
     return false;
-  }
-
-  bool connect() {
-    auto session = open_(stop_);
-    if (!session)
-      return problem(session.error());
-    session_ = std::move(*session);
-    ok("bound as " + options_.bind_name + " to " + options_.url);
-    return true;
   }
 
   bool find_server() {
@@ -135,9 +115,8 @@ class Check {
   }
 
   const AdOptions& options_;
-  const SessionFactory& open_;
-  std::stop_token stop_;
   std::unique_ptr<Session> session_;
+  std::stop_token stop_;
   ServerFacts server_;
   std::vector<Finding> findings_;
 };
@@ -147,10 +126,8 @@ class AdConnector final : public sync::Connector {
   AdConnector(AdOptions options, SessionFactory open)
       : options_(std::move(options)),
         open_(std::move(open)),
-        collections_{{.name = "directory", .fingerprint = fingerprint(options_)}} {
-    if (!open_)
-      open_ = [this](std::stop_token stop) { return connect(options_, std::move(stop)); };
-  }
+        connections_(options_),
+        collections_{{.name = "directory", .fingerprint = fingerprint(options_)}} {}
 
   const std::string& name() const override { return options_.name; }
 
@@ -159,16 +136,54 @@ class AdConnector final : public sync::Connector {
   const std::vector<sync::Collection>& collections() const override { return collections_; }
 
   std::unique_ptr<sync::Round> begin(const sync::Collection&, const model::Cursor& from) override {
-    return std::make_unique<DirSyncRound>(options_, open_, from);
+    if (open_)
+      return std::make_unique<DirSyncRound>(options_, open_, from);
+    const auto server = std::make_shared<std::string>();
+    const auto begin = [this, server](const model::Cursor& cursor) {
+      return std::make_unique<DirSyncRound>(
+          options_,
+          [this, server, preferred = host_of(cursor)](
+              std::stop_token stop) -> base::Result<std::unique_ptr<Session>> {
+            auto opened = connections_.open(preferred, std::move(stop));
+            if (!opened)
+              return opened.error();
+            *server = opened->url;
+            return std::move(opened->session);
+          },
+          cursor);
+    };
+    const auto lost = [this, server](const base::Error& error) {
+      base::log::warning("ad.connection-lost", error.what,
+                         {{"connector", options_.name}, {"server", *server}});
+      connections_.lost(std::exchange(*server, {}));
+    };
+    const auto peer = [server] { return *server; };
+    return std::make_unique<FailoverRound>(begin, lost, peer, from);
   }
 
   std::vector<Finding> check(std::stop_token stop) override {
-    return Check(options_, open_, std::move(stop)).run();
+    if (open_) {
+      auto session = open_(stop);
+      if (!session)
+        return {{Finding::Level::problem, options_.name + ": " + session.error().what,
+                 session.error().remedy, "bind"}};
+      std::vector<Finding> findings = {
+          {Finding::Level::ok, options_.name + ": bound as " + options_.bind_name, {}, "bind"}};
+      for (Finding& finding : Check(options_, std::move(*session), std::move(stop)).run())
+        findings.push_back(std::move(finding));
+      return findings;
+    }
+    auto [findings, opened] = connections_.check(stop);
+    if (opened.session)
+      for (Finding& finding : Check(options_, std::move(opened.session), std::move(stop)).run())
+        findings.push_back(std::move(finding));
+    return std::move(findings);
   }
 
  private:
   const AdOptions options_;
-  SessionFactory open_;
+  SessionFactory open_;  ///< of a test; none: `connections_`
+  Connections connections_;
   std::vector<sync::Collection> collections_;
 };
 

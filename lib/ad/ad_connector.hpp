@@ -1,5 +1,5 @@
 // The Active Directory connector: one collection, `directory`, read with DirSync
-// (MS-ADTS 3.1.1.3.4.1.3) over LDAPS with a simple bind.
+// (MS-ADTS 3.1.1.3.4.1.3) from one of the domain's controllers.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,9 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
+#include "ad/servers.hpp"
 #include "ad/session.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
@@ -17,12 +19,21 @@
 namespace gald::ad {
 
 struct AdOptions {
-  std::string name;                                      ///< of the connector
-  std::string url;                                       ///< "ldaps://dc1.contoso.test[:port]"
+  std::string name;  ///< of the connector
+  /// Whom to ask: one controller, several in the order of preference ("ldaps://host[:port]", or
+  /// "ldap://..." where `security` is another), or a domain whose controllers DNS knows.
+  std::string url;
+  std::vector<std::string> servers;
+  std::string domain;
+  std::string site;  ///< whose controllers come before the others of the domain
+  Security security = Security::ldaps;
   std::string bind_name;                                 ///< a DN, user@realm or DOMAIN\user
   std::function<base::Result<base::Secret>()> password;  ///< asked once per round
-  std::filesystem::path ca_file;                         ///< PEM; empty: the system's store
-  std::string naming_context;                            ///< empty: the controller's default
+  /// With a keytab the account is `principal`, by Kerberos, and the two above do not count.
+  std::filesystem::path keytab_file;
+  std::string principal;          ///< "svc-gald@CONTOSO.COM"
+  std::filesystem::path ca_file;  ///< PEM; empty: the system's store
+  std::string naming_context;     ///< empty: the controller's default
   std::chrono::seconds connect_timeout{10};
   /// Without a message from the controller. It begins to answer a DirSync search when it has found
   /// everything (Samba: 6,000 objects a second), so this must be longer than that takes.
