@@ -74,6 +74,12 @@ Options cloud_options(const Path& config_file, const ConnectorConfig& connector,
   return options;
 }
 
+ad::Security security_of(const ConnectorConfig& connector) {
+  if (connector.security == "starttls")
+    return ad::Security::starttls;
+  return connector.security == "gssapi" ? ad::Security::gssapi : ad::Security::ldaps;
+}
+
 std::unique_ptr<sync::Connector> make_ad(const Path& config_file, const ConnectorConfig& connector,
                                          const Path& credentials) {
   using std::chrono::duration_cast;
@@ -81,8 +87,17 @@ std::unique_ptr<sync::Connector> make_ad(const Path& config_file, const Connecto
   return ad::make_ad_connector({
       .name = connector.name,
       .url = connector.url,
-      .bind_name = connector.bind_name,
+      .servers = connector.servers,
+      .domain = connector.domain,
+      .site = connector.site,
+      .security = security_of(connector),
+      // remedies name the account, whichever way it signs in
+      .bind_name = connector.keytab_file ? connector.principal : connector.bind_name,
       .password = secret_provider(config_file, connector, connector.secret_file, credentials),
+      .keytab_file = connector.keytab_file
+                         ? secret_path(config_file, connector.keytab_file, credentials)
+                         : Path(),
+      .principal = connector.principal,
       .ca_file = ca_file_of(config_file, connector),
       .naming_context = connector.naming_context,
       .connect_timeout = duration_cast<seconds>(connector.connect_timeout),

@@ -33,8 +33,15 @@ struct ConnectorConfig {
   NamedFile ca_file;
 
   // active-directory
-  std::string url;
+  std::string url;  ///< exactly one of url, servers and domain
+  std::vector<std::string> servers;
+  std::string domain;
+  std::string site;
+  std::string security;  ///< "ldaps" | "starttls" | "gssapi"
+  std::string auth;      ///< "simple" | "kerberos"
   std::string bind_name;
+  std::string principal;
+  NamedFile keytab_file;
   std::string naming_context;
   std::chrono::milliseconds connect_timeout{0};
   std::chrono::milliseconds answer_timeout{0};

@@ -123,18 +123,65 @@ std::vector<KeyInfo> common_keys() {
               }},
 
       KeyInfo{
-          "connector", kAd, "url", KeyType::ldaps_url, "", "", true,
-          "The domain controller to ask.",
+          "connector", kAd, "url", KeyType::ldap_url, "", "", false,
+          "The domain controller to ask. One of url, servers and domain is required.",
           [](Config&, Connector& connector, const KeyValue& value) { connector.url = value.text; }},
-      KeyInfo{"connector", kAd, "bind_name", KeyType::text, "", "", true,
-              "The account to ask as: `user@domain`, `DOMAIN\\user` or a DN.",
+      KeyInfo{"connector",
+              kAd,
+              "servers",
+              KeyType::ldap_url,
+              "",
+              "",
+              false,
+              "Several controllers of the domain, in the order of preference. The next one is "
+              "asked when one does not answer.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.servers = value.texts;
+              },
+              {},
+              true},
+      KeyInfo{"connector", kAd, "domain", KeyType::dns_name, "", "", false,
+              "The DNS name of the domain: its controllers are found in DNS (SRV records).",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.domain = value.text;
+              }},
+      KeyInfo{"connector", kAd, "site", KeyType::dns_name, "", "", false,
+              "With domain: the Active Directory site whose controllers are asked before others.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.site = value.text;
+              }},
+      KeyInfo{"connector", kAd, "security", KeyType::choice, "ldaps|starttls|gssapi", "", false,
+              "TLS from the start, TLS on the LDAP port, or Kerberos that signs and seals without "
+              "TLS. Without it: ldaps for ldaps://, gssapi for ldap:// or a domain with Kerberos, "
+              "ldaps for a domain with a password.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.security = value.text;
+              }},
+      KeyInfo{"connector", kAd, "auth", KeyType::choice, "simple|kerberos", "simple", false,
+              "How gald signs in: with a name and a password, or with a Kerberos keytab.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.auth = value.text;
+              }},
+      KeyInfo{"connector", kAd, "bind_name", KeyType::text, "", "", false,
+              "The account to ask as: `user@domain`, `DOMAIN\\user` or a DN. Required with "
+              "simple.",
               [](Config&, Connector& connector, const KeyValue& value) {
                 connector.bind_name = value.text;
               }},
-      KeyInfo{"connector", kAd, "password_file", KeyType::secret_file, "", "", true,
-              "The file with the account's password.",
+      KeyInfo{"connector", kAd, "password_file", KeyType::secret_file, "", "", false,
+              "The file with the account's password. Required with simple.",
               [](Config&, Connector& connector, const KeyValue& value) {
                 connector.secret_file = {"password_file", value.text, value.line};
+              }},
+      KeyInfo{"connector", kAd, "principal", KeyType::text, "", "", false,
+              "The account to ask as: `user@REALM`. Required with kerberos.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.principal = value.text;
+              }},
+      KeyInfo{"connector", kAd, "keytab_file", KeyType::keytab_file, "", "", false,
+              "The file with the account's Kerberos keys. Required with kerberos.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.keytab_file = {"keytab_file", value.text, value.line};
               }},
       KeyInfo{"connector", kAd, "ca_file", KeyType::file, "", "", false,
               "The certificates (PEM) to trust instead of the system's.", store_ca_file},
@@ -319,6 +366,13 @@ std::string check_url(std::string_view text, std::string_view scheme, KeyValue& 
   return check_authority(text.substr(scheme.size()));
 }
 
+std::string check_ldap_url(std::string_view text, KeyValue& value) {
+  for (const std::string_view scheme : {"ldaps://", "ldap://"})
+    if (base::ascii_iequals(text.substr(0, scheme.size()), scheme))
+      return check_url(text, scheme, value);
+  return "expected an ldaps:// or ldap:// address, found \"" + std::string(text) + "\"";
+}
+
 std::string check_imds_url(std::string_view text, KeyValue& value) {
   const std::string wrong = check_url(text, "http://", value);
   if (wrong.empty() && !net::is_plain_http_url(value.text))
@@ -407,6 +461,7 @@ CheckedText check_text(const KeyInfo& key, std::string_view text) {
     case KeyType::file:
     case KeyType::secret_file:
     case KeyType::pem_file:
+    case KeyType::keytab_file:
       break;
     case KeyType::flag:
       result.value.flag = text == "true";
@@ -442,14 +497,23 @@ CheckedText check_text(const KeyInfo& key, std::string_view text) {
     case KeyType::imds_url:
       result.error = check_imds_url(text, result.value);
       break;
-    case KeyType::ldaps_url:
-      result.error = check_url(text, "ldaps://", result.value);
+    case KeyType::ldap_url:
+      result.error = check_ldap_url(text, result.value);
+      break;
+    case KeyType::dns_name:
+      if (!only_of(text, ".-_"))
+        result.error = expected();
       break;
   }
   return result;
 }
 
 std::string describe_type(const KeyInfo& key) {
+  if (key.list) {
+    KeyInfo element = key;
+    element.list = false;
+    return "a list in brackets, each element " + describe_type(element);
+  }
   switch (key.type) {
     case KeyType::text:
       return "a text in quotes";
@@ -470,11 +534,14 @@ std::string describe_type(const KeyInfo& key) {
     case KeyType::proxy_url:
     case KeyType::imds_url:
       return "an http:// address";
-    case KeyType::ldaps_url:
-      return "an ldaps:// address";
+    case KeyType::ldap_url:
+      return "an ldaps:// or ldap:// address";
+    case KeyType::dns_name:
+      return "a name of letters, digits, dots and hyphens";
     case KeyType::file:
     case KeyType::secret_file:
     case KeyType::pem_file:
+    case KeyType::keytab_file:
       return "a file name";
   }
   return {};
@@ -502,6 +569,12 @@ std::string document_key(const KeyInfo& key) {
       break;
     case KeyType::pem_file:
       row += "PEM file";
+      break;
+    case KeyType::keytab_file:
+      row += "keytab";
+      break;
+    case KeyType::dns_name:
+      row += "name";
       break;
     case KeyType::date:
       row += "date";
