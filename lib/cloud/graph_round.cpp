@@ -26,6 +26,9 @@ constexpr std::chrono::seconds kTimeout{60};
 /// were reported). After so many answers in a row it is given up.
 constexpr int kDeadLinkAnswers = 5;
 
+/// The end of what is selected of users.
+constexpr std::string_view kManagerToo = ",manager";
+
 /// Batches in a row without any answer to their parts, before the page is told without them.
 constexpr int kFruitlessBatches = 3;
 
@@ -188,6 +191,14 @@ GraphRound::Over GraphRound::refused(const net::HttpRequest& request,
                        {{"answer", what}});
     position_ = {Phase::list, list_url(client_.endpoint())};
     fresh_ = false;
+    return std::nullopt;
+  }
+  if (fresh_ && response.status == 501 && position_.url.ends_with(kManagerToo)) {
+    // One property that cannot be tracked refuses the whole query; this one is worth less than
+    // that.
+    base::log::warning("graph.manager_untracked", "managers of users are not read",
+                       {{"answer", what}});
+    position_.url.resize(position_.url.size() - kManagerToo.size());
     return std::nullopt;
   }
   if (is_reset(response) || (!fresh_ && blames_token(response)))
