@@ -1,4 +1,5 @@
-// Keys and a certificate for tests, made by the openssl command for this purpose: they open nothing.
+// Keys and a certificate for tests, made by the openssl command for this purpose: they open
+// nothing.
 #pragma once
 
 namespace gald::test {
