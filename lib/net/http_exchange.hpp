@@ -167,7 +167,8 @@ struct Lookup {
   std::vector<tcp::endpoint> endpoints;
 };
 
-inline void look_up(const std::shared_ptr<Lookup>& lookup, const std::string& host, std::uint16_t port) {
+inline void look_up(const std::shared_ptr<Lookup>& lookup, const std::string& host,
+                    std::uint16_t port) {
   asio::io_context own;
   tcp::resolver resolver(own);
   error_code ec;

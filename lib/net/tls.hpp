@@ -16,8 +16,8 @@ namespace gald::net {
 std::optional<base::TimePoint> not_after(const X509* certificate);
 
 /// The certificate must be for `host`. RFC 9110 section 4.3.4: an address is compared with the
-/// addresses in the certificate, a name with its DNS names; RFC 6066 section 3: SNI never carries an
-/// address. False: not a host that a certificate can be for.
+/// addresses in the certificate, a name with its DNS names; RFC 6066 section 3: SNI never carries
+/// an address. False: not a host that a certificate can be for.
 bool expect_host(SSL* handle, const std::string& host, bool is_address);
 
 /// Why the peer's certificate was refused; nothing when it was not. `store` says what was trusted.
