@@ -37,10 +37,6 @@ struct HttpResponse {
   /// valid until 2027-03-01".
   std::string peer = {};
 
-  /// The certificate that was verified, for people: "graph.microsoft.com, issued by Some CA 1,
-  /// valid until 2027-03-01".
-  std::string peer = {};
-
   /// Names compare without case; nothing when absent.
   std::optional<std::string_view> header(std::string_view name) const;
 };
