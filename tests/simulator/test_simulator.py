@@ -9,179 +9,23 @@ import http.client
 import json
 import os
 import ssl
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 from random import Random
 from urllib.parse import quote, urlencode, urlsplit
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from directory import Directory, DirectoryError, Query
+from client import EXCHANGE_SCOPE, GRAPH_SCOPE, HERE, TENANT, Case
+from clock import Clock
+from directory import Directory, Query
+from objects import DirectoryError
 from schema import ENTITIES
+from settings import default_settings
 
-GRAPH_SCOPE = "https://graph.microsoft.com/.default"
-EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
 SELECT = "id,displayName,mail,jobTitle"
-
-
-class Answer:
-    def __init__(self, status, headers, raw):
-        self.status = status
-        self.headers = headers
-        self.raw = raw
-
-    @property
-    def json(self):
-        return json.loads(self.raw)
-
-
-class Tenant:
-    """The simulator as a child process, and a client for it."""
-
-    def __init__(self):
-        self.dir = tempfile.TemporaryDirectory()
-        self.process = subprocess.Popen([os.path.join(HERE, "tenant"), "--dir", self.dir.name],
-                                        stdout=subprocess.PIPE, text=True)
-        self.process.stdout.readline()
-        with open(os.path.join(self.dir.name, "tenant.json"), encoding="utf-8") as file:
-            self.at = json.load(file)
-        with open(self.at["client_secret_file"], encoding="utf-8") as file:
-            self.secret = file.read()
-        self.tls = ssl.create_default_context(cafile=self.at["ca"])
-        self.connections = {}
-        self.tokens = {}
-
-    def close(self):
-        for connection in self.connections.values():
-            connection.close()
-        self.process.terminate()
-        self.process.wait(5)
-        self.process.stdout.close()
-        self.dir.cleanup()
-
-    def send(self, method, url, headers=None, body=None, fresh=False):
-        parts = urlsplit(url)
-        connection = None if fresh else self.connections.get(parts.netloc)
-        if connection is None:
-            if parts.scheme == "https":
-                connection = http.client.HTTPSConnection(parts.netloc, timeout=10, context=self.tls)
-            else:
-                connection = http.client.HTTPConnection(parts.netloc, timeout=10)
-            if not fresh:
-                self.connections[parts.netloc] = connection
-        try:
-            connection.request(method, parts.path + ("?" + parts.query if parts.query else ""),
-                               body, headers or {})
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            self.connections.pop(parts.netloc, None)
-            raise
-        finally:
-            if fresh:
-                connection.close()
-
-    def control(self, method, path, body=None):
-        answer = self.send(method, self.at["control"] + path, {"Content-Type": "application/json"},
-                           None if body is None else json.dumps(body))
-        if answer.status != 200:
-            raise AssertionError(f"{method} {path}: {answer.status} {answer.raw!r}")
-        return answer.json
-
-    def ask_token(self, tenant=None, **changes):
-        form = {"grant_type": "client_credentials", "client_id": self.at["client_id"],
-                "client_secret": self.secret, "scope": GRAPH_SCOPE, **changes}
-        return self.send("POST", f"{self.at['login']}/{tenant or self.at['tenant_id']}/oauth2/v2.0/token",
-                         {"Content-Type": "application/x-www-form-urlencoded"},
-                         urlencode({k: v for k, v in form.items() if v is not None}))
-
-    def token(self, scope=GRAPH_SCOPE):
-        if scope not in self.tokens:
-            self.tokens[scope] = self.ask_token(scope=scope).json["access_token"]
-        return self.tokens[scope]
-
-    def graph(self, path, prefer=None, method="GET", **headers):
-        url = path if path.startswith("https:") else f"{self.at['graph']}/v1.0{path}"
-        sent = {"Authorization": f"Bearer {self.token()}", "Accept": "application/json",
-                **({"Prefer": prefer} if prefer else {}),
-                **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return self.send(method, url, sent)
-
-    def round(self, start, prefer=None, between=None):
-        """All pages from a path or link: (items, pages, delta link)."""
-        items, pages, url = [], [], start
-        while True:
-            answer = self.graph(url, prefer)
-            if answer.status != 200:
-                raise AssertionError(f"{url}: {answer.status} {answer.raw!r}")
-            page = answer.json
-            pages.append(page["value"])
-            items += page["value"]
-            if ("@odata.nextLink" in page) == ("@odata.deltaLink" in page):
-                raise AssertionError("exactly one link is expected")
-            if "@odata.deltaLink" in page:
-                return items, pages, page["@odata.deltaLink"]
-            url = page["@odata.nextLink"]
-            if between:
-                between()
-                between = None
-
-    def invoke(self, parameters, url=None, method="POST", prefer=None, query="", token=None,
-               cmdlet="Get-MailContact", fresh=False):
-        url = url or f"{self.at['exchange']}/adminapi/beta/{self.at['tenant_id']}/InvokeCommand{query}"
-        body = {"CmdletInput": {"CmdletName": cmdlet, "Parameters": parameters}}
-        return self.send(method, url,
-                         {"Authorization": f"Bearer {token or self.token(EXCHANGE_SCOPE)}",
-                          "Content-Type": "application/json; charset=utf-8",
-                          **({"Prefer": prefer} if prefer else {})},
-                         None if method == "GET" else json.dumps(body), fresh)
-
-
-TENANT = None
-
-
-def setUpModule():
-    global TENANT
-    TENANT = Tenant()
-
-
-def tearDownModule():
-    TENANT.close()
-
-
-class Case(unittest.TestCase):
-    """Gives every test an empty tenant: tokens die with everything that was there."""
-
-    def setUp(self):
-        objects = TENANT.control("GET", "/objects")
-        for kind in ("users", "contacts", "groups"):
-            for entry in objects[kind]:
-                TENANT.control("DELETE", f"/{kind}/{quote(entry['id'])}?permanent=1")
-        for entry in objects["mailcontacts"]:
-            TENANT.control("DELETE", f"/mailcontacts/{entry['Guid']}")
-        TENANT.control("DELETE", "/faults")
-        TENANT.control("POST", "/settings", {
-            "page_size": 200, "link_page_size": 500, "exchange_page_size": 1000, "empty_pages": False,
-            "replays": False, "gzip": True, "token_lifetime": 3599, "concurrency": 0,
-            "exchange_link_lifetime": 300, "location_select": False, "exchange_rbac": True,
-            "roles": {"graph": ["Directory.Read.All"], "exchange": ["Exchange.ManageAsApp"]}})
-        TENANT.tokens.clear()
-        TENANT.control("DELETE", "/requests")
-
-    def users(self, count, **more):
-        return TENANT.control("POST", "/bulk", {"users": [
-            {"displayName": f"User {n}", "mail": f"user{n}@contoso.com", **more}
-            for n in range(count)]})["users"]
-
-    def refused(self, answer, status, code):
-        self.assertEqual((status, code), (answer.status, answer.json["error"]["code"]), answer.raw)
-        self.assertIn("request-id", answer.json["error"]["innerError"])
 
 
 class ModelTest(unittest.TestCase):
@@ -233,9 +77,10 @@ class ModelTest(unittest.TestCase):
 
     def converge(self, seed):
         random = Random(seed)
-        settings = {"page_size": random.choice((2, 5, 200)), "link_page_size": random.choice((2, 7, 500)),
+        settings = {**default_settings(),
+                    "page_size": random.choice((2, 5, 200)), "link_page_size": random.choice((2, 7, 500)),
                     "empty_pages": random.random() < 0.3, "replays": random.random() < 0.5}
-        directory = Directory(seed, settings)
+        directory = Directory(seed, settings, Clock(settings))
         clients = [self.Client(directory, kind, random) for kind in ("users", "groups", "contacts")]
         purged = set()
         ids = {kind: [f"{kind}{n}" for n in range(40)] for kind in ("users", "groups", "contacts")}
@@ -282,8 +127,8 @@ class ModelTest(unittest.TestCase):
                                   for k in living}, {k: client.links[k] for k in client.objects})
 
     def test_delta_costs_what_changed(self):
-        directory = Directory(1, {"page_size": 200, "link_page_size": 500, "empty_pages": False,
-                                  "replays": False})
+        settings = default_settings()
+        directory = Directory(1, settings, Clock(settings))
         for n in range(50_000):
             directory.put("users", f"u{n}", {"mail": "x"})
         at = directory.begin("users", Query(None, False, None), True, False)
@@ -758,7 +603,7 @@ class ListTest(Case):
 
 class FaultTest(Case):
     def fault(self, **script):
-        TENANT.control("POST", "/faults", {"service": "graph", "path": "/users/delta", **script})
+        super().fault(**{"path": "/users/delta", **script})
 
     def test_status_skip_times(self):
         self.fault(status=429, headers={"Retry-After": "2.128"}, skip=1, times=2)
@@ -933,4 +778,5 @@ class SpeedTest(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    # All test files of this folder, not only this one.
+    unittest.main(module=None, argv=[sys.argv[0], "discover", "-s", HERE, *sys.argv[1:]])
