@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -57,19 +58,21 @@ class Tenant:
     def close(self):
         for connection in self.connections.values():
             connection.close()
+        self.connections.clear()
         self.process.terminate()
         self.process.wait(5)
         self.process.stdout.close()
         self.dir.cleanup()
 
-    def send(self, method, url, headers=None, body=None, fresh=False):
+    def send(self, method, url, headers=None, body=None, fresh=False, timeout=10):
         parts = urlsplit(url)
         connection = None if fresh else self.connections.get(parts.netloc)
         if connection is None:
             if parts.scheme == "https":
-                connection = http.client.HTTPSConnection(parts.netloc, timeout=10, context=self.tls)
+                connection = http.client.HTTPSConnection(parts.netloc, timeout=timeout,
+                                                         context=self.tls)
             else:
-                connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+                connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
             if not fresh:
                 self.connections[parts.netloc] = connection
         try:
@@ -104,12 +107,25 @@ class Tenant:
             self.tokens[scope] = self.ask_token(scope=scope).json["access_token"]
         return self.tokens[scope]
 
-    def graph(self, path, prefer=None, method="GET", **headers):
+    def graph(self, path, prefer=None, method="GET", fresh=False, **headers):
         url = path if path.startswith("https:") else f"{self.at['graph']}/v1.0{path}"
         sent = {"Authorization": f"Bearer {self.token()}", "Accept": "application/json",
                 **({"Prefer": prefer} if prefer else {}),
                 **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return self.send(method, url, sent)
+        return self.send(method, url, sent, fresh=fresh)
+
+    def batch(self, *urls):
+        """A batch of GETs with the ids "0", "1" ..."""
+        return self.send("POST", self.at["graph"] + "/v1.0/$batch", {
+            "Authorization": f"Bearer {self.token()}", "Content-Type": "application/json"},
+            json.dumps({"requests": [{"id": str(n), "method": "GET", "url": url}
+                                     for n, url in enumerate(urls)]}))
+
+    def mail_contacts(self, count, **more):
+        return self.control("POST", "/bulk", {"mailcontacts": [
+            {"Name": f"Contact {n}", "ExternalEmailAddress": f"SMTP:c{n}@fabrikam.com",
+             "IsDirSynced": n % 2 == 0, "ExternalDirectoryObjectId": f"entra-{n}", **more}
+            for n in range(count)]})["mailcontacts"]
 
     def round(self, start, prefer=None, between=None):
         """All pages from a path or link: (items, pages, delta link)."""
@@ -131,14 +147,14 @@ class Tenant:
                 between = None
 
     def invoke(self, parameters, url=None, method="POST", prefer=None, query="", token=None,
-               cmdlet="Get-MailContact", fresh=False):
+               cmdlet="Get-MailContact", fresh=False, timeout=10):
         url = url or f"{self.at['exchange']}/adminapi/beta/{self.at['tenant_id']}/InvokeCommand{query}"
         body = {"CmdletInput": {"CmdletName": cmdlet, "Parameters": parameters}}
         return self.send(method, url,
                          {"Authorization": f"Bearer {token or self.token(EXCHANGE_SCOPE)}",
                           "Content-Type": "application/json; charset=utf-8",
                           **({"Prefer": prefer} if prefer else {})},
-                         None if method == "GET" else json.dumps(body), fresh)
+                         None if method == "GET" else json.dumps(body), fresh, timeout)
 
 
 TENANT = Tenant()
@@ -163,7 +179,7 @@ class Case(unittest.TestCase):
         TENANT.control("POST", "/settings", {**default_settings(), "roles": {
             "graph": ["Directory.Read.All"], "exchange": ["Exchange.ManageAsApp"]}})
         TENANT.tokens.clear()
-        for what in ("requests", "violations", "stats"):
+        for what in ("challenge", "requests", "violations", "stats"):
             TENANT.control("DELETE", "/" + what)
 
     def users(self, count, **more):
@@ -174,6 +190,12 @@ class Case(unittest.TestCase):
     def refused(self, answer, status, code):
         self.assertEqual((status, code), (answer.status, answer.json["error"]["code"]), answer.raw)
         self.assertIn("request-id", answer.json["error"]["innerError"])
+
+    @staticmethod
+    def in_background(act):
+        thread = threading.Thread(target=act)
+        thread.start()
+        return thread
 
     def settings(self, **changes):
         return TENANT.control("PUT", "/settings", changes)

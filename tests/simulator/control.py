@@ -171,6 +171,10 @@ class Control(Service):
         self._house.violations.renewable(service)
         return {"claims": claims}
 
+    def _delete_challenge(self, _):
+        self._issuer.forget_challenges()
+        return {}
+
     def _post_rotate(self, request):
         body = self._body(request)
         try:

@@ -60,7 +60,7 @@ class Limits:
         self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
-        self._levels = {}   # scope -> (units in use, when that was so)
+        self._levels = {}   # scope -> (units in use, when that was so, the limit at that time)
 
     def charge(self, scope, units):
         capacity, window = self._settings["limit_units"], self._settings["limit_window"]
@@ -69,12 +69,14 @@ class Limits:
         rate = capacity / window
         now = self._clock.now()
         with self._lock:
-            level, since = self._levels.get(scope, (0, now))
-            level = max(0, level - max(0, now - since) * rate)
+            level, since, limit = self._levels.get(scope, (0, now, None))
+            if now < since or limit != (capacity, window):
+                level, since = 0, now       # another clock or another limit: a bucket of its own
+            level = max(0, level - (now - since) * rate)
             # One request that costs more than the whole bucket is served from a full one.
             room = level == 0 or level + units <= capacity + 1e-6
             level = min(level + units, max(capacity * MOST_USED, units))
-            self._levels[scope] = (level, now)
+            self._levels[scope] = (level, now, (capacity, window))
         wait = None
         if not room:
             # So long that the same request would be served, rounded up to what is told.

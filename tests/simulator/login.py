@@ -138,6 +138,10 @@ class TokenIssuer:
             self._challenges[resource] = {"claims": claims, "met": None}
             return claims
 
+    def forget_challenges(self):
+        with self._lock:
+            self._challenges.clear()
+
     def _is_challenged(self, number, resource):
         with self._lock:
             challenge = self._challenges.get(resource)

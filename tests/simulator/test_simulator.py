@@ -667,10 +667,7 @@ class FaultTest(Case):
 
 class ExchangeTest(Case):
     def contacts(self, count, **more):
-        return TENANT.control("POST", "/bulk", {"mailcontacts": [
-            {"Name": f"Contact {n}", "ExternalEmailAddress": f"SMTP:c{n}@fabrikam.com",
-             "IsDirSynced": n % 2 == 0, "ExternalDirectoryObjectId": f"entra-{n}", **more}
-            for n in range(count)]})["mailcontacts"]
+        return TENANT.mail_contacts(count, **more)
 
     def test_paging(self):
         guids = self.contacts(25)

@@ -53,10 +53,11 @@ class Violations:
             return list(self._found)
 
     def clear(self):
-        """Forgets what was found, and the tokens: whoever starts a new client starts here."""
+        """Begins anew: forgets what was found, and all that a client has to remember (tokens, waiting
+        times, batches). Whoever starts another client starts here."""
         with self._lock:
-            self._found.clear()
-            self._tokens.clear()
+            for each in (self._found, self._pauses, self._tokens, self._batches):
+                each.clear()
 
     def mask(self, text):
         """`text` with every secret in it made unreadable."""
