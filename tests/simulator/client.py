@@ -1,6 +1,7 @@
 """The tests' own client of the simulator, over TLS and the control interface."""
 
 import atexit
+import base64
 import http.client
 import json
 import os
@@ -56,9 +57,7 @@ class Tenant:
         self.tls = ssl.create_default_context(cafile=self.at["ca"])
 
     def close(self):
-        for connection in self.connections.values():
-            connection.close()
-        self.connections.clear()
+        self.disconnect()
         self.process.terminate()
         self.process.wait(5)
         self.process.stdout.close()
@@ -87,6 +86,25 @@ class Tenant:
         finally:
             if fresh:
                 connection.close()
+
+    def disconnect(self):
+        for connection in self.connections.values():
+            connection.close()
+        self.connections.clear()
+
+    def through_proxy(self, url, path="/v1.0/users/delta?$select=id", headers=None, credentials=None, tunnel_headers=None):
+        """A GET on a connection of its own; OSError with the status when there is no tunnel."""
+        parts, proxy = urlsplit(url), urlsplit(self.at["proxy"])
+        connection = http.client.HTTPSConnection(proxy.netloc, timeout=10, context=self.tls)
+        sent = {**(tunnel_headers or {}), **({"Proxy-Authorization": "Basic " + base64.b64encode(
+            credentials.encode()).decode()} if credentials else {})}
+        connection.set_tunnel(parts.hostname, parts.port, sent)
+        try:
+            connection.request("GET", path, None, headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
 
     def control(self, method, path, body=None):
         answer = self.send(method, self.at["control"] + path, {"Content-Type": "application/json"},

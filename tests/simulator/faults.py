@@ -11,7 +11,7 @@ ACTIONS = ("reset", "truncate", "malformed", "nolinks", "loop", "foreignlink", "
            "duplicate")
 RETRY_AFTER = ("seconds", "decimal", "date", "none")
 _KEYS = {"service", "path", "method", "skip", "times", "share", "for", "page", "status", "headers",
-         "body", "retry_after", "between", "sticky", "stranger_location", "inner", "action", "seconds"}
+         "body", "cmdlet", "retry_after", "between", "sticky", "stranger_location", "inner", "action", "seconds"}
 
 
 def _number(value):
@@ -110,6 +110,8 @@ class Faults:
         if "for" in script and now - script["added"] >= script["for"]:
             return False
         if "page" in script and script["page"] != request.page:
+            return False
+        if "cmdlet" in script and script["cmdlet"] != request.cmdlet:
             return False
         if script["method"] and script["method"].upper() != request.method:
             return False
