@@ -92,7 +92,8 @@ class Tenant:
             connection.close()
         self.connections.clear()
 
-    def through_proxy(self, url, path="/v1.0/users/delta?$select=id", headers=None, credentials=None, tunnel_headers=None):
+    def through_proxy(self, url, path="/v1.0/users/delta?$select=id", headers=None, credentials=None,
+                      tunnel_headers=None):
         """A GET on a connection of its own; OSError with the status when there is no tunnel."""
         parts, proxy = urlsplit(url), urlsplit(self.at["proxy"])
         connection = http.client.HTTPSConnection(proxy.netloc, timeout=10, context=self.tls)

@@ -57,7 +57,7 @@ class Replicated:
     def _begin(self):
         """Makes ready for a change; None when it has not to be delayed."""
         self._deliver()
-        if not self._settings["replication_delay"] and not self._pending:
+        if not self._settings["replication_delay"]:
             return None
         if self._latest is self._front:
             self._latest = self._front.copy()
@@ -68,8 +68,9 @@ class Replicated:
         self._pending.append((due, name, arguments))
 
     def _deliver(self):
-        now = self._clock.now()
-        while self._pending and self._pending[0][0] <= now:
+        """Lets the replica catch up: with what is old enough, or with everything without a delay."""
+        delay, now = self._settings["replication_delay"], self._clock.now()
+        while self._pending and (not delay or self._pending[0][0] <= now):
             _, name, arguments = self._pending.popleft()
             getattr(self._front, name)(*arguments)
         if not self._pending:
