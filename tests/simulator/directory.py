@@ -21,28 +21,15 @@ import threading
 import uuid
 import zlib
 from bisect import bisect_right
-from collections import namedtuple
 from random import Random
 
 from objects import (GONE, KINDS, LIVE, MEMBER_KINDS, MEMBER_TYPES, SOFT, Collection, DirectoryError,
                      Entry, Links)
 from schema import ENTITIES, problem
-from tokens import Sealer, TokenError
+from tokens import Round, Sealer, TokenError
 
 # So many large groups are delivered in slices at the same time.
 INTERLEAVED_GROUPS = 3
-
-
-# What a round asks for: properties (None = default set), whether member links are wanted, the ids of
-# a `$filter=id eq ...` (None = all), and whether managers are wanted. Registered once, tokens carry
-# its index.
-Query = namedtuple("Query", "select members ids manager", defaults=(False,))
-
-# Where a round stands. since: number its token remembers (0 = full round); start: number when the
-# round began; pos: log position already delivered; partial: [group id, link position] of groups
-# whose members are not all delivered yet; full: number when the full round began that all this
-# goes back to.
-Round = namedtuple("Round", "kind query generation since start pos page minimal partial full")
 
 
 class Directory:

@@ -10,7 +10,6 @@ import json
 import uuid
 from urllib.parse import quote, urlsplit
 
-from directory import Query
 from limits import WARNING, cost
 from objects import MEMBER_KINDS, MEMBER_TYPES
 from odata import (GraphError, bad, expanded_manager, filter_ids, list_filter, options_of,
@@ -18,7 +17,7 @@ from odata import (GraphError, bad, expanded_manager, filter_ids, list_filter, o
 from schema import ENTITIES
 from server import Request, Response, Service
 from surprises import surprise
-from tokens import TokenError
+from tokens import Query, TokenError
 
 _CONTENT_TYPE = ("application/json;odata.metadata=minimal;odata.streaming=true;"
                  "IEEE754Compatible=false;charset=utf-8")

@@ -74,7 +74,8 @@ SETTINGS = {
     "secret_expired": (False, _boolean),
     "proxy_credentials": ("", lambda v: v == "" or (_text(v) and ":" in v)),
     "roles": ({"graph": ["OrgContact.Read.All", "User.Read.All", "Group.Read.All",
-                         "GroupMember.Read.All", "Organization.Read.All"],
+                         "GroupMember.Read.All", "Member.Read.Hidden",
+                         "Organization.Read.All"],
                "exchange": ["Exchange.ManageAsApp"]}, _roles),
 }
 

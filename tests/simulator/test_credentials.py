@@ -1,7 +1,8 @@
-"""The ways to a token: certificate, federated token, managed identity; challenges; the proxy."""
+"""The ways to a token: secret, certificate, federated token, managed identity; challenges; the proxy."""
 
 import base64
 import hashlib
+import http.client
 import json
 import os
 import ssl
@@ -11,7 +12,7 @@ import tempfile
 import time
 import unittest
 import uuid
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -57,6 +58,65 @@ def ask(text, **changes):
 def claims_of(answer):
     payload = answer.json["access_token"].split(".")[1]
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+class LoginTest(Case):
+    def refusal(self, answer):
+        body = answer.json
+        self.assertTrue(body["error_description"].startswith(f"AADSTS{body['error_codes'][0]}: "))
+        return answer.status, body["error"], body["error_codes"][0]
+
+    def test_token(self):
+        answer = TENANT.ask_token()
+        self.assertEqual(200, answer.status)
+        self.assertEqual(("Bearer", 3599), (answer.json["token_type"], answer.json["expires_in"]))
+        payload = answer.json["access_token"].split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        self.assertEqual(["Directory.Read.All"], claims["roles"])
+        self.assertEqual(TENANT.at["tenant_id"], claims["tid"])
+        self.assertEqual(200, TENANT.ask_token("contoso.onmicrosoft.com").status)
+        self.assertEqual(200, TENANT.ask_token(scope=TENANT.at["exchange"] + "/.default").status)
+
+    def test_basic_credentials(self):
+        pair = f"{TENANT.at['client_id']}:{quote(TENANT.secret, safe='')}".encode()
+        answer = TENANT.send(
+            "POST", f"{TENANT.at['login']}/{TENANT.at['tenant_id']}/oauth2/v2.0/token",
+            {"Content-Type": "application/x-www-form-urlencoded",
+             "Authorization": "Basic " + base64.b64encode(pair).decode()},
+            urlencode({"grant_type": "client_credentials", "scope": GRAPH_SCOPE}))
+        self.assertEqual(200, answer.status)
+
+    def test_refusals(self):
+        ask = TENANT.ask_token
+        for expected, answer in (
+                ((400, "invalid_request", 9001023), ask("common")),
+                ((400, "invalid_request", 9001023), ask("organizations")),
+                ((400, "invalid_request", 90002), ask("nobody.example")),
+                ((401, "invalid_client", 7000215), ask(client_secret="wrong")),
+                ((401, "invalid_client", 7000218), ask(client_secret=None)),
+                ((400, "unauthorized_client", 700016), ask(client_id="11111111-2222-3333-4444-555555555555")),
+                ((400, "unsupported_grant_type", 70003), ask(grant_type="password")),
+                ((400, "invalid_request", 900144), ask(grant_type=None)),
+                ((400, "invalid_scope", 70011), ask(scope="https://foo.example/.default")),
+                ((400, "invalid_scope", 70011), ask(scope="https://graph.microsoft.com/User.Read.All")),
+                ((400, "invalid_scope", 700022), ask(scope=f"{GRAPH_SCOPE} {EXCHANGE_SCOPE}"))):
+            self.assertEqual(expected, self.refusal(answer))
+
+    def test_other_authority_is_not_trusted(self):
+        with self.assertRaises(ssl.SSLCertVerificationError):
+            http.client.HTTPSConnection(urlsplit(TENANT.at["graph"]).netloc, timeout=5,
+                                        context=ssl.create_default_context()).request("GET", "/")
+
+    def test_tls_1_1_is_refused(self):
+        context = ssl.create_default_context(cafile=TENANT.at["ca"])
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        import warnings
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with self.assertRaises(OSError):
+            http.client.HTTPSConnection(urlsplit(TENANT.at["graph"]).netloc, timeout=5,
+                                        context=context).request("GET", "/")
 
 
 class AssertionTest(Case):

@@ -1,4 +1,4 @@
-"""Scripts of misbehaviour: chance, time, pages, connections, and the other services."""
+"""Scripts of misbehaviour: answers, chance, time, pages, connections, and the other services."""
 
 import http.client
 import os
@@ -9,13 +9,77 @@ from email.utils import parsedate_to_datetime
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from client import TENANT, Case
+from client import EXCHANGE_SCOPE, TENANT, Case
 from clock import Clock
 from faults import Faults
 from server import Request
 from settings import default_settings
 
 USERS = "/users/delta?$select=id"
+
+
+class FaultTest(Case):
+    def fault(self, **script):
+        super().fault(**{"path": "/users/delta", **script})
+
+    def test_status_skip_times(self):
+        self.fault(status=429, headers={"Retry-After": "2.128"}, skip=1, times=2)
+        statuses = [TENANT.graph("/users/delta").status for _ in range(4)]
+        self.assertEqual([200, 429, 429, 200], statuses)
+        self.assertEqual(0, TENANT.control("GET", "/faults")[0]["times"])
+        self.fault(status=503, body="busy", times=-1)
+        for _ in range(3):
+            self.assertEqual((503, b"busy"), (TENANT.graph("/users/delta").status,
+                                              TENANT.graph("/users/delta").raw))
+        self.assertEqual(200, TENANT.graph("/contacts/delta").status)
+        TENANT.control("DELETE", "/faults")
+        self.assertEqual(200, TENANT.graph("/users/delta").status)
+
+    def test_login_and_exchange(self):
+        TENANT.control("POST", "/faults", {"service": "login", "status": 429, "headers": {"Retry-After": "60"}})
+        answer = TENANT.ask_token()
+        self.assertEqual((429, "60"), (answer.status, answer.headers["Retry-After"]))
+        TENANT.token(EXCHANGE_SCOPE)
+        TENANT.control("POST", "/faults", {"service": "exchange", "status": 400,
+                                           "body": {"error": {"code": "ServerBusyException"}}})
+        self.assertEqual("ServerBusyException", TENANT.invoke({}).json["error"]["code"])
+
+    def test_connection(self):
+        self.users(20)
+        TENANT.token()
+        self.fault(action="reset")
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            TENANT.graph("/users/delta")
+        self.fault(action="truncate")
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            TENANT.graph("/users/delta")
+        self.assertEqual(200, TENANT.graph("/users/delta").status)
+
+    def test_pages(self):
+        self.users(3)
+        self.fault(action="malformed")
+        with self.assertRaises(ValueError):
+            _ = TENANT.graph("/users/delta").json
+        self.fault(action="nolinks")
+        self.assertEqual({"@odata.context", "value"}, set(TENANT.graph("/users/delta").json))
+        self.fault(action="loop")
+        url = TENANT.at["graph"] + "/v1.0/users/delta?$select=id"
+        self.assertEqual(url, TENANT.graph(url).json["@odata.nextLink"])
+        self.fault(action="foreignlink")
+        self.assertTrue(TENANT.graph(url).json["@odata.nextLink"].startswith("https://evil.invalid/"))
+
+    def test_duplicate(self):
+        one, _ = self.users(2)
+        TENANT.control("PUT", f"/users/{one}", {"displayName": "New"})
+        self.fault(action="duplicate")
+        values = TENANT.graph("/users/delta?$select=displayName").json["value"]
+        self.assertEqual(["User 1", "User 1", "User 0", "New"], [v["displayName"] for v in values])
+
+    def test_hang(self):
+        self.fault(action="hang", seconds=0.3)
+        started = time.monotonic()
+        self.assertEqual(200, TENANT.graph("/users/delta").status)
+        self.assertGreaterEqual(time.monotonic() - started, 0.3)
 
 
 class ScriptTest(Case):

@@ -1,12 +1,106 @@
-"""Exchange: contacts without mail, distribution groups and their members."""
+"""Exchange: mail contacts, contacts without mail, distribution groups and their members."""
 
 import os
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from client import EXCHANGE_SCOPE, TENANT, Case
+
+
+class MailContactTest(Case):
+    def contacts(self, count, **more):
+        return TENANT.mail_contacts(count, **more)
+
+    def test_paging(self):
+        guids = self.contacts(25)
+        parameters = {"ResultSize": "Unlimited"}
+        answer = TENANT.invoke(parameters, prefer="odata.maxpagesize = 10;odata.continue-on-error",
+                               query="?$select=Guid,WhenChangedUTC")
+        page = answer.json
+        first = page["value"][0]
+        self.assertEqual({"Guid", "Guid@data.type", "Guid@odata.type", "WhenChangedUTC",
+                          "WhenChangedUTC@data.type"}, set(first))
+        self.assertRegex(first["WhenChangedUTC"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$")
+        found, link = [v["Guid"] for v in page["value"]], page["@odata.nextLink"]
+        self.assertEqual(405, TENANT.invoke(parameters, link, "GET").status)
+        self.assertEqual(400, TENANT.invoke({"ResultSize": 7}, link).status)
+        while link:
+            page = TENANT.invoke(parameters, link, prefer="odata.maxpagesize=10").json
+            found += [v["Guid"] for v in page["value"]]
+            link = page.get("@odata.nextLink")
+        self.assertEqual(guids, found)
+
+    def test_link_dies(self):
+        self.contacts(3)
+        link = TENANT.invoke({}, prefer="odata.maxpagesize=1").json["@odata.nextLink"]
+        TENANT.control("POST", "/settings", {"exchange_link_lifetime": 0})
+        self.assertEqual(400, TENANT.invoke({}, link).status)
+
+    def test_result_size(self):
+        self.contacts(1001)
+        page = TENANT.invoke({}, query="?$select=Guid").json
+        self.assertEqual(1000, len(page["value"]))
+        self.assertEqual(1, len(page["@adminapi.warnings"]))
+        self.assertEqual(1, len(TENANT.invoke({"ResultSize": 1}).json["value"]))
+
+    def names(self, **parameters):
+        return [v["Name"] for v in TENANT.invoke(parameters).json["value"]]
+
+    def test_filter_and_identity(self):
+        guids = self.contacts(4)
+        self.assertEqual(["Contact 0", "Contact 2"], self.names(Filter="IsDirSynced -eq $true"))
+        self.assertEqual(["Contact 1", "Contact 3"], self.names(Filter="IsDirSynced -eq $false"))
+        self.assertEqual(["Contact 3"], self.names(Filter="ExternalDirectoryObjectId -eq 'entra-3'"))
+        TENANT.control("PUT", f"/mailcontacts/{guids[0]}", {"WhenChangedUTC": "2017-08-01T13:59:59.0000000Z"})
+        TENANT.control("PUT", f"/mailcontacts/{guids[1]}", {"WhenChangedUTC": "2017-08-01T14:00:01.0000000Z"})
+        self.assertEqual(3, len(self.names(Filter="WhenChangedUTC -gt '8/1/2017 2:00:00 PM'")))
+        self.assertEqual(3, len(self.names(Filter="WhenChangedUTC -gt '2017-08-01T14:00:00Z'")))
+        self.assertEqual(["Contact 0"], self.names(
+            Filter="(WhenChangedUTC -lt '2017-08-01T14:00:00Z') -and (DisplayName -like 'Contact*')"))
+        self.assertEqual(["Contact 2"], self.names(Identity="c2@fabrikam.com"))
+        self.assertEqual(["Contact 2"], self.names(Identity=guids[2]))
+        self.assertEqual(4, len(self.names(Identity="")))
+        missing = TENANT.invoke({"Identity": "nobody@contoso.com"})
+        self.assertEqual(404, missing.status)
+        self.assertIn("|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|",
+                      missing.json["error"]["details"][0]["message"])
+        for wrong in ("Nonsense -eq 'x'", "IsDirSynced -gt $true", "Name -eq", "WhenChangedUTC -gt 'soon'"):
+            self.assertEqual(400, TENANT.invoke({"Filter": wrong}).status, wrong)
+        self.assertEqual(400, TENANT.invoke({"Nonsense": 1}).status)
+        self.assertEqual(400, TENANT.invoke({}, cmdlet="Get-Nonsense").status)
+
+    def test_rights(self):
+        TENANT.control("POST", "/settings", {"roles": {"exchange": []}})
+        denied = TENANT.invoke({})
+        self.assertEqual((403, b""), (denied.status, denied.raw))
+        self.assertIn("reason=", denied.headers["x-ms-diagnostics"])
+        TENANT.control("POST", "/settings", {"roles": {"exchange": ["Exchange.ManageAsApp"]}})
+        TENANT.tokens.clear()
+        url = f"{TENANT.at['exchange']}/AdminApi/v1.0/{TENANT.at['tenant_id']}/EXOModuleFile?Version=3.9.2"
+        answer = TENANT.send("GET", url, {"Authorization": f"Bearer {TENANT.token(EXCHANGE_SCOPE)}",
+                                          "CommandName": "*"})
+        self.assertIn("Get-MailContact", answer.json["value"][0]["exportedCmdlets"])
+        TENANT.control("POST", "/settings", {"exchange_rbac": False})
+        self.assertEqual(403, TENANT.invoke({}).status)
+
+    def test_concurrency(self):
+        TENANT.token(EXCHANGE_SCOPE)
+        TENANT.control("POST", "/settings", {"concurrency": 2})
+        TENANT.control("POST", "/faults", {"service": "exchange", "action": "hang", "seconds": 0.4,
+                                           "times": -1})
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(TENANT.invoke({}, fresh=True)))
+                   for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([200, 200, 429, 429], sorted(a.status for a in answers))
+        refused = next(a for a in answers if a.status == 429)
+        self.assertTrue(refused.raw.startswith(b"You have reached the maximum number of concurrent"))
 
 
 class RecipientTest(Case):

@@ -3,27 +3,25 @@
     /usr/bin/python3 -m unittest discover -s tests/simulator
 """
 
-import base64
 import gzip
 import http.client
 import json
 import os
-import ssl
 import sys
-import threading
 import time
 import unittest
 from random import Random
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from client import EXCHANGE_SCOPE, GRAPH_SCOPE, HERE, TENANT, Case
 from clock import Clock
-from directory import Directory, Query
+from directory import Directory
 from objects import DirectoryError
 from schema import ENTITIES
 from settings import default_settings
+from tokens import Query
 
 SELECT = "id,displayName,mail,jobTitle"
 
@@ -139,65 +137,6 @@ class ModelTest(unittest.TestCase):
             items, _, finished = directory.page(at, 200)
         self.assertEqual((10, True), (len(items), finished))
         self.assertLess(time.process_time() - started, 1)
-
-
-class LoginTest(Case):
-    def refusal(self, answer):
-        body = answer.json
-        self.assertTrue(body["error_description"].startswith(f"AADSTS{body['error_codes'][0]}: "))
-        return answer.status, body["error"], body["error_codes"][0]
-
-    def test_token(self):
-        answer = TENANT.ask_token()
-        self.assertEqual(200, answer.status)
-        self.assertEqual(("Bearer", 3599), (answer.json["token_type"], answer.json["expires_in"]))
-        payload = answer.json["access_token"].split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        self.assertEqual(["Directory.Read.All"], claims["roles"])
-        self.assertEqual(TENANT.at["tenant_id"], claims["tid"])
-        self.assertEqual(200, TENANT.ask_token("contoso.onmicrosoft.com").status)
-        self.assertEqual(200, TENANT.ask_token(scope=TENANT.at["exchange"] + "/.default").status)
-
-    def test_basic_credentials(self):
-        pair = f"{TENANT.at['client_id']}:{quote(TENANT.secret, safe='')}".encode()
-        answer = TENANT.send(
-            "POST", f"{TENANT.at['login']}/{TENANT.at['tenant_id']}/oauth2/v2.0/token",
-            {"Content-Type": "application/x-www-form-urlencoded",
-             "Authorization": "Basic " + base64.b64encode(pair).decode()},
-            urlencode({"grant_type": "client_credentials", "scope": GRAPH_SCOPE}))
-        self.assertEqual(200, answer.status)
-
-    def test_refusals(self):
-        ask = TENANT.ask_token
-        for expected, answer in (
-                ((400, "invalid_request", 9001023), ask("common")),
-                ((400, "invalid_request", 9001023), ask("organizations")),
-                ((400, "invalid_request", 90002), ask("nobody.example")),
-                ((401, "invalid_client", 7000215), ask(client_secret="wrong")),
-                ((401, "invalid_client", 7000218), ask(client_secret=None)),
-                ((400, "unauthorized_client", 700016), ask(client_id="11111111-2222-3333-4444-555555555555")),
-                ((400, "unsupported_grant_type", 70003), ask(grant_type="password")),
-                ((400, "invalid_request", 900144), ask(grant_type=None)),
-                ((400, "invalid_scope", 70011), ask(scope="https://foo.example/.default")),
-                ((400, "invalid_scope", 70011), ask(scope="https://graph.microsoft.com/User.Read.All")),
-                ((400, "invalid_scope", 700022), ask(scope=f"{GRAPH_SCOPE} {EXCHANGE_SCOPE}"))):
-            self.assertEqual(expected, self.refusal(answer))
-
-    def test_other_authority_is_not_trusted(self):
-        with self.assertRaises(ssl.SSLCertVerificationError):
-            http.client.HTTPSConnection(urlsplit(TENANT.at["graph"]).netloc, timeout=5,
-                                        context=ssl.create_default_context()).request("GET", "/")
-
-    def test_tls_1_1_is_refused(self):
-        context = ssl.create_default_context(cafile=TENANT.at["ca"])
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        import warnings
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-        with self.assertRaises(OSError):
-            http.client.HTTPSConnection(urlsplit(TENANT.at["graph"]).netloc, timeout=5,
-                                        context=context).request("GET", "/")
 
 
 class AccessTest(Case):
@@ -599,163 +538,6 @@ class ListTest(Case):
         parts = {part["id"]: part for part in answer.json["responses"]}
         self.assertEqual((200, 404), (parts["1"]["status"], parts["2"]["status"]))
         self.assertEqual("C", parts["1"]["body"]["displayName"])
-
-
-class FaultTest(Case):
-    def fault(self, **script):
-        super().fault(**{"path": "/users/delta", **script})
-
-    def test_status_skip_times(self):
-        self.fault(status=429, headers={"Retry-After": "2.128"}, skip=1, times=2)
-        statuses = [TENANT.graph("/users/delta").status for _ in range(4)]
-        self.assertEqual([200, 429, 429, 200], statuses)
-        self.assertEqual(0, TENANT.control("GET", "/faults")[0]["times"])
-        self.fault(status=503, body="busy", times=-1)
-        for _ in range(3):
-            self.assertEqual((503, b"busy"), (TENANT.graph("/users/delta").status,
-                                              TENANT.graph("/users/delta").raw))
-        self.assertEqual(200, TENANT.graph("/contacts/delta").status)
-        TENANT.control("DELETE", "/faults")
-        self.assertEqual(200, TENANT.graph("/users/delta").status)
-
-    def test_login_and_exchange(self):
-        TENANT.control("POST", "/faults", {"service": "login", "status": 429, "headers": {"Retry-After": "60"}})
-        answer = TENANT.ask_token()
-        self.assertEqual((429, "60"), (answer.status, answer.headers["Retry-After"]))
-        TENANT.token(EXCHANGE_SCOPE)
-        TENANT.control("POST", "/faults", {"service": "exchange", "status": 400,
-                                           "body": {"error": {"code": "ServerBusyException"}}})
-        self.assertEqual("ServerBusyException", TENANT.invoke({}).json["error"]["code"])
-
-    def test_connection(self):
-        self.users(20)
-        TENANT.token()
-        self.fault(action="reset")
-        with self.assertRaises((OSError, http.client.HTTPException)):
-            TENANT.graph("/users/delta")
-        self.fault(action="truncate")
-        with self.assertRaises((OSError, http.client.HTTPException)):
-            TENANT.graph("/users/delta")
-        self.assertEqual(200, TENANT.graph("/users/delta").status)
-
-    def test_pages(self):
-        self.users(3)
-        self.fault(action="malformed")
-        with self.assertRaises(ValueError):
-            _ = TENANT.graph("/users/delta").json
-        self.fault(action="nolinks")
-        self.assertEqual({"@odata.context", "value"}, set(TENANT.graph("/users/delta").json))
-        self.fault(action="loop")
-        url = TENANT.at["graph"] + "/v1.0/users/delta?$select=id"
-        self.assertEqual(url, TENANT.graph(url).json["@odata.nextLink"])
-        self.fault(action="foreignlink")
-        self.assertTrue(TENANT.graph(url).json["@odata.nextLink"].startswith("https://evil.invalid/"))
-
-    def test_duplicate(self):
-        one, _ = self.users(2)
-        TENANT.control("PUT", f"/users/{one}", {"displayName": "New"})
-        self.fault(action="duplicate")
-        values = TENANT.graph("/users/delta?$select=displayName").json["value"]
-        self.assertEqual(["User 1", "User 1", "User 0", "New"], [v["displayName"] for v in values])
-
-    def test_hang(self):
-        self.fault(action="hang", seconds=0.3)
-        started = time.monotonic()
-        self.assertEqual(200, TENANT.graph("/users/delta").status)
-        self.assertGreaterEqual(time.monotonic() - started, 0.3)
-
-
-class ExchangeTest(Case):
-    def contacts(self, count, **more):
-        return TENANT.mail_contacts(count, **more)
-
-    def test_paging(self):
-        guids = self.contacts(25)
-        parameters = {"ResultSize": "Unlimited"}
-        answer = TENANT.invoke(parameters, prefer="odata.maxpagesize = 10;odata.continue-on-error",
-                               query="?$select=Guid,WhenChangedUTC")
-        page = answer.json
-        first = page["value"][0]
-        self.assertEqual({"Guid", "Guid@data.type", "Guid@odata.type", "WhenChangedUTC",
-                          "WhenChangedUTC@data.type"}, set(first))
-        self.assertRegex(first["WhenChangedUTC"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$")
-        found, link = [v["Guid"] for v in page["value"]], page["@odata.nextLink"]
-        self.assertEqual(405, TENANT.invoke(parameters, link, "GET").status)
-        self.assertEqual(400, TENANT.invoke({"ResultSize": 7}, link).status)
-        while link:
-            page = TENANT.invoke(parameters, link, prefer="odata.maxpagesize=10").json
-            found += [v["Guid"] for v in page["value"]]
-            link = page.get("@odata.nextLink")
-        self.assertEqual(guids, found)
-
-    def test_link_dies(self):
-        self.contacts(3)
-        link = TENANT.invoke({}, prefer="odata.maxpagesize=1").json["@odata.nextLink"]
-        TENANT.control("POST", "/settings", {"exchange_link_lifetime": 0})
-        self.assertEqual(400, TENANT.invoke({}, link).status)
-
-    def test_result_size(self):
-        self.contacts(1001)
-        page = TENANT.invoke({}, query="?$select=Guid").json
-        self.assertEqual(1000, len(page["value"]))
-        self.assertEqual(1, len(page["@adminapi.warnings"]))
-        self.assertEqual(1, len(TENANT.invoke({"ResultSize": 1}).json["value"]))
-
-    def names(self, **parameters):
-        return [v["Name"] for v in TENANT.invoke(parameters).json["value"]]
-
-    def test_filter_and_identity(self):
-        guids = self.contacts(4)
-        self.assertEqual(["Contact 0", "Contact 2"], self.names(Filter="IsDirSynced -eq $true"))
-        self.assertEqual(["Contact 1", "Contact 3"], self.names(Filter="IsDirSynced -eq $false"))
-        self.assertEqual(["Contact 3"], self.names(Filter="ExternalDirectoryObjectId -eq 'entra-3'"))
-        TENANT.control("PUT", f"/mailcontacts/{guids[0]}", {"WhenChangedUTC": "2017-08-01T13:59:59.0000000Z"})
-        TENANT.control("PUT", f"/mailcontacts/{guids[1]}", {"WhenChangedUTC": "2017-08-01T14:00:01.0000000Z"})
-        self.assertEqual(3, len(self.names(Filter="WhenChangedUTC -gt '8/1/2017 2:00:00 PM'")))
-        self.assertEqual(3, len(self.names(Filter="WhenChangedUTC -gt '2017-08-01T14:00:00Z'")))
-        self.assertEqual(["Contact 0"], self.names(
-            Filter="(WhenChangedUTC -lt '2017-08-01T14:00:00Z') -and (DisplayName -like 'Contact*')"))
-        self.assertEqual(["Contact 2"], self.names(Identity="c2@fabrikam.com"))
-        self.assertEqual(["Contact 2"], self.names(Identity=guids[2]))
-        self.assertEqual(4, len(self.names(Identity="")))
-        missing = TENANT.invoke({"Identity": "nobody@contoso.com"})
-        self.assertEqual(404, missing.status)
-        self.assertIn("|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|",
-                      missing.json["error"]["details"][0]["message"])
-        for wrong in ("Nonsense -eq 'x'", "IsDirSynced -gt $true", "Name -eq", "WhenChangedUTC -gt 'soon'"):
-            self.assertEqual(400, TENANT.invoke({"Filter": wrong}).status, wrong)
-        self.assertEqual(400, TENANT.invoke({"Nonsense": 1}).status)
-        self.assertEqual(400, TENANT.invoke({}, cmdlet="Get-Nonsense").status)
-
-    def test_rights(self):
-        TENANT.control("POST", "/settings", {"roles": {"exchange": []}})
-        denied = TENANT.invoke({})
-        self.assertEqual((403, b""), (denied.status, denied.raw))
-        self.assertIn("reason=", denied.headers["x-ms-diagnostics"])
-        TENANT.control("POST", "/settings", {"roles": {"exchange": ["Exchange.ManageAsApp"]}})
-        TENANT.tokens.clear()
-        url = f"{TENANT.at['exchange']}/AdminApi/v1.0/{TENANT.at['tenant_id']}/EXOModuleFile?Version=3.9.2"
-        answer = TENANT.send("GET", url, {"Authorization": f"Bearer {TENANT.token(EXCHANGE_SCOPE)}",
-                                          "CommandName": "*"})
-        self.assertIn("Get-MailContact", answer.json["value"][0]["exportedCmdlets"])
-        TENANT.control("POST", "/settings", {"exchange_rbac": False})
-        self.assertEqual(403, TENANT.invoke({}).status)
-
-    def test_concurrency(self):
-        TENANT.token(EXCHANGE_SCOPE)
-        TENANT.control("POST", "/settings", {"concurrency": 2})
-        TENANT.control("POST", "/faults", {"service": "exchange", "action": "hang", "seconds": 0.4,
-                                           "times": -1})
-        answers = []
-        threads = [threading.Thread(target=lambda: answers.append(TENANT.invoke({}, fresh=True)))
-                   for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual([200, 200, 429, 429], sorted(a.status for a in answers))
-        refused = next(a for a in answers if a.status == 429)
-        self.assertTrue(refused.raw.startswith(b"You have reached the maximum number of concurrent"))
 
 
 class SpeedTest(Case):

@@ -1,9 +1,21 @@
-"""Tokens of links: opaque for a client, readable here."""
+"""Rounds, and the tokens of links that stand for them: opaque for a client, readable here."""
 
 import base64
 import hashlib
 import hmac
 import json
+from collections import namedtuple
+
+# What a round asks for: properties (None = default set), whether member links are wanted, the ids of
+# a `$filter=id eq ...` (None = all), and whether managers are wanted. Registered once, tokens carry
+# its index.
+Query = namedtuple("Query", "select members ids manager", defaults=(False,))
+
+# Where a round stands. since: number its token remembers (0 = full round); start: number when the
+# round began; pos: log position already delivered; partial: [group id, link position] of groups
+# whose members are not all delivered yet; full: number when the full round began that all this
+# goes back to.
+Round = namedtuple("Round", "kind query generation since start pos page minimal partial full")
 
 
 class TokenError(Exception):

@@ -4,7 +4,6 @@ Everything here only watches: the services answer as they would anyway. A test r
 then expects the list to be empty.
 """
 
-import json
 import re
 import threading
 import time
