@@ -14,7 +14,6 @@ namespace gald::cloud {
 namespace {
 
 using base::Error;
-using base::ErrorKind;
 using model::Change;
 using sync::Failed;
 using sync::Finding;

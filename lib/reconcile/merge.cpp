@@ -241,14 +241,14 @@ void merge_phones(const Records& records, Entry& entry) {
 
 }  // namespace
 
-Entry merge(std::span<const StagedRecord* const> cell) {
-  Records live(cell.begin(), cell.end());
-  std::erase_if(live, [](auto* record) { return is_reference(*record); });
-  const Records records = by_precedence(live);
+Entry merge(std::span<const StagedRecord* const> live) {
+  Records by_strength(live.begin(), live.end());
+  std::erase_if(by_strength, [](auto* record) { return is_reference(*record); });
+  const Records records = by_precedence(by_strength);
   Entry entry;
   entry.kind = kind_of(records);
   entry.source = source_of(records);
-  merge_values(records, live, entry);
+  merge_values(records, by_strength, entry);
   merge_signals(records, entry);
   merge_addresses(records, entry);
   merge_phones(records, entry);
