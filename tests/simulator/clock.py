@@ -30,12 +30,15 @@ class Clock:
             self._virtual = time.time()
         return self._virtual
 
-    def advance(self, seconds):
-        """Moves a virtual clock and returns its time; ValueError for one that cannot be moved."""
+    def advance(self, seconds=0, until=0):
+        """Moves a virtual clock by some seconds, and at least to `until`; returns its time.
+
+        ValueError for one that cannot be moved.
+        """
         with self._lock:
             if self._settings["clock"] != "virtual":
                 raise ValueError("only a virtual clock can be moved")
-            self._virtual = self._now() + seconds
+            self._virtual = max(self._now() + seconds, until)
             return self._virtual
 
     def spend(self, seconds, stopping):

@@ -155,11 +155,13 @@ class Control(Service):
         return {"now": self._house.clock.now()}
 
     def _post_clock(self, request):
-        seconds = self._body(request).get("advance")
-        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or seconds < 0:
-            raise ControlError(400, 'clock takes {"advance": seconds}')
+        body = self._body(request)
+        if not body or set(body) - {"advance", "until"} or not all(
+                isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+                for value in body.values()):
+            raise ControlError(400, 'clock takes {"advance": seconds} or {"until": epoch seconds}')
         try:
-            return {"now": self._house.clock.advance(seconds)}
+            return {"now": self._house.clock.advance(body.get("advance", 0), body.get("until", 0))}
         except ValueError as error:
             raise ControlError(409, str(error)) from None
 

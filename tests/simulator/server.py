@@ -180,7 +180,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    timeout = 120       # idle connections of the real service are cut after about two minutes
+    timeout = 120       # seconds that a request may take to come
 
     def setup(self):
         self.ready = False      # whether the handshake is over
@@ -205,6 +205,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+    def handle_one_request(self):
+        # The real service resets connections that were idle for about two minutes.
+        try:
+            if self.server.service.name != "control":
+                self.connection.settimeout(self.server.house.settings["idle_timeout"])
+            self.rfile.peek(1)
+            self.connection.settimeout(self.timeout)
+        except TimeoutError:
+            self._reset()
+            return
+        super().handle_one_request()
 
     def parse_request(self):
         self.arrived = time.monotonic()

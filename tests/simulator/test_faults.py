@@ -150,6 +150,16 @@ class ScriptTest(Case):
         TENANT.disconnect()
         self.assertEqual(200, TENANT.graph(USERS).status)
 
+    def test_idle_connections_are_reset(self):
+        self.settings(idle_timeout=0.2)
+        TENANT.disconnect()
+        self.assertEqual([200, 200], [TENANT.graph(USERS).status for _ in range(2)])
+        time.sleep(0.5)
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            TENANT.graph(USERS)
+        self.assertEqual(200, TENANT.graph(USERS).status)
+        TENANT.disconnect()
+
     def test_cmdlet(self):
         self.fault(service="exchange", status=503, cmdlet="Get-Contact", times=-1)
         self.assertEqual(200, TENANT.invoke({}).status)

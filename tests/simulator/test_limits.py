@@ -34,6 +34,9 @@ class ClockTest(Case):
         self.assertEqual(int(started + 86400.5), date)
         self.assertEqual(time.strftime("%Y-%m-%d", time.gmtime(date)),
                          TENANT.control("GET", "/requests")[-1]["t"][:10])
+        now = TENANT.control("POST", "/clock", {"until": started + 86500})["now"]
+        self.assertEqual(started + 86500, now)
+        self.assertEqual(now, TENANT.control("POST", "/clock", {"until": started})["now"])
         for wrong in ("-1", '"1"', "true"):
             answer = TENANT.send("POST", TENANT.at["control"] + "/clock", {}, f'{{"advance": {wrong}}}')
             self.assertEqual(400, answer.status, wrong)

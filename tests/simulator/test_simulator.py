@@ -4,7 +4,6 @@
 """
 
 import gzip
-import http.client
 import json
 import os
 import sys

@@ -44,7 +44,7 @@ class Violations:
         self._lock = threading.Lock()
         self._found = []
         self._pauses = {}       # (service, app) -> [(when sent, monotonic, until)]
-        self._tokens = {}       # (app, resource) -> [issued, lifetime, whether a new one may be asked for]
+        self._tokens = {}       # (app, resource) -> [issued, lifetime, whether it may be replaced]
         self._batches = {}      # app -> [(when, parts that succeeded, parts that failed)]
 
     def list(self):
