@@ -1,5 +1,6 @@
 #include "one_cycle.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -21,6 +22,13 @@ std::optional<index::WriterLock> wait_for_writer_lock(const std::filesystem::pat
     stopped.wait_for(guard, stop, std::chrono::milliseconds(500), [] { return false; });
   }
   return std::nullopt;
+}
+
+sync::CycleOptions cycle_options(const Config& config) {
+  sync::CycleOptions options;
+  options.patience = std::min(options.patience, config.interval / 3);
+  options.grace = std::min(options.grace, config.interval / 30);
+  return options;
 }
 
 model::RunReport one_cycle(const Config& config, const Connectors& connectors,

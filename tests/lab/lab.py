@@ -579,7 +579,9 @@ class Gald:
         self.index_path = os.path.join(self.directory, "gald.db")
         self.daemon = None
         os.makedirs(self.directory, exist_ok=True)
-        self.sections = {"index": {"path": self.index_path}, "schedule": {"interval": "30m"}}
+        self.sections = {"index": {"path": self.index_path}, "schedule": {
+            # How long a failing source is waited for follows from the interval.
+            "interval": "60s", "jitter": "0s"}}
         if dc:
             self.sections["connector.ad"] = {
                 "type": "active-directory", "url": dc.uri, "bind_name": f"{account}@{dc.domain}",
@@ -592,7 +594,8 @@ class Gald:
                 "type": "entra", **login, "graph_endpoint": about["graph"], "ca_file": about["ca"]}
             if exchange:
                 self.sections["connector.exchange"] = {
-                    "type": "exchange-online", **login, "exchange_endpoint": about["exchange"], "ca_file": about["ca"]}
+                    "type": "exchange-online", **login, "exchange_endpoint": about["exchange"], "ca_file": about["ca"],
+                    "complete_every": "0s"}
         self.configure(changes or {})
 
     def configure(self, changes):
