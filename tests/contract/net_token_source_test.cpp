@@ -80,10 +80,10 @@ TEST_F(TokenSourceTest, ACertificateSignsForItsTokenEndpoint) {
 
 TEST_F(TokenSourceTest, AFederatedTokenIsSentAsItIsAndReadAnew) {
   std::string file = "a.first.token";
-  TokenSource source(http_,
-                     options(net::FederatedToken{
-                         [&file]() -> base::Result<Secret> { return Secret(file); }}),
-                     clock_);
+  TokenSource source(
+      http_,
+      options(net::FederatedToken{[&file]() -> base::Result<Secret> { return Secret(file); }}),
+      clock_);
   EXPECT_TRUE(token_of(source.token(kScope, {})).starts_with("token-"));
   EXPECT_EQ(server().count("&client_assertion=a.first.token"), 1);
   file = "a.second.token";

@@ -1,5 +1,3 @@
-#include "net/credential.hpp"
-
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -15,6 +13,7 @@
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
 #include "base/text.hpp"
+#include "net/credential.hpp"
 #include "net_keys.hpp"
 
 namespace gald::net {
@@ -162,22 +161,22 @@ TEST(Assertion, WhatCannotSign) {
 
 TEST(Assertion, FilesAreReadAnew) {
   std::string key = test::kOtherKey;
-  const ClientCertificate credential{
-      holding(test::kCertificate), [&key]() -> Result<Secret> { return Secret(key); }};
+  const ClientCertificate credential{holding(test::kCertificate),
+                                     [&key]() -> Result<Secret> { return Secret(key); }};
   EXPECT_FALSE(make_assertion(credential, kClient, kAudience, kNow));
   key = test::kPrivateKey;
   EXPECT_TRUE(make_assertion(credential, kClient, kAudience, kNow));
-  const ClientCertificate gone{
-      []() -> Result<Secret> { return Error{ErrorKind::config, "the file is gone"}; },
-      holding(test::kPrivateKey)};
+  const ClientCertificate gone{[]() -> Result<Secret> {
+                                 return Error{ErrorKind::config, "the file is gone"};
+                               },
+                               holding(test::kPrivateKey)};
   const auto made = make_assertion(gone, kClient, kAudience, kNow);
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().what, "the file is gone");
 }
 
 TEST(CredentialExpiry, OfEachKind) {
-  EXPECT_EQ(certificate_not_after(test::kCertificate),
-            base::parse_iso8601("2036-11-25T08:12:27Z"));
+  EXPECT_EQ(certificate_not_after(test::kCertificate), base::parse_iso8601("2036-11-25T08:12:27Z"));
   EXPECT_FALSE(certificate_not_after(test::kPrivateKey));
   EXPECT_FALSE(certificate_not_after(""));
   const auto certificate = expiry_of(pair());
