@@ -320,7 +320,7 @@ std::string check_url(std::string_view text, std::string_view scheme, KeyValue& 
 }
 
 std::string check_imds_url(std::string_view text, KeyValue& value) {
-  const std::string wrong = check_url(text, "http://", value);
+  std::string wrong = check_url(text, "http://", value);
   if (wrong.empty() && !net::is_plain_http_url(value.text))
     return "must be an address of this machine or its link (127.0.0.1, 169.254.169.254), found " +
            std::string(text);

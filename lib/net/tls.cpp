@@ -54,9 +54,10 @@ std::optional<base::TimePoint> not_after(const X509* certificate) {
   std::tm time{};
   if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1)
     return std::nullopt;
-  using namespace std::chrono;
-  const sys_days day = year(time.tm_year + 1900) / (time.tm_mon + 1) / time.tm_mday;
-  return base::TimePoint(day + hours(time.tm_hour) + minutes(time.tm_min) + seconds(time.tm_sec));
+  const std::chrono::sys_days day =
+      std::chrono::year(time.tm_year + 1900) / (time.tm_mon + 1) / time.tm_mday;
+  return base::TimePoint(day + std::chrono::hours(time.tm_hour) +
+                         std::chrono::minutes(time.tm_min) + std::chrono::seconds(time.tm_sec));
 }
 
 bool expect_host(SSL* handle, const std::string& host, bool is_address) {

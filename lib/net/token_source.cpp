@@ -21,7 +21,19 @@ using nlohmann::json;
 constexpr std::chrono::seconds kTimeout{30};
 
 /// Where to look, which depends on the credential for some of them.
-enum class Remedy { secret, proof, time, client, cloud, scope, resource, consent, enable, policy };
+enum class Remedy {
+  secret,
+  proof,
+  time,
+  audience,
+  client,
+  cloud,
+  scope,
+  resource,
+  consent,
+  enable,
+  policy
+};
 
 struct KnownError {
   int code;
@@ -38,7 +50,7 @@ constexpr auto kKnownErrors = std::to_array<KnownError>({
     {kUnknownCertificate, ErrorKind::auth,
      "the assertion is not signed by a key that is registered with the app", Remedy::proof},
     {700024, ErrorKind::auth, "the assertion is not valid at this time", Remedy::time},
-    {700023, ErrorKind::auth, "the assertion is for another audience", Remedy::cloud},
+    {700023, ErrorKind::auth, "the assertion is for another audience", Remedy::audience},
     {700016, ErrorKind::config, "the tenant does not know this client id", Remedy::client},
     {7000112, ErrorKind::auth, "the app is disabled", Remedy::enable},
     {70001, ErrorKind::config, "the app is disabled or not in this tenant", Remedy::client},
@@ -88,12 +100,13 @@ const char* remedy_text(Remedy remedy, const Credential& credential) {
     case Remedy::client:
       return "Compare client_id with the app registration's application (client) id, and tenant "
              "with its directory (tenant) id.";
+    case Remedy::audience:
+      if (federated)
+        return "Let the token in federated_token_file be issued for the audience that the app's "
+               "federated credential names.";
+      [[fallthrough]];
     case Remedy::cloud:
-      return federated ? "The token in federated_token_file must be for the audience that the "
-                         "app's federated credential names, and tenant and cloud must belong "
-                         "together."
-                       : "Compare tenant, cloud and the endpoints with the cloud that the tenant "
-                         "lives in.";
+      return "Compare tenant, cloud and the endpoints with the cloud that the tenant lives in.";
     case Remedy::scope:
       return "Check the configured endpoint: the scope is the endpoint followed by /.default.";
     case Remedy::resource:
