@@ -77,6 +77,19 @@ std::vector<KeyInfo> common_keys() {
       KeyInfo{
           "schedule",
           {},
+          "patience",
+          KeyType::duration,
+          "10s..24h",
+          "15m",
+          false,
+          "How long a cycle waits for a source that asks to come back later. A source that only "
+          "fails is given up for this cycle after a fifteenth of it.",
+          [](Config& config, Connector&, const KeyValue& value) {
+            config.patience = value.duration;
+          }},
+      KeyInfo{
+          "schedule",
+          {},
           "jitter",
           KeyType::duration,
           "0s..1h",

@@ -1,6 +1,5 @@
 #include "one_cycle.hpp"
 
-#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
@@ -26,8 +25,8 @@ std::optional<index::WriterLock> wait_for_writer_lock(const std::filesystem::pat
 
 sync::CycleOptions cycle_options(const Config& config) {
   sync::CycleOptions options;
-  options.patience = std::min(options.patience, config.interval / 3);
-  options.grace = std::min(options.grace, config.interval / 30);
+  options.patience = config.patience;
+  options.grace = config.patience / 15;
   return options;
 }
 

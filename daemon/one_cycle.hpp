@@ -25,8 +25,7 @@ std::optional<index::WriterLock> wait_for_writer_lock(const std::filesystem::pat
                                                       const std::function<void()>& on_wait,
                                                       std::stop_token stop);
 
-/// How long a cycle waits for its sources follows from the interval: ten minutes at the most for
-/// one that says when to come back, one minute for one that only fails.
+/// How long a cycle waits for its sources, as configured.
 sync::CycleOptions cycle_options(const Config& config);
 
 /// REQUIRES: the writer lock. Opens the index anew, as somebody may have put back a backup since

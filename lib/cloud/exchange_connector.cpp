@@ -150,7 +150,7 @@ class MailContactRound final : public ExchangeRound {
   Pull read(const std::string& body) override {
     auto read = read_exchange_page(routing_ ? ExchangeView::routing : ExchangeView::person, body);
     if (!read)
-      return listing().failure(read.error().what);
+      return listing().garbled(read.error().what);
     if (auto failed = listing().go_on(read->next_link))
       return *std::move(failed);
     Page page;
@@ -211,7 +211,7 @@ class GroupRound final : public ExchangeRound {
   Pull read_groups(const std::string& body) {
     auto read = read_exchange_page(ExchangeView::group, body);
     if (!read)
-      return listing().failure(read.error().what);
+      return listing().garbled(read.error().what);
     if (auto failed = listing().go_on(read->next_link))
       return *std::move(failed);
     Page page;
@@ -238,7 +238,7 @@ class GroupRound final : public ExchangeRound {
     }
     auto read = read_exchange_members(body);
     if (!read)
-      return listing().failure(read.error().what);
+      return listing().garbled(read.error().what);
     if (auto failed = listing().go_on(read->next_link))
       return *std::move(failed);
     if (!read->trouble.empty())

@@ -111,6 +111,10 @@ std::optional<Failed> ExchangeListing::go_on(const std::string& link) {
   return std::nullopt;
 }
 
+sync::Throttled ExchangeListing::garbled(const std::string& what) const {
+  return {std::nullopt, failure(what).error.what};
+}
+
 Failed ExchangeListing::failure(const std::string& what) const {
   return {Error{ErrorKind::protocol, "POST " + net::without_query(first_.url) + ": " + what, {}}};
 }

@@ -57,6 +57,9 @@ class ExchangeListing {
   /// What is wrong with the page, as a failure.
   sync::Failed failure(const std::string& what) const;
 
+  /// The page cannot be read: it may have been garbled on its way, so it is asked for again.
+  sync::Throttled garbled(const std::string& what) const;
+
   /// Nothing has been read yet, or nothing since it began again.
   bool at_first_page() const { return url_ == first_.url; }
 

@@ -47,8 +47,8 @@ bool is_reset(const net::HttpResponse& response) {
 /// 400 Request_BadRequest is also how a token that is not understood is answered.
 bool blames_token(const net::HttpResponse& response) {
   const std::string message = base::ascii_lower(read_service_error(response.body).message);
-  return response.status == 400 && (message.find("skiptoken") != std::string::npos ||
-                                    message.find("deltatoken") != std::string::npos);
+  return response.status == 400 && (message.find("token") != std::string::npos ||
+                                    message.find("sync state") != std::string::npos);
 }
 
 /// "Differential query is not supported for entity type: OrgContact", for days (seen in 2019).
@@ -311,7 +311,7 @@ void GraphRound::await_details() {
     if (collection_ == GraphCollection::contacts && !changes_since_.empty())
       pending_->details.push_back({Detail::Kind::manager, change.anchor});
     else if (collection_ == GraphCollection::groups && type != change.set.end() &&
-             type->second.front() == "microsoft365")
+             type->second.front() == "microsoft365" && hidden_known_.insert(change.anchor).second)
       pending_->details.push_back({Detail::Kind::hidden, change.anchor});
   }
 }

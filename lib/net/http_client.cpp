@@ -58,7 +58,6 @@ class HttpClient::Impl {
 
   Outcome send(const HttpRequest& request, const Url& url, milliseconds timeout,
                const std::stop_token& stop, bool replayable);
-  void forget(const std::string& origin);
 
   const HttpClientOptions& options() const { return options_; }
 
@@ -141,10 +140,6 @@ Outcome HttpClient::Impl::send(const HttpRequest& request, const Url& url, milli
   return outcome.get();
 }
 
-void HttpClient::Impl::forget(const std::string& origin) {
-  asio::post(io_, [this, origin] { idle_.erase(origin); });
-}
-
 asio::awaitable<void> HttpClient::Impl::run(std::shared_ptr<Exchange> exchange) {
   Outcome outcome = exchange->error(ErrorKind::protocol, "internal error");
   try {
@@ -175,7 +170,12 @@ asio::awaitable<void> HttpClient::Impl::run(std::shared_ptr<Exchange> exchange) 
           keep_alive = second.keep_alive;
         }
       }
-      if (keep_alive && exchange->ended == Exchange::Ended::no)
+      // A 503 sticks to its connection, and perhaps to others: meet another front end next time
+      // ("Best practices for working with Microsoft Graph").
+      const auto* response = std::get_if<HttpResponse>(&outcome);
+      if (response != nullptr && response->status == 503)
+        idle_.erase(exchange->origin);
+      else if (keep_alive && exchange->ended == Exchange::Ended::no)
         keep(exchange->origin, std::move(exchange->connection));
     }
   } catch (const std::exception& caught) {
@@ -471,11 +471,6 @@ base::Result<HttpResponse> HttpClient::send(const HttpRequest& request, millisec
   if (auto broken = decode(response, url->origin(), impl_->options().body_limit))
     return std::move(*broken);
   return std::move(response);
-}
-
-void HttpClient::forget_connections(std::string_view url) {
-  if (const auto origin = origin_of(url))
-    impl_->forget(*origin);
 }
 
 }  // namespace gald::net

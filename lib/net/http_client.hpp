@@ -56,7 +56,8 @@ struct HttpClientOptions {
   bool plain_http = false;
 };
 
-/// Keeps connections per origin and sends one request at a time on each. Thread-safe. Certificates
+/// Keeps connections per origin and sends one request at a time on each; a 503 ends them, so that
+/// the next request meets another front end. Thread-safe. Certificates
 /// and host names are always verified; TLS 1.2 is the least.
 class HttpClient {
  public:
@@ -80,10 +81,6 @@ class HttpClient {
   /// answer is replaced once, for GET and for requests marked `replayable`.
   base::Result<HttpResponse> send(const HttpRequest& request, std::chrono::milliseconds timeout,
                                   std::stop_token stop, bool replayable = true);
-
-  /// Drops the kept connections to the origin of `url`: after a 503 the next request should meet
-  /// another front end.
-  void forget_connections(std::string_view url);
 
  private:
   class Impl;

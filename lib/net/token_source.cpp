@@ -255,7 +255,8 @@ bool is_known(int number) {
 bool echoes(const std::string& text, const Secret& value) {
   if (value.empty())
     return false;
-  if (text.find(value.reveal()) != std::string::npos)
+  if (text.find(value.reveal()) != std::string::npos ||
+      text.find(base::percent_encode(value.reveal())) != std::string::npos)
     return true;
   constexpr std::size_t kTelling = 24;
   const auto parts = base::split(value.reveal(), '.');
@@ -269,8 +270,11 @@ bool echoes(const std::string& text, const Secret& value) {
 TokenAnswer read_token_answer(const HttpResponse& response, const TokenOptions& options,
                               base::TimePoint now) {
   const json body = object_of(response);
+  const std::string place = options.login_endpoint + ": the token endpoint";
+  if (response.status == 200 && body.empty())  // no JSON: it may have been garbled on its way
+    return TokenBusy{std::nullopt, place + " answered 200 with something else than JSON"};
   if (response.status == 200)
-    return read_token(body, options.login_endpoint + ": the token endpoint", now);
+    return read_token(body, place, now);
   return read_error(response, body, options, now);
 }
 

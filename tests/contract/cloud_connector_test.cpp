@@ -468,14 +468,19 @@ TEST_F(CloudConnectorTest, CheckSaysWhatIsWrong) {
   server().script("403 x", error("Authorization_RequestDenied"));
   server().script("429 x", "");
   const auto findings = graph_.check({});
-  ASSERT_EQ(findings.size(), 6u);
-  EXPECT_EQ(findings[0].level, Finding::Level::ok);  // the token
-  EXPECT_EQ(findings[1].level, Finding::Level::ok);  // opaque: no JWT
-  EXPECT_NE(findings[2].what.find("clock"), std::string::npos);
-  EXPECT_EQ(findings[3].level, Finding::Level::ok);
-  EXPECT_EQ(findings[4].level, Finding::Level::problem);
-  EXPECT_NE(findings[4].remedy.find("User.Read.All"), std::string::npos);
-  EXPECT_EQ(findings[5].level, Finding::Level::warning);
+  using Level = Finding::Level;
+  const std::vector<std::pair<std::string, Level>> expected = {
+      {"token", Level::ok},      {"permission", Level::ok}, {"tls", Level::ok},
+      {"clock", Level::problem}, {"collection", Level::ok}, {"collection", Level::problem},
+      {"collection", Level::warning}};
+  ASSERT_EQ(findings.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(findings[i].check, expected[i].first) << i;
+    EXPECT_EQ(findings[i].level, expected[i].second) << findings[i].what;
+  }
+  EXPECT_NE(findings[2].what.find("localhost, issued by"), std::string::npos) << findings[2].what;
+  EXPECT_NE(findings[3].what.find("ahead of the service's"), std::string::npos);
+  EXPECT_NE(findings[5].remedy.find("User.Read.All"), std::string::npos);
   EXPECT_EQ(server().count("$deltatoken=latest&$select=id "), 4);
 }
 

@@ -243,7 +243,10 @@ TEST_F(HttpClientTest, ConnectionsAreKept) {
   const auto second = get("/hello");
   ASSERT_TRUE(first && second);
   EXPECT_EQ(*first->header("X-Connection"), *second->header("X-Connection"));
-  client_.forget_connections(server().origin() + "/x");
+  server().script("503 x", "");
+  const auto refused = get("/503");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 503);
   const auto third = get("/hello");
   ASSERT_TRUE(third);
   EXPECT_NE(*first->header("X-Connection"), *third->header("X-Connection"));

@@ -580,8 +580,8 @@ class Gald:
         self.daemon = None
         os.makedirs(self.directory, exist_ok=True)
         self.sections = {"index": {"path": self.index_path}, "schedule": {
-            # How long a failing source is waited for follows from the interval.
-            "interval": "60s", "jitter": "0s"}}
+            # Sources that fail on purpose shall not be waited for long.
+            "interval": "30m", "patience": "30s"}}
         if dc:
             self.sections["connector.ad"] = {
                 "type": "active-directory", "url": dc.uri, "bind_name": f"{account}@{dc.domain}",
