@@ -72,6 +72,7 @@ struct Config {
   std::filesystem::path index_file;
   std::chrono::milliseconds interval{0};
   std::chrono::milliseconds jitter{0};
+  std::chrono::milliseconds patience{0};
   base::log::Level log_level = base::log::Level::info;
   std::vector<ConnectorConfig> connectors;  ///< by name, the disabled ones too
 };

@@ -77,6 +77,19 @@ std::vector<KeyInfo> common_keys() {
       KeyInfo{
           "schedule",
           {},
+          "patience",
+          KeyType::duration,
+          "10s..24h",
+          "15m",
+          false,
+          "How long a cycle waits for a source that asks to come back later. A source that only "
+          "fails is given up for this cycle after a fifteenth of it.",
+          [](Config& config, Connector&, const KeyValue& value) {
+            config.patience = value.duration;
+          }},
+      KeyInfo{
+          "schedule",
+          {},
           "jitter",
           KeyType::duration,
           "0s..1h",
@@ -374,7 +387,7 @@ std::string check_ldap_url(std::string_view text, KeyValue& value) {
 }
 
 std::string check_imds_url(std::string_view text, KeyValue& value) {
-  const std::string wrong = check_url(text, "http://", value);
+  std::string wrong = check_url(text, "http://", value);
   if (wrong.empty() && !net::is_plain_http_url(value.text))
     return "must be an address of this machine or its link (127.0.0.1, 169.254.169.254), found " +
            std::string(text);

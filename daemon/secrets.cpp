@@ -190,7 +190,7 @@ fs::path beside(const fs::path& config_file, const std::string& name) {
 base::Result<base::Secret> read_secret(const fs::path& config_file,
                                        const ConnectorConfig& connector, const NamedFile& file,
                                        const fs::path& credentials) {
-  const auto read = read_any(config_file, connector, file, credentials);
+  auto read = read_any(config_file, connector, file, credentials);
   if (!read)
     return read;
   std::string content = read->reveal();

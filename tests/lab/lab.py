@@ -655,7 +655,9 @@ class Gald:
         self.prefix = []  # a command that runs the program, as NameServer.prefix does
         self.environment = {}
         os.makedirs(self.directory, exist_ok=True)
-        self.sections = {"index": {"path": self.index_path}, "schedule": {"interval": "30m"}}
+        self.sections = {"index": {"path": self.index_path}, "schedule": {
+            # Sources that fail on purpose shall not be waited for long.
+            "interval": "30m", "patience": "30s"}}
         if dc:
             self.sections["connector.ad"] = {
                 "type": "active-directory", "url": dc.uri, "bind_name": f"{account}@{dc.domain}",
@@ -668,7 +670,8 @@ class Gald:
                 "type": "entra", **login, "graph_endpoint": about["graph"], "ca_file": about["ca"]}
             if exchange:
                 self.sections["connector.exchange"] = {
-                    "type": "exchange-online", **login, "exchange_endpoint": about["exchange"], "ca_file": about["ca"]}
+                    "type": "exchange-online", **login, "exchange_endpoint": about["exchange"], "ca_file": about["ca"],
+                    "complete_every": "0s"}
         self.configure(changes or {})
 
     def configure(self, changes):
