@@ -105,23 +105,26 @@ base::Result<Login> Connections::sign_in(std::stop_token stop) const {
   return Login(SimpleLogin{options_.bind_name, *std::move(password)});
 }
 
+/// What keeps us from a Kerberos ticket for the controller. Kind protocol: only from this one.
+std::optional<Error> Connections::reach(const std::string& url, Login& login,
+                                        std::stop_token stop) const {
+  auto* kerberos = std::get_if<KerberosLogin>(&login);
+  const auto address = parse_server_url(url, options_.security);
+  if (kerberos == nullptr || !address)
+    return std::nullopt;
+  const auto reached =
+      kerberos->ticket.reach(address->host, options_.connect_timeout, std::move(stop));
+  if (reached)
+    return std::nullopt;
+  const Error& error = reached.error();
+  return Error{error.kind == ErrorKind::auth ? ErrorKind::protocol : error.kind,
+               url + ": " + error.what, error.remedy};
+}
+
 base::Result<std::unique_ptr<LdapConnection>> Connections::open_one(const std::string& url,
                                                                     Login& login,
                                                                     std::stop_token stop,
-                                                                    Progress* progress) {
-  auto* kerberos = std::get_if<KerberosLogin>(&login);
-  const auto address = parse_server_url(url, options_.security);
-  if (kerberos != nullptr && address)
-    if (const auto reached = kerberos->ticket.reach(address->host, options_.connect_timeout, stop);
-        !reached) {
-      const bool no_kdc = reached.error().kind == ErrorKind::network;
-      const bool stopped = reached.error().kind == ErrorKind::stopped;
-      // "not in Kerberos under this name" is about this url, so that others are still tried
-      return Error{stopped  ? ErrorKind::stopped
-                   : no_kdc ? ErrorKind::auth
-                            : ErrorKind::protocol,
-                   url + ": " + reached.error().what, reached.error().remedy};
-    }
+                                                                    Progress* progress) const {
   return LdapConnection::open({.url = url,
                                .security = options_.security,
                                .ca_file = options_.ca_file,
@@ -146,21 +149,25 @@ void Connections::note_failure(const std::string& url, const Error& error, bool 
     log::warning("ad.server-failed", error.what, {{"connector", options_.name}, {"server", url}});
 }
 
-Error Connections::nobody(const std::vector<Error>& errors) const {
+Error Connections::nobody(const std::vector<Error>& errors, std::size_t untried) {
   const ErrorKind kind =
       errors.front().kind == ErrorKind::broken ? ErrorKind::network : errors.front().kind;
-  if (errors.size() == 1)
+  const std::size_t all = errors.size() + untried;
+  if (all == 1)
     return {kind, errors.front().what, errors.front().remedy};
   std::vector<std::string> reasons;
   for (const Error& error : errors)
     reasons.push_back(error.what);
+  if (untried != 0)
+    reasons.push_back(std::to_string(untried) + " were not tried, as it took too long");
   return {kind,
-          "none of " + std::to_string(errors.size()) +
-              " controllers can be used: " + joined(reasons, "; "),
+          "none of " + std::to_string(all) + " controllers can be used: " + joined(reasons, "; "),
           errors.front().remedy};
 }
 
 base::Result<Opened> Connections::open(std::string_view preferred, std::stop_token stop) {
+  constexpr int kPatience = 12;  // times the connect_timeout
+  const auto deadline = Steady::now() + kPatience * options_.connect_timeout;
   auto found = find(stop);
   if (!found)
     return found.error();
@@ -179,19 +186,29 @@ base::Result<Opened> Connections::open(std::string_view preferred, std::stop_tok
   for (const std::string& url : urls) {
     if (spare.session && memory_.is(url, preferred) == ServerMemory::Answer::no)
       continue;
+    if (Steady::now() >= deadline)
+      break;
+    const auto failed = [&](Error error) {
+      note_failure(url, error, only_one);
+      errors.push_back(std::move(error));
+    };
+    if (auto unreachable = reach(url, *login, stop)) {
+      if (unreachable->kind != ErrorKind::protocol)
+        return std::move(*unreachable);  // the KDC, not the controller
+      failed(std::move(*unreachable));
+      continue;
+    }
     auto connection = open_one(url, *login, stop);
     if (!connection) {
       if (!blames_the_server(connection.error().kind))
         return connection.error();
-      note_failure(url, connection.error(), only_one);
-      errors.push_back(connection.error());
+      failed(connection.error());
       continue;
     }
     if (!only_one && !learn_name(url, **connection, stop)) {
       if (stop.stop_requested())
         return Error{ErrorKind::stopped, url + ": stopped while connecting"};
-      errors.push_back({ErrorKind::network, url + ": connection lost"});
-      note_failure(url, errors.back(), only_one);
+      failed({ErrorKind::network, url + ": connection lost"});
       continue;
     }
     if (memory_.worked(url) && !only_one)
@@ -206,7 +223,7 @@ base::Result<Opened> Connections::open(std::string_view preferred, std::stop_tok
   }
   if (spare.session)
     return spare;
-  return nobody(errors);
+  return nobody(errors, urls.size() - errors.size());
 }
 
 void Connections::lost(const std::string& url) {
@@ -240,12 +257,11 @@ class ServerLines {
       certificate(told);
     if (error == nullptr)
       return;
-    const char* step = error->kind == ErrorKind::tls ? "tls"
-                       : told.secured                ? "bind"
-                       : told.connected              ? "tls"
-                       : blames_the_server(error->kind) && error->kind != ErrorKind::protocol
-                           ? "server"
-                           : "bind";
+    const char* step = error->kind == ErrorKind::tls    ? "tls"
+                       : told.secured                   ? "bind"
+                       : told.connected                 ? "tls"
+                       : blames_the_server(error->kind) ? "server"
+                                                        : "bind";
     say(Finding::Level::problem, step, error->what, error->remedy);
   }
 
@@ -312,6 +328,12 @@ Connections::Checked Connections::check(std::stop_token stop) {
   for (const std::string& url : *found) {
     ServerLines lines(options_, url, checked.findings);
     lines.names(stop);
+    if (const auto unreachable = reach(url, *login, stop)) {
+      say(Finding::Level::problem, "bind", unreachable->what, unreachable->remedy);
+      if (unreachable->kind != ErrorKind::protocol)
+        return checked;
+      continue;
+    }
     Progress progress;
     auto connection = open_one(url, *login, stop, &progress);
     lines.progress(progress, connection ? nullptr : &connection.error());

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -30,7 +31,8 @@ class Connections {
 
   /// Opens a conversation with one of the controllers, in the order of ServerMemory. A refused
   /// login ends the search at once, because trying it at each controller would lock the account.
-  /// When nobody answers, the Error names every one, and its kind is never broken.
+  /// When nobody answers, the Error names every one that was tried, and its kind is never broken.
+  /// After twelve times the connect_timeout no further one is tried: their number has no limit.
   base::Result<Opened> open(std::string_view preferred, std::stop_token stop);
 
   /// The conversation with `url` broke: the next one is better held with another.
@@ -49,12 +51,14 @@ class Connections {
   base::Result<std::vector<std::string>> find(std::stop_token stop);
   base::Result<std::vector<std::string>> find_in_dns(std::stop_token stop);
   base::Result<Login> sign_in(std::stop_token stop) const;
+  std::optional<base::Error> reach(const std::string& url, Login& login,
+                                   std::stop_token stop) const;
   base::Result<std::unique_ptr<LdapConnection>> open_one(const std::string& url, Login& login,
                                                          std::stop_token stop,
-                                                         Progress* progress = nullptr);
+                                                         Progress* progress = nullptr) const;
   bool learn_name(const std::string& url, Session& session, std::stop_token stop);
   void note_failure(const std::string& url, const base::Error& error, bool only_one);
-  base::Error nobody(const std::vector<base::Error>& errors) const;
+  static base::Error nobody(const std::vector<base::Error>& errors, std::size_t untried);
 
   const AdOptions& options_;
   ServerMemory memory_;

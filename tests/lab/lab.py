@@ -198,7 +198,7 @@ class DomainController:
 
         `settings` go to both, as DC_STRONG_AUTH does. What changes on one comes to the other by pull().
         """
-        cache_dir = cls._cache_dir()
+        cache_dir = cls.cache_dir()
         original = cls._join_once(cache_dir)
         both = []
         for name in ("dc1", "dc2"):
@@ -211,7 +211,7 @@ class DomainController:
         return both
 
     @staticmethod
-    def _cache_dir():
+    def cache_dir():
         return os.environ.get("LAB_CACHE") or os.path.join(tempfile.gettempdir(), f"gald-lab-{os.getuid()}")
 
     @classmethod
@@ -247,7 +247,7 @@ class DomainController:
         files makes a new one. With no directory given the clone is temporary and close() removes it.
         ip="free" picks an address that nobody uses; otherwise DC_IP, otherwise 127.0.0.11.
         """
-        cache_dir = cache_dir or cls._cache_dir()
+        cache_dir = cache_dir or cls.cache_dir()
         original = cls._provision_once(cache_dir, recycle_bin)
         reserved = None
         if ip == "free":

@@ -107,6 +107,7 @@ class Wire:
         self.connections = 0
         self._target = target
         self._socket = socket.create_server((address, port))
+        self.port = self._socket.getsockname()[1]
         self._held = []
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
