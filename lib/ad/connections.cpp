@@ -65,6 +65,7 @@ base::Result<std::vector<std::string>> Connections::find(std::stop_token stop) {
 
 base::Result<std::vector<std::string>> Connections::find_in_dns(std::stop_token stop) {
   std::vector<std::string> urls;
+  std::string outside;
   std::vector<std::string> sites = {options_.site};
   if (!options_.site.empty())
     sites.emplace_back();  // behind those of the site the others, for when all of it is down
@@ -75,11 +76,21 @@ base::Result<std::vector<std::string>> Connections::find_in_dns(std::stop_token 
       return Error{records.error().kind, options_.domain + ": " + records.error().what,
                    records.error().remedy};
     for (const SrvRecord& record : order_srv(*std::move(records), throw_dice)) {
+      if (!is_below(record.target, options_.domain)) {
+        outside = record.target;
+        continue;
+      }
       std::string url = server_url(record, options_.security);
       if (std::find(urls.begin(), urls.end(), url) == urls.end())
         urls.push_back(std::move(url));
     }
   }
+  if (urls.empty() && !outside.empty())
+    return Error{ErrorKind::config,
+                 options_.domain + ": DNS names " + outside +
+                     " as a controller, which is outside of the domain: not asked, as the answer "
+                     "could be forged",
+                 "if it is right, name the controllers with `servers`"};
   if (urls.empty())
     return Error{ErrorKind::network,
                  options_.domain + ": DNS names no domain controllers (SRV records of " +

@@ -11,6 +11,7 @@
 #include <resolv.h>
 
 #include "ad/bounded.hpp"
+#include "base/text.hpp"
 
 namespace gald::ad {
 
@@ -63,6 +64,11 @@ Records ask(const std::string& name) {
 
 std::string controllers_name(const std::string& domain, const std::string& site) {
   return "_ldap._tcp." + (site.empty() ? "" : site + "._sites.") + "dc._msdcs." + domain;
+}
+
+bool is_below(std::string_view host, std::string_view domain) {
+  return host.size() > domain.size() + 1 && host[host.size() - domain.size() - 1] == '.' &&
+         base::ascii_iequals(host.substr(host.size() - domain.size()), domain);
 }
 
 std::vector<SrvRecord> order_srv(std::vector<SrvRecord> records, const Dice& dice) {

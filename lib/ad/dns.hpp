@@ -7,6 +7,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -35,6 +36,10 @@ std::vector<SrvRecord> order_srv(std::vector<SrvRecord> records, const Dice& dic
 /// The SRV records of an answer as it came over the wire. None when it says that the service is
 /// not there (a target of "."). Pure.
 base::Result<std::vector<SrvRecord>> parse_srv_answer(std::span<const unsigned char> answer);
+
+/// Whether `host` is a name below `domain`. DNS is not to be trusted with more: whoever forges an
+/// answer could lead us, and our password, to a server of theirs with a good certificate. Pure.
+bool is_below(std::string_view host, std::string_view domain);
 
 /// Asks the name servers of the system for `name`, within `limit`. A name that is not there, or has
 /// no SRV records, is an empty list; an Error (network, protocol, stopped) is no answer.

@@ -364,6 +364,20 @@ class NamesInDns(PairTest):
         self.assertEqual(self.answered_by(gald), DC1)
         self.assertTruth(gald, self.dc1)
 
+    def test_a_controller_outside_of_the_domain_is_not_asked(self):
+        self.names.services[SERVICE] = [(0, 100, 389, "dc1.elsewhere.test"), (9, 100, 389, DC2)]
+        self.names.hosts["dc1.elsewhere.test"] = self.middle
+        with Wire(self.middle, 636, (self.dc1.ip, 636)) as wire:
+            gald = self.gald({"domain": "contoso.test"})
+            self.sync(gald)
+            self.assertEqual(self.answered_by(gald), DC2)
+            self.names.services[SERVICE].pop()
+            self.assertIn("outside of the domain", self.error_of(self.sync(gald, FAILED)))
+            self.assertEqual(wire.connections, 0)
+        self.names.services[SERVICE].append((9, 100, 389, DC2))
+        self.assertNothingPublished(self.sync(gald))
+        self.assertTruth(gald, self.dc2)
+
     def test_a_domain_that_is_not_there(self):
         gald = self.gald({"domain": "fabrikam.test"})
         report = self.sync(gald, FAILED)

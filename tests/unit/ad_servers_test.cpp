@@ -61,6 +61,14 @@ TEST(Srv, NamesOfTheControllers) {
             "_ldap._tcp.Paris._sites.dc._msdcs.contoso.com");
 }
 
+TEST(Srv, ControllersLiveInTheirDomain) {
+  EXPECT_TRUE(is_below("dc1.contoso.com", "contoso.com"));
+  EXPECT_TRUE(is_below("DC1.Paris.Contoso.com", "contoso.com"));
+  for (const char* host : {"contoso.com", ".contoso.com", "dc1.contoso.com.evil.example",
+                           "dc1-contoso.com", "dc1.fabrikam.com", "com", ""})
+    EXPECT_FALSE(is_below(host, "contoso.com")) << host;
+}
+
 TEST(Srv, LowerPrioritiesFirst) {
   const auto lowest = [](unsigned) { return 0u; };
   EXPECT_THAT(
