@@ -249,31 +249,39 @@ class ServerLines {
   ServerLines(const AdOptions& options, const std::string& url, std::vector<Finding>& findings)
       : options_(options), url_(url), findings_(findings) {}
 
-  void names(std::stop_token stop) {
+  /// False when the host has no address: then there is nothing to connect to.
+  bool names(std::stop_token stop) {
     const auto address = parse_server_url(url_, options_.security);
     if (!address)
-      return;
+      return true;
+    port_ = address->port;
     const auto found = addresses_of(address->host, options_.connect_timeout, std::move(stop));
     if (!found)
       say(Finding::Level::problem, "dns", address->host + ": " + found.error().what,
           "is the name right, and do the name servers of this machine know it?");
     else if (std::find(found->begin(), found->end(), address->host) == found->end())
       say(Finding::Level::ok, "dns", address->host + " is " + joined(*found, ", "));
+    return bool(found);
   }
 
   void progress(const Progress& told, const Error* error) {
     if (told.connected)
       say(Finding::Level::ok, "server", url_ + ": accepts connections");
-    if (told.certificate || (told.secured && options_.security != Security::gssapi))
+    if (told.secured && options_.security != Security::gssapi)
       certificate(told);
     if (error == nullptr)
       return;
-    const char* step = error->kind == ErrorKind::tls    ? "tls"
-                       : told.secured                   ? "bind"
-                       : told.connected                 ? "tls"
-                       : blames_the_server(error->kind) ? "server"
-                                                        : "bind";
-    say(Finding::Level::problem, step, error->what, error->remedy);
+    const std::string port = "port " + std::to_string(port_);
+    if (error->kind == ErrorKind::tls || (told.connected && !told.secured)) {
+      const std::string shown = told.certificate ? " (" + text_of(*told.certificate) + ")" : "";
+      problem("tls", error->what + shown, error->remedy, "does " + port + " speak TLS?");
+    } else if (told.secured || !blames_the_server(error->kind)) {
+      problem("bind", error->what, error->remedy, "");
+    } else {
+      problem(
+          "server", error->what, error->remedy,
+          "does the controller run, and does every firewall on the way let " + port + " through?");
+    }
   }
 
   void bound() {
@@ -284,23 +292,27 @@ class ServerLines {
   }
 
  private:
+  static std::string text_of(const Certificate& shown) {
+    return "certificate of " + shown.subject + ", issued by " + shown.issuer + ", valid until " +
+           day_of(shown.ends);
+  }
+
   void certificate(const Progress& told) {
     constexpr std::chrono::days kSoon{30};
     if (!told.certificate) {
       say(Finding::Level::ok, "tls", url_ + ": " + told.tls_version);
       return;
     }
-    const Certificate& shown = *told.certificate;
     const auto now = std::chrono::time_point_cast<std::chrono::seconds>(base::SystemClock().now());
-    const std::string what = url_ + ": certificate of " + shown.subject + ", issued by " +
-                             shown.issuer + ", valid until " + day_of(shown.ends) +
-                             (told.secured ? ", " + told.tls_version : "");
-    if (shown.ends - now < kSoon)
-      say(Finding::Level::warning, "tls", what,
-          shown.ends < now ? "renew the controller's certificate"
-                           : "renew the controller's certificate before that day");
-    else
-      say(Finding::Level::ok, "tls", what);
+    const bool soon = told.certificate->ends - now < kSoon;
+    say(soon ? Finding::Level::warning : Finding::Level::ok, "tls",
+        url_ + ": " + text_of(*told.certificate) + ", " + told.tls_version,
+        soon ? "renew the controller's certificate before that day" : "");
+  }
+
+  void problem(const char* check, const std::string& what, const std::string& remedy,
+               const std::string& otherwise) {
+    say(Finding::Level::problem, check, what, remedy.empty() ? otherwise : remedy);
   }
 
   void say(Finding::Level level, const char* check, const std::string& what,
@@ -311,6 +323,7 @@ class ServerLines {
   const AdOptions& options_;
   const std::string& url_;
   std::vector<Finding>& findings_;
+  int port_ = 0;
 };
 
 }  // namespace
@@ -338,7 +351,8 @@ Connections::Checked Connections::check(std::stop_token stop) {
   const std::size_t before = checked.findings.size();
   for (const std::string& url : *found) {
     ServerLines lines(options_, url, checked.findings);
-    lines.names(stop);
+    if (!lines.names(stop))
+      continue;
     if (const auto unreachable = reach(url, *login, stop)) {
       say(Finding::Level::problem, "bind", unreachable->what, unreachable->remedy);
       if (unreachable->kind != ErrorKind::protocol)
