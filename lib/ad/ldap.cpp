@@ -324,9 +324,9 @@ Error LdapConnection::State::refusal(const std::string& name, int code,
                  "is there a device between gald and the controller that ends TLS? Use security "
                  "= \"gssapi\" through it");
   if (code == LDAP_INVALID_CREDENTIALS)
-    return error(ErrorKind::auth, refused + explain_bind_refusal(diagnostic),
-                 "look at the account in Active Directory, and at what the configuration gives for "
-                 "it (gald check)");
+    return error(
+        ErrorKind::auth, refused + explain_bind_refusal(diagnostic),
+        "look at the account in Active Directory and at what the configuration says of it");
   const bool later = code == LDAP_BUSY || code == LDAP_UNAVAILABLE;
   if (code == LDAP_STRONG_AUTH_REQUIRED && options.security != Security::gssapi)
     return error(ErrorKind::auth, refused + code_text(code, diagnostic),
