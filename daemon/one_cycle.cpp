@@ -23,6 +23,13 @@ std::optional<index::WriterLock> wait_for_writer_lock(const std::filesystem::pat
   return std::nullopt;
 }
 
+sync::CycleOptions cycle_options(const Config& config) {
+  sync::CycleOptions options;
+  options.patience = config.patience;
+  options.grace = config.patience / 15;
+  return options;
+}
+
 model::RunReport one_cycle(const Config& config, const Connectors& connectors,
                            const base::Clock& clock, const sync::CycleOptions& options,
                            std::stop_token stop) {

@@ -25,6 +25,9 @@ std::optional<index::WriterLock> wait_for_writer_lock(const std::filesystem::pat
                                                       const std::function<void()>& on_wait,
                                                       std::stop_token stop);
 
+/// How long a cycle waits for its sources, as configured.
+sync::CycleOptions cycle_options(const Config& config);
+
 /// REQUIRES: the writer lock. Opens the index anew, as somebody may have put back a backup since
 /// the last time. Throws what the index throws when it cannot be opened.
 model::RunReport one_cycle(const Config& config, const Connectors& connectors,

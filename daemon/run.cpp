@@ -54,7 +54,7 @@ void try_index(const Config& config, const base::Clock& clock) {
 /// A cycle that fails never ends the service.
 void run_logged_cycle(const Config& config, const Connectors& connectors, const base::Clock& clock,
                       Heartbeat& heartbeat, std::stop_token stop) {
-  sync::CycleOptions options;
+  sync::CycleOptions options = cycle_options(config);
   options.progress = [&](const sync::Progress&) { heartbeat.moved(); };
   const auto on_wait = [&] {
     heartbeat.busy(false);

@@ -81,7 +81,7 @@ int execute(const SyncCommand& command, const Context& context) {
     return exit_code::kFailed;
   }
   ProgressLine line;
-  sync::CycleOptions options;
+  sync::CycleOptions options = cycle_options(config);
   if (progress)
     options.progress = [&](const sync::Progress& moved) { line.show(moved); };
   const model::RunReport report =

@@ -2,11 +2,13 @@
 
 #include <utility>
 
+#include "ad/connections.hpp"
 #include "ad/directory_round.hpp"
-#include "ad/ldap.hpp"
+#include "ad/failover_round.hpp"
 #include "ad/mapping.hpp"
 #include "ad/reading_check.hpp"
 #include "base/encoding.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 
 namespace gald::ad {
@@ -47,67 +49,13 @@ sync::Collection directory(const AdOptions& options) {
   return collection;
 }
 
-base::Result<std::unique_ptr<Session>> connect(const AdOptions& options, std::stop_token stop) {
-  const auto password = options.password
-                            ? options.password()
-                            : base::Result<base::Secret>(base::Error{
-                                  base::ErrorKind::config, options.url + ": no password given"});
-  if (!password)
-    return password.error();
-  auto connection = LdapConnection::open({.url = options.url,
-                                          .bind_name = options.bind_name,
-                                          .ca_file = options.ca_file,
-                                          .connect_timeout = options.connect_timeout,
-                                          .answer_timeout = options.answer_timeout},
-                                         *password, std::move(stop));
-  if (!connection)
-    return connection.error();
-  return std::unique_ptr<Session>(std::move(*connection));
-}
-
-/// The questions of `gald check`, one after the other; when there is nobody to ask, the rest is not
-/// asked.
-class Check {
- public:
-  Check(const AdOptions& options, const SessionFactory& open, std::stop_token stop)
-      : options_(options), open_(open), stop_(std::move(stop)) {}
-
-  std::vector<Finding> run() {
-    if (connect())
-      check_reading(options_, *session_, findings_, stop_);
-    return std::move(findings_);
-  }
-
- private:
-  bool connect() {
-    auto session = open_(stop_);
-    if (!session) {
-      findings_.push_back({Finding::Level::problem, options_.name + ": " + session.error().what,
-                           session.error().remedy, "bind"});
-      return false;
-    }
-    session_ = std::move(*session);
-    findings_.push_back({Finding::Level::ok,
-                         options_.name + ": bound as " + options_.bind_name + " to " + options_.url,
-                         {},
-                         "bind"});
-    return true;
-  }
-
-  const AdOptions& options_;
-  const SessionFactory& open_;
-  std::stop_token stop_;
-  std::unique_ptr<Session> session_;
-  std::vector<Finding> findings_;
-};
-
 class AdConnector final : public sync::Connector {
  public:
   AdConnector(AdOptions options, SessionFactory open)
-      : options_(std::move(options)), open_(std::move(open)), collections_{directory(options_)} {
-    if (!open_)
-      open_ = [this](std::stop_token stop) { return connect(options_, std::move(stop)); };
-  }
+      : options_(std::move(options)),
+        open_(std::move(open)),
+        connections_(options_),
+        collections_{directory(options_)} {}
 
   const std::string& name() const override { return options_.name; }
 
@@ -116,16 +64,56 @@ class AdConnector final : public sync::Connector {
   const std::vector<sync::Collection>& collections() const override { return collections_; }
 
   std::unique_ptr<sync::Round> begin(const sync::Collection&, const model::Cursor& from) override {
-    return std::make_unique<DirectoryRound>(options_, open_, from);
+    if (open_)
+      return std::make_unique<DirectoryRound>(options_, open_, from);
+    const auto server = std::make_shared<std::string>();
+    const auto begin = [this, server](const model::Cursor& cursor) {
+      return std::make_unique<DirectoryRound>(
+          options_,
+          [this, server](const std::string& preferred,
+                         std::stop_token stop) -> base::Result<std::unique_ptr<Session>> {
+            auto opened = connections_.open(preferred, std::move(stop));
+            if (!opened)
+              return opened.error();
+            *server = opened->url;
+            return std::move(opened->session);
+          },
+          cursor);
+    };
+    const auto lost = [this, server](const base::Error& error) {
+      base::log::warning("ad.connection-lost", error.what,
+                         {{"connector", options_.name}, {"server", *server}});
+      connections_.lost(std::exchange(*server, {}));
+    };
+    const auto peer = [server] { return *server; };
+    return std::make_unique<FailoverRound>(begin, lost, peer, from);
   }
 
   std::vector<Finding> check(std::stop_token stop) override {
-    return Check(options_, open_, std::move(stop)).run();
+    std::vector<Finding> findings;
+    std::unique_ptr<Session> session;
+    if (open_) {
+      auto opened = open_({}, stop);
+      if (!opened)
+        return {{Finding::Level::problem, options_.name + ": " + opened.error().what,
+                 opened.error().remedy, "bind"}};
+      findings.push_back(
+          {Finding::Level::ok, options_.name + ": bound as " + options_.bind_name, {}, "bind"});
+      session = std::move(*opened);
+    } else {
+      Connections::Checked checked = connections_.check(stop);
+      findings = std::move(checked.findings);
+      session = std::move(checked.opened.session);
+    }
+    if (session)
+      check_reading(options_, *session, findings, std::move(stop));
+    return findings;
   }
 
  private:
   const AdOptions options_;
-  SessionFactory open_;
+  SessionFactory open_;  ///< of a test; none: `connections_`
+  Connections connections_;
   std::vector<sync::Collection> collections_;
 };
 

@@ -76,7 +76,7 @@ std::optional<Pull> DirectoryRound::begin(std::stop_token stop) {
     if (!before)
       return CursorRefused{"the stored cursor cannot be read"};
   }
-  auto session = open_(stop);
+  auto session = open_(host_part(from_.answered_by), stop);
   if (!session)
     return failed(session.error());
   session_ = std::make_unique<CountingSession>(std::move(*session));
@@ -251,7 +251,7 @@ std::optional<Pull> DirectoryRound::refuse(const SearchEnd& end) {
       break;
     case result_code::kBusy:
     case result_code::kUnavailable:
-      return Throttled{std::nullopt, options_.url + ": " + end.text};
+      return Throttled{std::nullopt, server_.dns_name + ": " + end.text};
     default:
       break;
   }
@@ -281,7 +281,7 @@ std::optional<Pull> DirectoryRound::ask_filter(Page& page, std::stop_token stop)
   Session* session = session_.get();
   if (!feed_->idle()) {
     if (!filter_session_) {
-      auto opened = open_(stop);
+      auto opened = open_(server_.dns_name, stop);
       if (!opened)
         return failed(opened.error());
       filter_session_ = std::make_unique<CountingSession>(std::move(*opened));
@@ -318,9 +318,9 @@ void DirectoryRound::add(const Entry& entry, Page& page) {
     page.rejected.push_back(std::move(*rejected));
 }
 
-/// Every error names the controller.
+/// Every error names the controller: here when it is the only one, else whoever chose it does.
 Failed DirectoryRound::failed(Error error) const {
-  if (!error.what.starts_with(options_.url))
+  if (!options_.url.empty() && !error.what.starts_with(options_.url))
     error.what = options_.url + ": " + error.what;
   return {std::move(error)};
 }

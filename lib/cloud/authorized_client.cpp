@@ -174,8 +174,6 @@ AuthorizedClient::Answer AuthorizedClient::send(net::HttpRequest request, const 
       return given_up(response.error());
     if (pause)
       return *std::move(pause);
-    if (response->status == 503)  // it sticks to the connection: meet another front end next time
-      http_.forget_connections(request.url);
     bool& renewed = response->status == 401 ? renewed_on_401 : renewed_on_403;
     if ((response->status != 401 && response->status != 403) || renewed)
       return *std::move(response);

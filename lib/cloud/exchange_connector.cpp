@@ -1,11 +1,11 @@
 #include "cloud/exchange_connector.hpp"
 
 #include <algorithm>
-#include <array>
-#include <set>
 #include <string_view>
+#include <utility>
 
 #include "base/encoding.hpp"
+#include "base/guid.hpp"
 #include "base/text.hpp"
 #include "cloud/exchange_mapping.hpp"
 
@@ -14,195 +14,323 @@ namespace gald::cloud {
 namespace {
 
 using base::Error;
-using base::ErrorKind;
+using model::Change;
 using sync::Failed;
 using sync::Finding;
+using sync::Page;
 using sync::Pull;
 
 /// Part of the fingerprint: raise it when the same page is to be read differently.
-constexpr std::string_view kMappingVersion = "1";
+constexpr std::string_view kMappingVersion = "2";
 
-/// A page of a thousand contacts is the work of a cmdlet, which takes its time.
-constexpr std::chrono::minutes kTimeout{5};
+/// Replication, clocks that differ, and the time a listing takes: what a round may have missed, the
+/// next one sees.
+constexpr std::chrono::minutes kOverlap{15};
+
+constexpr std::chrono::minutes kTrialTimeout{5};
 
 /// There are no published numbers, only a refusal of "too many concurrent requests per tenant".
 constexpr ServiceLimits kLimits{.rate = {}, .concurrent = 2};
 
-std::string command_url(const std::string& endpoint, const std::string& tenant,
-                        const std::string& select) {
-  return endpoint + "/adminapi/beta/" + base::percent_encode(tenant) +
-         "/InvokeCommand?$select=" + select;
+constexpr std::string_view kMailContacts = "mailcontacts";
+constexpr std::string_view kGroups = "distributiongroups";
+
+/// All of them; with `since` those that changed after it.
+Cmdlet listing_of(std::string name, std::string select,
+                  std::optional<base::TimePoint> since = std::nullopt) {
+  Cmdlet cmdlet{std::move(name), {}, std::move(select)};
+  if (since)
+    cmdlet.parameters.emplace_back("Filter", changed_after(*since));
+  cmdlet.parameters.emplace_back("ResultSize", "Unlimited");
+  return cmdlet;
 }
 
-/// REQUIRES: `result_size` is a JSON value.
-net::HttpRequest get_mail_contact(std::string url, const std::string& tenant,
-                                  std::string_view result_size) {
-  net::HttpRequest request;
-  request.method = "POST";
-  request.url = std::move(url);
-  request.headers = {
-      {"Content-Type", "application/json; charset=utf-8"},
-      {"Accept", "application/json"},
-      {"Prefer", "odata.maxpagesize=1000"},
-      {"X-ResponseFormat", "json"},
-      {"X-CmdletName", "Get-MailContact"},
-      // Routes an application's request: every tenant has this system mailbox.
-      {"X-AnchorMailbox", "APP:SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}@" + tenant}};
-  request.body = R"({"CmdletInput":{"CmdletName":"Get-MailContact","Parameters":{"ResultSize":)" +
-                 std::string(result_size) + "}}}";
-  return request;
+Cmdlet mail_contacts(std::optional<base::TimePoint> since) {
+  return listing_of("Get-MailContact", exchange_select(ExchangeView::routing), since);
 }
 
-/// The endpoint's own host or one below it, with its port.
-bool is_within(const std::string& endpoint, std::string_view link) {
-  const auto ours = net::parse_url(endpoint);
-  const auto theirs = net::parse_url(link);
-  return ours && theirs && ours->port == theirs->port &&
-         (theirs->host == ours->host || theirs->host.ends_with("." + ours->host));
+/// Without the contacts that have no mail, which no address list shows.
+Cmdlet persons(std::optional<base::TimePoint> since) {
+  Cmdlet cmdlet = listing_of("Get-Contact", exchange_select(ExchangeView::person), since);
+  cmdlet.parameters.emplace_back("RecipientTypeDetails",
+                                 std::vector<std::string>{"MailContact", "MailForestContact"});
+  return cmdlet;
 }
 
-bool mentions(std::string_view text, std::string_view lower_case_words) {
-  return base::ascii_lower(text.substr(0, 4096)).find(lower_case_words) != std::string::npos;
+Cmdlet distribution_groups(std::optional<base::TimePoint> since) {
+  return listing_of("Get-DistributionGroup", exchange_select(ExchangeView::group), since);
 }
 
-/// The sentence by which Exchange refuses too many requests at a time: plain text, any status.
-bool is_crowded(const net::HttpResponse& response) {
-  return !response.body.starts_with('{') &&
-         (mentions(response.body, "maximum number of concurrent requests") ||
-          mentions(response.body, "please wait and try again"));
+Cmdlet dynamic_groups() {
+  return listing_of("Get-DynamicDistributionGroup", exchange_select(ExchangeView::group));
 }
 
-/// Faults that pass, though they come with status 400.
-bool is_passing(const net::HttpResponse& response) {
-  constexpr std::array<std::string_view, 4> kPassing = {"cmdletproxynotavailablefailure",
-                                                        "serverbusyexception", "transientexception",
-                                                        "backendcommunicationexception"};
-  if (response.status != 400)
-    return false;
-  const std::string_view exception = response.header("X-ExceptionType").value_or("");
-  return std::any_of(kPassing.begin(), kPassing.end(), [&](std::string_view words) {
-    return mentions(response.body, words) || mentions(exception, words);
-  });
+Cmdlet members_of(const base::Guid& group, bool dynamic) {
+  Cmdlet cmdlet =
+      listing_of(dynamic ? "Get-DynamicDistributionGroupMember" : "Get-DistributionGroupMember",
+                 exchange_member_select());
+  cmdlet.parameters.emplace_back("Identity", group.text());
+  return cmdlet;
 }
 
-/// The bodies of 401 and 403 are empty; what is wrong stands in a header.
-std::string with_diagnostics(const net::HttpRequest& request, const net::HttpResponse& response) {
-  std::string text = describe(request, response);
-  for (const char* name : {"x-ms-diagnostics", "WWW-Authenticate"})
-    if (const auto reason = response.header(name)) {
-      text += "; " + std::string(reason->substr(0, 300));
-      break;
-    }
-  return text;
-}
-
-Error refused_rights(const std::string& client_id, const std::string& what) {
-  return Error{ErrorKind::auth, what,
-               "Grant the application permission Exchange.ManageAsApp (Office 365 Exchange Online) "
-               "to the app registration " +
-                   client_id +
-                   ", give admin consent, and assign its service principal the role Global Reader "
-                   "or an Exchange role group with View-Only Recipients; that can take an hour."};
-}
-
-Error refused_token(const std::string& what) {
-  return Error{ErrorKind::auth, what,
-               "Check that tenant, login endpoint and Exchange endpoint belong to the same cloud, "
-               "and this machine's clock."};
-}
-
-class ExchangeRound final : public sync::Round {
- public:
-  ExchangeRound(AuthorizedClient& client, const std::string& tenant, const std::string& client_id)
-      : client_(client),
-        tenant_(tenant),
-        client_id_(client_id),
-        url_(command_url(client.endpoint(), tenant, exchange_select())) {}
-
-  Pull next(std::stop_token stop) override;
-
- private:
-  Pull page(const net::HttpRequest& request, const net::HttpResponse& response);
-
-  AuthorizedClient& client_;
-  const std::string& tenant_;
-  const std::string& client_id_;
-  std::string url_;
-  sync::Effort effort_;
-  std::set<std::size_t> fetched_;  ///< hashes of the URLs of this round
+/// Since when changes are asked for; nothing: a full round.
+struct Start {
+  std::optional<base::TimePoint> since;
+  bool refused = false;  ///< the cursor is none of ours
 };
 
-Pull ExchangeRound::next(std::stop_token stop) {
-  const auto request = get_mail_contact(url_, tenant_, R"("Unlimited")");
-  auto answer = client_.send(request, {.timeout = kTimeout}, stop, effort_);
-  if (auto* throttled = std::get_if<sync::Throttled>(&answer))
-    return std::move(*throttled);
-  if (auto* failed = std::get_if<Failed>(&answer))
-    return std::move(*failed);
-  const auto& response = std::get<net::HttpResponse>(answer);
-  if (is_crowded(response))
-    return client_.refused(request, response);
-  if (is_passing(response))
-    return client_.not_now(request, response);
-  if (auto throttled = client_.throttled(request, response))
-    return *std::move(throttled);
-  if (response.status == 200)
-    return page(request, response);
-  const std::string what = with_diagnostics(request, response);
-  if (response.status == 401)
-    return Failed{refused_token(what)};
-  if (response.status == 403)
-    return Failed{refused_rights(client_id_, what)};
-  return Failed{Error{ErrorKind::protocol, what, {}}};
+Start start_of(const model::Cursor& from) {
+  if (from.position.empty())
+    return {};
+  const auto watermark = base::parse_iso8601(from.position);
+  if (!watermark)
+    return {.since = std::nullopt, .refused = true};
+  return {.since = *watermark - kOverlap, .refused = false};
 }
 
-Pull ExchangeRound::page(const net::HttpRequest& request, const net::HttpResponse& response) {
-  const auto failed = [&request](const std::string& what) {
-    return Failed{
-        Error{ErrorKind::protocol, "POST " + net::without_query(request.url) + ": " + what, {}}};
+/// The pages of a round have no cursor, as their links die within minutes: a round that is broken
+/// off is repeated.
+class ExchangeRound : public sync::Round {
+ public:
+  ExchangeRound(const ExchangeService& service, const base::Clock& clock, const Start& start,
+                const Cmdlet& first)
+      : service_(service), clock_(clock), start_(start), listing_(service, first) {}
+
+  Pull next(std::stop_token stop) final {
+    if (start_.refused)
+      return sync::CursorRefused{"the cursor is not a time"};
+    ExchangeAnswer answer = listing_.ask(stop, progress_);
+    if (auto* throttled = std::get_if<sync::Throttled>(&answer))
+      return std::move(*throttled);
+    if (auto* failed = std::get_if<Failed>(&answer))
+      return std::move(*failed);
+    Pull pull = std::holds_alternative<Refused>(answer) ? refused(std::get<Refused>(answer))
+                                                        : read(std::get<std::string>(answer));
+    if (auto* page = std::get_if<Page>(&pull)) {
+      page->last = listing_.done() && !go_on_to_next_listing();
+      if (page->last)
+        page->next = model::Cursor{base::to_iso8601(progress_.began.value_or(clock_.now())), {}};
+      page->effort = std::exchange(progress_.effort, {});
+    }
+    return pull;
+  }
+
+ protected:
+  /// A Page, without what next() adds, or why there is none. Takes the listing on.
+  virtual Pull read(const std::string& body) = 0;
+
+  /// False at the end of the round.
+  virtual bool go_on_to_next_listing() = 0;
+
+  virtual Pull refused(const Refused& refused) { return Failed{refused.error}; }
+
+  bool full() const { return !start_.since; }
+
+  const std::optional<base::TimePoint>& since() const { return start_.since; }
+
+  ExchangeListing& listing() { return listing_; }
+
+  void list(const Cmdlet& cmdlet) { listing_ = ExchangeListing(service_, cmdlet); }
+
+ private:
+  const ExchangeService& service_;
+  const base::Clock& clock_;
+  const Start start_;
+  ExchangeListing listing_;
+  ExchangeProgress progress_;
+};
+
+/// First what Get-MailContact says, then what Get-Contact adds.
+class MailContactRound final : public ExchangeRound {
+ public:
+  MailContactRound(const ExchangeService& service, const base::Clock& clock, const Start& start)
+      : ExchangeRound(service, clock, start, mail_contacts(start.since)) {}
+
+ private:
+  Pull read(const std::string& body) override {
+    auto read = read_exchange_page(routing_ ? ExchangeView::routing : ExchangeView::person, body);
+    if (!read)
+      return listing().garbled(read.error().what);
+    if (auto failed = listing().go_on(read->next_link))
+      return *std::move(failed);
+    Page page;
+    page.changes = std::move(read->changes);
+    page.rejected = std::move(read->rejected);
+    if (routing_) {
+      for (const Change& change : page.changes)
+        contacts_.push_back(base::Guid::parse(change.anchor).value());
+    } else {
+      std::erase_if(page.changes, [this](const Change& change) { return !has(change.anchor); });
+      std::erase_if(page.rejected, [this](const model::Rejected& rejected) {
+        return !rejected.anchor.empty() && !has(rejected.anchor);
+      });
+    }
+    return page;
+  }
+
+  bool go_on_to_next_listing() override {
+    if (!std::exchange(routing_, false))
+      return false;
+    std::sort(contacts_.begin(), contacts_.end());
+    list(persons(since()));
+    return true;
+  }
+
+  bool has(const std::string& anchor) const {
+    return std::binary_search(contacts_.begin(), contacts_.end(),
+                              base::Guid::parse(anchor).value());
+  }
+
+  bool routing_ = true;
+
+  /// Whom Get-MailContact brought in this round. An object that Get-Contact alone brings came
+  /// between the two listings or was rejected in the first: half of it is of no use. Its next
+  /// change, or the overlap, brings both halves. 16 bytes for each, and only in a full round are
+  /// they many.
+  std::vector<base::Guid> contacts_;
+};
+
+/// The groups, and then, group by group, the members that Graph lacks.
+class GroupRound final : public ExchangeRound {
+ public:
+  GroupRound(const ExchangeService& service, const base::Clock& clock, const Start& start)
+      : ExchangeRound(service, clock, start, distribution_groups(start.since)) {}
+
+ private:
+  enum class Step { groups, dynamic_groups, members };
+
+  struct Asked {
+    base::Guid group;
+    bool dynamic;
   };
-  auto read = read_exchange_page(response.body);
-  if (!read)
-    return failed(read.error().what);
-  const std::string& link = read->next_link;
-  if (!link.empty() && !is_within(client_.endpoint(), link))
-    return failed("the nextLink leads to another origin, " +
-                  net::origin_of(link).value_or("which is no https URL"));
-  fetched_.insert(std::hash<std::string>()(url_));
-  if (!link.empty() && fetched_.contains(std::hash<std::string>()(link)))
-    return failed("the nextLink leads back to a page of this round");
 
-  sync::Page result;
-  result.changes = std::move(read->changes);
-  result.rejected = std::move(read->rejected);
-  result.last = link.empty();
-  if (result.last)
-    result.next = model::Cursor{};  // the next round lists everything again
-  result.effort = std::exchange(effort_, {});
-  url_ = link;
-  return result;
-}
+  Pull read(const std::string& body) override {
+    return step_ == Step::members ? read_members(body) : read_groups(body);
+  }
+
+  Pull read_groups(const std::string& body) {
+    auto read = read_exchange_page(ExchangeView::group, body);
+    if (!read)
+      return listing().garbled(read.error().what);
+    if (auto failed = listing().go_on(read->next_link))
+      return *std::move(failed);
+    Page page;
+    page.changes = std::move(read->changes);
+    page.rejected = std::move(read->rejected);
+    for (Change& change : page.changes) {
+      const bool known_to_graph =
+          change.set.contains(model::Attribute::external_directory_object_id);
+      if (!known_to_graph)
+        waiting_.push_back(
+            {base::Guid::parse(change.anchor).value(), step_ == Step::dynamic_groups});
+      else if (!full())
+        change.members_complete = true;  // none: Graph tells them from now on
+    }
+    return page;
+  }
+
+  /// A full round hands members on as they come, and its end removes whom it did not see. In a
+  /// delta round the list must be whole; the few groups in question are small.
+  Pull read_members(const std::string& body) {
+    if (listing().at_first_page()) {
+      members_.clear();
+      trouble_.clear();
+    }
+    auto read = read_exchange_members(body);
+    if (!read)
+      return listing().garbled(read.error().what);
+    if (auto failed = listing().go_on(read->next_link))
+      return *std::move(failed);
+    if (!read->trouble.empty())
+      trouble_ = std::move(read->trouble);
+    Page page;
+    page.changes = std::move(read->references);
+    if (full()) {
+      page.changes.push_back(membership(std::move(read->anchors)));
+    } else {
+      members_.insert(members_.end(), std::make_move_iterator(read->anchors.begin()),
+                      std::make_move_iterator(read->anchors.end()));
+      if (listing().done() && trouble_.empty()) {
+        page.changes.push_back(membership(std::exchange(members_, {})));
+        page.changes.back().members_complete = true;
+      }
+    }
+    if (!trouble_.empty())
+      page.rejected.push_back({asked_.group.text(), trouble_});
+    return page;
+  }
+
+  /// Members that cannot be told are that group's problem alone: it keeps those it had.
+  Pull refused(const Refused& refused) override {
+    if (step_ != Step::members)
+      return ExchangeRound::refused(refused);
+    if (auto failed = listing().go_on({}))
+      return *std::move(failed);
+    Page page;
+    page.rejected.push_back({asked_.group.text(), "its members: " + refused.error.what});
+    return page;
+  }
+
+  bool go_on_to_next_listing() override {
+    if (step_ == Step::groups && full()) {
+      step_ = Step::dynamic_groups;
+      list(dynamic_groups());
+      return true;
+    }
+    step_ = Step::members;
+    if (waiting_.empty())
+      return false;
+    asked_ = waiting_.back();
+    waiting_.pop_back();
+    list(members_of(asked_.group, asked_.dynamic));
+    return true;
+  }
+
+  Change membership(std::vector<std::string> members) const {
+    Change change;
+    change.anchor = asked_.group.text();
+    change.kind = model::RecordKind::group;
+    change.part = true;
+    change.members_added = std::move(members);
+    return change;
+  }
+
+  Step step_ = Step::groups;
+  std::vector<Asked> waiting_;  ///< groups whose members are still to be asked for
+  Asked asked_{};
+  std::vector<std::string> members_;  ///< of a delta round's group, so far
+  std::string trouble_;
+};
 
 }  // namespace
 
 ExchangeConnector::ExchangeConnector(ExchangeOptions options, const base::Clock& clock)
     : name_(std::move(options.name)),
-      tenant_(options.tenant),
-      client_id_(options.client_id),
+      clock_(clock),
       client_(http_options(options),
               net::TokenOptions{.login_endpoint = options.login_endpoint,
                                 .tenant = options.tenant,
                                 .client_id = options.client_id,
                                 .credential = std::move(options.credential)},
-              options.exchange_endpoint, options.scope, kLimits, clock) {
+              options.exchange_endpoint, options.scope, kLimits, clock),
+      service_{client_, options.tenant, options.client_id} {
   const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
-                            base::ascii_lower(tenant_) + "\n" + exchange_select();
-  collections_.push_back({"mailcontacts", true, "exchange " + base::sha256_hex(asked)});
+                            base::ascii_lower(options.tenant) + "\n";
+  const auto add = [&](std::string_view name, const std::string& selected) {
+    collections_.push_back({.name = std::string(name),
+                            .fingerprint = "exchange " + base::sha256_hex(asked + selected),
+                            .complete_every = options.complete_every});
+  };
+  add(kMailContacts,
+      exchange_select(ExchangeView::routing) + "\n" + exchange_select(ExchangeView::person));
+  add(kGroups, exchange_select(ExchangeView::group) + "\n" + exchange_member_select());
 }
 
-std::unique_ptr<sync::Round> ExchangeConnector::begin(const sync::Collection&,
-                                                      const model::Cursor&) {
-  return std::make_unique<ExchangeRound>(client_, tenant_, client_id_);
+std::unique_ptr<sync::Round> ExchangeConnector::begin(const sync::Collection& collection,
+                                                      const model::Cursor& from) {
+  if (collection.name == kGroups)
+    return std::make_unique<GroupRound>(service_, clock_, start_of(from));
+  return std::make_unique<MailContactRound>(service_, clock_, start_of(from));
 }
 
 std::vector<Finding> ExchangeConnector::check(std::stop_token stop) {
@@ -212,14 +340,25 @@ std::vector<Finding> ExchangeConnector::check(std::stop_token stop) {
       title, {{"Exchange.ManageAsApp", "runs cmdlets as an application"}}, usable, stop);
   if (!usable)
     return findings;
-  sync::Effort effort;
-  const auto request =
-      get_mail_contact(command_url(client_.endpoint(), tenant_, "Guid"), tenant_, "1");
-  const auto answer = client_.send(request, {.timeout = kTimeout}, stop, effort);
-  if (const auto* response = std::get_if<net::HttpResponse>(&answer))
-    for (Finding& finding : client_.check_answer(title, *response))
-      findings.push_back(std::move(finding));
-  findings.push_back(finding_on(title + ": Get-MailContact", request, answer));
+  // Exchange decides by cmdlet what a role may run.
+  bool seen = false;
+  for (const char* cmdlet : {"Get-MailContact", "Get-Contact", "Get-DistributionGroup",
+                             "Get-DynamicDistributionGroup"}) {
+    sync::Effort effort;
+    const auto request = command_request(client_.endpoint(), service_.tenant,
+                                         {cmdlet, {{"ResultSize", std::int64_t{1}}}, "Guid"});
+    const auto answer = client_.send(request, {.timeout = kTrialTimeout}, stop, effort);
+    if (const auto* response = std::get_if<net::HttpResponse>(&answer);
+        response && !std::exchange(seen, true))
+      for (Finding& finding : client_.check_answer(title, *response))
+        findings.push_back(std::move(finding));
+    findings.push_back(finding_on(title + ": " + cmdlet, request, answer));
+    if (std::holds_alternative<Failed>(answer))
+      break;  // the network, or a stop: the others would say the same
+  }
+  for (Finding& finding : findings)
+    if (finding.check.empty())
+      finding.check = "role";
   return findings;
 }
 
@@ -228,24 +367,14 @@ Finding ExchangeConnector::finding_on(const std::string& what, const net::HttpRe
   const auto problem = [&what](const Error& error) {
     return Finding{Finding::Level::problem, what + ": " + error.what, error.remedy};
   };
-  const auto later = [&what](const std::string& reason) {
-    return Finding{Finding::Level::warning, what + ": " + reason, "Try again later."};
-  };
-  if (const auto* throttled = std::get_if<sync::Throttled>(&answer))
-    return later(throttled->reason);
-  if (const auto* failed = std::get_if<Failed>(&answer))
+  const ExchangeAnswer meaning = exchange_answer(service_, request, answer);
+  if (const auto* throttled = std::get_if<sync::Throttled>(&meaning))
+    return {Finding::Level::warning, what + ": " + throttled->reason, "Try again later."};
+  if (const auto* failed = std::get_if<Failed>(&meaning))
     return problem(failed->error);
-  const auto& response = std::get<net::HttpResponse>(answer);
-  const std::string told = with_diagnostics(request, response);
-  if (is_crowded(response) || is_passing(response) || client_.throttled(request, response))
-    return later(told);
-  if (response.status == 401)
-    return problem(refused_token(told));
-  if (response.status == 403)
-    return problem(refused_rights(client_id_, told));
-  if (response.status != 200)
-    return problem({ErrorKind::protocol, told, {}});
-  const auto read = read_exchange_page(response.body);
+  if (const auto* refused = std::get_if<Refused>(&meaning))
+    return problem(refused->error);
+  const auto read = read_exchange_page(ExchangeView::routing, std::get<std::string>(meaning));
   if (!read)
     return problem(read.error());
   return {Finding::Level::ok, what + " can be run", {}};

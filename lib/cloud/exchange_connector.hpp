@@ -1,10 +1,12 @@
-// Mail contacts of Exchange Online, by the admin API that the PowerShell module itself uses.
+// Mail contacts and distribution groups of Exchange Online, by the admin API that the PowerShell
+// module itself uses (exchange_command.hpp).
 //
-// Protocol: there is no public specification. `POST {root}/adminapi/beta/{tenant}/InvokeCommand`
-// takes a cmdlet with its parameters; its pages are continued by posting the same body to the
-// nextLink, which lives for some minutes. There is no "what changed", so every round is a listing.
+// It has no delta token. A full round lists everything and is due at a pace of its own, as only
+// that shows what was deleted; in between a round asks for what changed since the one before, by
+// WhenChangedUTC. That is the time of a replica, so that some minutes are asked for twice.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -12,6 +14,7 @@
 
 #include "base/clock.hpp"
 #include "cloud/authorized_client.hpp"
+#include "cloud/exchange_listing.hpp"
 #include "net/token_source.hpp"
 #include "sync/connector.hpp"
 
@@ -29,9 +32,15 @@ struct ExchangeOptions {
   std::string proxy = {};         ///< as HttpClientOptions have them, like the next two
   net::SecretProvider proxy_credentials = {};
   std::uint64_t body_limit = 64u * 1024 * 1024;
-  std::chrono::milliseconds complete_every{0};  ///< how often everything is read and compared
+
+  /// How often everything is listed; deletions are seen then.
+  std::chrono::milliseconds complete_every{std::chrono::hours(2)};
 };
 
+/// Collections: "mailcontacts" and "distributiongroups". Of the groups' members only what Graph
+/// lacks is asked for: those of dynamic groups, in full rounds as the service computes them once a
+/// day, and of groups that have no Entra object (yet).
+///
 /// The bearer is sent to exchange_endpoint's host and its subdomains (the service routes to
 /// regional ones) and nowhere else.
 class ExchangeConnector final : public sync::Connector {
@@ -60,9 +69,9 @@ class ExchangeConnector final : public sync::Connector {
                            const AuthorizedClient::Answer& answer) const;
 
   std::string name_;
-  std::string tenant_;
-  std::string client_id_;
+  const base::Clock& clock_;
   AuthorizedClient client_;
+  ExchangeService service_;
   std::vector<sync::Collection> collections_;
 };
 

@@ -1,7 +1,8 @@
-// Answers of Exchange Online's Get-MailContact, as changes to records. Pure: text in, values out.
+// Answers of Exchange Online's cmdlets, as changes to records. Pure: text in, values out.
 //
-// The property names are those of the cmdlet ("Get-MailContact", Exchange PowerShell
-// documentation); the JSON form is that of the admin API which the PowerShell module itself uses.
+// The property names are those of the cmdlets (Exchange PowerShell documentation, of Get-Contact
+// the parameters of Set-Contact); the JSON form is that of the admin API which the PowerShell
+// module itself uses.
 #pragma once
 
 #include <string>
@@ -12,8 +13,15 @@
 
 namespace gald::cloud {
 
+/// What a page is about. A mail contact comes in two parts, each from a cmdlet of its own.
+enum class ExchangeView {
+  routing,  ///< Get-MailContact: addresses and what Exchange does with them
+  person,   ///< Get-Contact: who it is. Says no kind: only what the routing view brought is meant
+  group,    ///< Get-DistributionGroup, Get-DynamicDistributionGroup
+};
+
 /// The value of $select: every property that is mapped.
-const std::string& exchange_select();
+const std::string& exchange_select(ExchangeView view);
 
 struct ExchangePage {
   std::vector<model::Change> changes;
@@ -21,8 +29,26 @@ struct ExchangePage {
   std::string next_link;  ///< empty on the last page
 };
 
-/// A listing says everything: a property that is absent, null, "" or [] is cleared. Keys with '@'
-/// are type annotations and ignored. Rejections and the Error as for Graph's pages.
-base::Result<ExchangePage> read_exchange_page(const std::string& json);
+/// Every change names all attributes of its view (Change::part): a property that is absent, null,
+/// "" or [] is cleared. Keys with '@' are type annotations and ignored. Rejections and the Error as
+/// for Graph's pages.
+base::Result<ExchangePage> read_exchange_page(ExchangeView view, const std::string& json);
+
+/// $select for the members of a group.
+const std::string& exchange_member_select();
+
+struct ExchangeMembers {
+  std::vector<std::string> anchors;
+
+  /// Of members that no other listing of Exchange brings: users, and groups that are no
+  /// distribution groups. They hold nothing but the id of the Entra object (Attribute::reference).
+  std::vector<model::Change> references;
+
+  std::string trouble;  ///< why a member could not be read: then the list is not whole
+  std::string next_link;
+};
+
+/// A page of Get-DistributionGroupMember or Get-DynamicDistributionGroupMember. The Error as above.
+base::Result<ExchangeMembers> read_exchange_members(const std::string& json);
 
 }  // namespace gald::cloud

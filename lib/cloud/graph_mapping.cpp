@@ -78,7 +78,6 @@ constexpr auto kUser = std::to_array<Property>({
     {"state", Shape::text, A::state},
     {"postalCode", Shape::text, A::postal_code},
     {"country", Shape::text, A::country},
-    {"manager", Shape::manager, A::manager},
     {"accountEnabled", Shape::boolean, A::account_enabled},
     {"userType", Shape::text, A::user_type},
     {"showInAddressList", Shape::shown, A::hidden},
@@ -88,6 +87,7 @@ constexpr auto kUser = std::to_array<Property>({
     {"onPremisesSamAccountName", Shape::text, A::sam_account_name},
     {"onPremisesSecurityIdentifier", Shape::text, A::security_identifier},
     {"onPremisesExtensionAttributes", Shape::extensions},
+    {"manager", Shape::manager},  // last: see GraphRound
 });
 
 constexpr auto kGroup = std::to_array<Property>({

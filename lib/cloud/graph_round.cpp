@@ -26,6 +26,9 @@ constexpr std::chrono::seconds kTimeout{60};
 /// were reported). After so many answers in a row it is given up.
 constexpr int kDeadLinkAnswers = 5;
 
+/// The end of what is selected of users.
+constexpr std::string_view kManagerToo = ",manager";
+
 /// Batches in a row without any answer to their parts, before the page is told without them.
 constexpr int kFruitlessBatches = 3;
 
@@ -44,8 +47,8 @@ bool is_reset(const net::HttpResponse& response) {
 /// 400 Request_BadRequest is also how a token that is not understood is answered.
 bool blames_token(const net::HttpResponse& response) {
   const std::string message = base::ascii_lower(read_service_error(response.body).message);
-  return response.status == 400 && (message.find("skiptoken") != std::string::npos ||
-                                    message.find("deltatoken") != std::string::npos);
+  return response.status == 400 && (message.find("token") != std::string::npos ||
+                                    message.find("sync state") != std::string::npos);
 }
 
 /// "Differential query is not supported for entity type: OrgContact", for days (seen in 2019).
@@ -190,6 +193,14 @@ GraphRound::Over GraphRound::refused(const net::HttpRequest& request,
     fresh_ = false;
     return std::nullopt;
   }
+  if (fresh_ && response.status == 501 && position_.url.ends_with(kManagerToo)) {
+    // One property that cannot be tracked refuses the whole query; this one is worth less than
+    // that.
+    base::log::warning("graph.manager_untracked", "managers of users are not read",
+                       {{"answer", what}});
+    position_.url.resize(position_.url.size() - kManagerToo.size());
+    return std::nullopt;
+  }
   if (is_reset(response) || (!fresh_ && blames_token(response)))
     return dead_link(what);
   const bool next_link = !fresh_ && position_.phase != Phase::delta;
@@ -300,7 +311,7 @@ void GraphRound::await_details() {
     if (collection_ == GraphCollection::contacts && !changes_since_.empty())
       pending_->details.push_back({Detail::Kind::manager, change.anchor});
     else if (collection_ == GraphCollection::groups && type != change.set.end() &&
-             type->second.front() == "microsoft365")
+             type->second.front() == "microsoft365" && hidden_known_.insert(change.anchor).second)
       pending_->details.push_back({Detail::Kind::hidden, change.anchor});
   }
 }

@@ -77,6 +77,7 @@ class GraphRound final : public sync::Round {
   std::set<std::size_t> fetched_;  ///< hashes of the URLs of this round
   sync::Effort effort_;
   std::optional<Pending> pending_;
+  std::set<std::string> hidden_known_;  ///< groups asked about: a large one comes on many pages
   bool refusal_told_ = false;
 };
 

@@ -302,7 +302,10 @@ constexpr const char* kUpgrades[] = {
     "ALTER TABLE collection ADD COLUMN full_at TEXT;"
     "UPDATE collection SET full_at = completed_at;"
     "ALTER TABLE run_collection ADD COLUMN units REAL NOT NULL DEFAULT 0;"
-    "ALTER TABLE run_collection ADD COLUMN objects INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE run_collection ADD COLUMN objects INTEGER NOT NULL DEFAULT 0;"
+    "INSERT OR IGNORE INTO record_key SELECT 'object:' || r.anchor, r.id FROM record r"
+    " JOIN connector c ON c.id = r.connector_id WHERE c.kind = 'entra'"
+    " AND r.kind IN ('user', 'group') AND r.presence = 'live';",
     "ALTER TABLE record ADD COLUMN expires_at TEXT;"
     "CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;"
     "CREATE TABLE pending_key (key TEXT NOT NULL, record_id INTEGER NOT NULL);",

@@ -22,10 +22,10 @@ inline constexpr int kApplicationId = 0x67616c64;
 /// or belongs to a newer gald; `file` is for that message.
 void prepare_schema(SQLite::Database& database, const std::string& file);
 
-/// The index that finds a record by its anchor. A first import does without it until its end:
-/// random insertions into it, page by page, would be most of what the import costs.
-void make_anchor_index(SQLite::Database& database);
-void drop_anchor_index(SQLite::Database& database);
+/// The indexes that find records by anchor and by parent. A first import does without them until
+/// its end: random insertions, page by page, would be most of what it costs.
+void make_record_indexes(SQLite::Database& database);
+void drop_record_indexes(SQLite::Database& database);
 
 /// The checks of prepare_schema without the writing, for readers.
 void require_schema(SQLite::Database& database, const std::string& file);

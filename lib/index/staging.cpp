@@ -99,7 +99,7 @@ void Staging::begin_import() {
                           " (SELECT 1 FROM sqlite_schema WHERE name = 'record_anchor')")
               .getInt() != 0)
     return;
-  drop_anchor_index(database_);
+  drop_record_indexes(database_);
   anchors_ = {};
   importing_ = true;
 }
@@ -115,7 +115,7 @@ void Staging::finish_import() {
   importing_ = false;
   anchors_ = {};
   imported_.clear();
-  make_anchor_index(database_);
+  make_record_indexes(database_);
   std::vector<std::int64_t> again;
   {
     Query query(statements_, "SELECT DISTINCT record_id FROM pending_key WHERE key = ''");

@@ -30,7 +30,9 @@ enum class Attribute : std::uint8_t {
   description,
   notes,
   web_page,
-  manager,  ///< the anchor of the manager's record in the same connector
+  manager,       ///< the anchor of the manager's record in the same connector
+  manager_name,  ///< Exchange: what it shows of a manager, which is no key
+  assistant,     ///< a name
   // addresses
   mail,
   mail_nickname,
@@ -47,10 +49,13 @@ enum class Attribute : std::uint8_t {
   home_phone,
   other_home_phones,
   business_fax,
+  other_business_faxes,
   pager,
   ip_phone,
+  assistant_phone,
   // postal address
   street,
+  post_office_box,
   city,
   state,
   postal_code,
@@ -58,6 +63,7 @@ enum class Attribute : std::uint8_t {
   // signals
   account_enabled,  ///< "true" | "false"; absent where the source has no such notion
   hidden,          ///< hidden from address lists: "true" | "false"; absent: the source does not say
+  moderated,       ///< Exchange: mail to it waits for a moderator: "true" | "false"
   user_type,       ///< Graph: "Member" | "Guest"
   recipient_type,  ///< Exchange: RecipientTypeDetails
   sync_enabled,    ///< Graph onPremisesSyncEnabled, Exchange IsDirSynced: "true" | "false"; absent:
@@ -72,6 +78,8 @@ enum class Attribute : std::uint8_t {
   security_identifier,           ///< AD objectSid, Graph onPremisesSecurityIdentifier: "S-1-5-..."
   external_directory_object_id,  ///< Exchange: the Entra object id
   sam_account_name,
+  reference,  ///< "true": the source only names the object, as the member of a group. The record
+              ///< joins what another source has of it, and says nothing itself
   // place in an on-premises directory
   distinguished_name,  ///< as delivered, or as Entra last heard of it
   rdn,                 ///< the first RDN of an AD object, escaped as in RFC 4514: "CN=Doe\, Jane"

@@ -6,7 +6,6 @@
 #include <memory>
 
 #include <nlohmann/json.hpp>
-#include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -17,6 +16,7 @@
 
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
+#include "net/tls.hpp"
 
 namespace gald::net {
 
@@ -194,14 +194,7 @@ std::optional<KeyPairProblem> key_pair_problem(const Secret& certificate,
 
 std::optional<base::TimePoint> certificate_not_after(std::string_view pem) {
   const Certificate certificate = read_certificate(pem);
-  if (!certificate)
-    return std::nullopt;
-  std::tm time{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &time) != 1)
-    return std::nullopt;
-  using namespace std::chrono;
-  const sys_days day = year(time.tm_year + 1900) / (time.tm_mon + 1) / time.tm_mday;
-  return base::TimePoint(day + hours(time.tm_hour) + minutes(time.tm_min) + seconds(time.tm_sec));
+  return certificate ? not_after(certificate.get()) : std::nullopt;
 }
 
 std::optional<Expiry> expiry_of(const Credential& credential) {

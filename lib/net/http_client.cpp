@@ -4,42 +4,31 @@
 #include "net/http_client.hpp"
 
 #include <algorithm>
-#include <future>
 #include <map>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
-#include <variant>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/error.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include "base/log.hpp"
-#include "base/text.hpp"
+#include "net/http_exchange.hpp"
 #include "net/http_message.hpp"
+#include "net/tls.hpp"
 
 #if defined(__GNUC__) && !defined(__clang__)
 // g++ 12 inlines the allocation of a coroutine frame but not its release, and then warns of a pair
@@ -51,206 +40,11 @@ namespace gald::net {
 
 namespace {
 
-namespace asio = boost::asio;
-namespace http = boost::beast::http;
-namespace ssl = boost::asio::ssl;
-using asio::ip::tcp;
-using base::Error;
-using base::ErrorKind;
-using boost::system::error_code;
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
-constexpr std::size_t kReadBuffer = 64 * 1024;
 constexpr std::uint32_t kHeaderLimit = 64 * 1024;
 
 /// One address that swallows packets must not use up the time of the others (IPv6 that leads
 /// nowhere, for instance).
 constexpr std::chrono::seconds kPerAddress{3};
-
-std::string duration_text(milliseconds duration) {
-  if (duration.count() % 1000 == 0)
-    return std::to_string(duration.count() / 1000) + " s";
-  return std::to_string(duration.count()) + " ms";
-}
-
-// ---- what goes out
-// --------------------------------------------------------------------------------
-
-http::request<http::string_body> message(const HttpRequest& request, const Url& url,
-                                         const std::string& user_agent) {
-  http::request<http::string_body> out;
-  out.version(11);
-  out.method_string(request.method);
-  out.target(url.target);
-  out.set(http::field::host, url.origin().substr(std::string_view("https://").size()));
-  out.set(http::field::user_agent, user_agent);
-  out.set(http::field::accept_encoding, "gzip");
-  for (const auto& [name, value] : request.headers)
-    out.set(name, value);
-  out.body() = request.body;
-  if (!request.body.empty() || request.method == "POST" || request.method == "PUT")
-    out.content_length(request.body.size());
-  return out;
-}
-
-// ---- the state of one send
-// ------------------------------------------------------------------------
-
-struct Connection {
-  Connection(asio::io_context& io, ssl::context& tls) : stream(io, tls) {
-    buffer.reserve(kReadBuffer);
-  }
-
-  tcp::socket& socket() { return stream.next_layer(); }
-
-  ssl::stream<tcp::socket> stream;
-  boost::beast::flat_buffer buffer;
-  steady_clock::time_point last_used;
-};
-
-using Outcome = std::variant<HttpResponse, Error>;
-
-/// Lives on the io thread, `done` apart. Whatever ends the exchange early (its deadline, a stop)
-/// closes the socket, so that the operation under way completes at once.
-struct Exchange : std::enable_shared_from_this<Exchange> {
-  enum class Ended { no, late, stopped };
-
-  Exchange(asio::io_context& io, const HttpRequest& to_send, Url to, milliseconds limit, bool again)
-      : request(to_send),
-        url(std::move(to)),
-        origin(url.origin()),
-        timeout(limit),
-        replayable(again),
-        timer(io),
-        attempt(io),
-        resolved(io) {}
-
-  void arm(milliseconds after, const char* what) {
-    doing = what;
-    armed_for = after;
-    timer.expires_after(after);
-    // A wait that had expired before it was armed anew must not count: hence the number.
-    timer.async_wait([self = shared_from_this(), number = ++arming](error_code ec) {
-      if (!ec && self->arming == number)
-        self->end(Ended::late);
-    });
-  }
-
-  /// Gives up the connection attempt under way, not the exchange.
-  void arm_attempt(milliseconds after) {
-    attempt.expires_after(after);
-    attempt.async_wait([self = shared_from_this(), number = ++attempts](error_code ec) {
-      if (!ec && self->attempts == number)
-        self->close();
-    });
-  }
-
-  void disarm() {
-    ++arming;
-    timer.cancel();
-    disarm_attempt();
-  }
-
-  void disarm_attempt() {
-    ++attempts;
-    attempt.cancel();
-  }
-
-  void close() {
-    error_code ignored;
-    connection->socket().close(ignored);
-  }
-
-  void end(Ended why) {
-    if (ended == Ended::no)
-      ended = why;
-    resolved.cancel();
-    if (connection)
-      close();
-  }
-
-  Error error(ErrorKind kind, const std::string& what) const {
-    if (ended == Ended::stopped)
-      return Error{ErrorKind::stopped, origin + ": stopped", {}};
-    if (ended == Ended::late)
-      return Error{ErrorKind::network,
-                   origin + ": no answer within " + duration_text(armed_for) + doing,
-                   {}};
-    return Error{kind, origin + ": " + what, {}};
-  }
-
-  const HttpRequest& request;  // the caller of send() waits, so it outlives the exchange
-  Url url;
-  std::string origin;
-  milliseconds timeout;
-  bool replayable;
-
-  asio::steady_timer timer;
-  asio::steady_timer attempt;
-  asio::steady_timer resolved;  // cancelled when the name has been looked up
-  std::uint64_t arming = 0;
-  std::uint64_t attempts = 0;
-  milliseconds armed_for{0};
-  const char* doing = "";
-  Ended ended = Ended::no;
-  std::unique_ptr<Connection> connection;
-  std::promise<Outcome> done;
-};
-
-/// Where a lookup leaves its answer. getaddrinfo() cannot be interrupted, and a silent name server
-/// keeps it for half a minute; so it runs in a thread of its own that touches nothing else and
-/// whose answer may come when nobody waits for it any more.
-struct Lookup {
-  std::mutex mutex;
-  std::shared_ptr<Exchange> waiting;  // reset when nobody waits
-  error_code error;
-  std::vector<tcp::endpoint> endpoints;
-};
-
-void look_up(const std::shared_ptr<Lookup>& lookup, const std::string& host, std::uint16_t port) {
-  asio::io_context own;
-  tcp::resolver resolver(own);
-  error_code ec;
-  const auto found =
-      resolver.resolve(host, std::to_string(port), tcp::resolver::numeric_service, ec);
-  const std::lock_guard lock(lookup->mutex);
-  lookup->error = ec;
-  for (const auto& entry : found)
-    lookup->endpoints.push_back(entry.endpoint());
-  if (!lookup->waiting)
-    return;
-  const auto executor = lookup->waiting->resolved.get_executor();
-  asio::post(executor, [exchange = std::move(lookup->waiting)] { exchange->resolved.cancel(); });
-}
-
-// ---- errors in the words of an operator
-// -----------------------------------------------------------
-
-std::string one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  return text;
-}
-
-std::string words_for(const error_code& ec) {
-  if (ec == asio::error::host_not_found || ec == asio::error::no_data)
-    return "host name not found";
-  if (ec == asio::error::host_not_found_try_again)
-    return "host name not found (the name server does not answer)";
-  if (ec == asio::error::connection_refused)
-    return "connection refused";
-  if (ec == asio::error::connection_reset || ec == asio::error::broken_pipe)
-    return "connection reset";
-  if (ec == asio::error::network_unreachable || ec == asio::error::host_unreachable)
-    return "network unreachable";
-  if (ec == asio::error::timed_out || ec == asio::error::operation_aborted)
-    return "connection timed out";
-  if (ec == asio::error::eof || ec == ssl::error::stream_truncated ||
-      ec == http::error::end_of_stream)
-    return "connection closed by the server";
-  return one_line(base::ascii_lower(ec.message()));
-}
 
 }  // namespace
 
@@ -264,9 +58,8 @@ class HttpClient::Impl {
 
   Outcome send(const HttpRequest& request, const Url& url, milliseconds timeout,
                const std::stop_token& stop, bool replayable);
-  void forget(const std::string& origin);
 
-  std::uint64_t body_limit() const { return options_.body_limit; }
+  const HttpClientOptions& options() const { return options_; }
 
  private:
   /// What became of one request on one connection. `silent`: not a byte of an answer was seen.
@@ -280,17 +73,24 @@ class HttpClient::Impl {
   };
 
   using Problem = std::optional<Error>;
+  using Parser = http::response_parser<http::string_body>;
 
   asio::awaitable<void> run(std::shared_ptr<Exchange> exchange);
   asio::awaitable<Problem> connect(std::shared_ptr<Exchange> exchange);
+  asio::awaitable<Problem> dial(std::shared_ptr<Exchange> exchange, Url hop);
+  asio::awaitable<Problem> dig_tunnel(std::shared_ptr<Exchange> exchange);
   asio::awaitable<Problem> shake_hands(std::shared_ptr<Exchange> exchange);
   asio::awaitable<Talk> talk(std::shared_ptr<Exchange> exchange);
+  asio::awaitable<error_code> write(std::shared_ptr<Exchange> exchange, std::string bytes);
+  asio::awaitable<error_code> read_some(std::shared_ptr<Exchange> exchange);
+  asio::awaitable<error_code> read(std::shared_ptr<Exchange> exchange, Parser* parser);
 
   std::unique_ptr<Connection> take_idle(const std::string& origin);
   void keep(const std::string& origin, std::unique_ptr<Connection> connection);
   Error tls_error(Exchange& exchange, const error_code& ec) const;
 
   HttpClientOptions options_;
+  std::optional<Url> proxy_;
   ssl::context tls_{ssl::context::tls_client};
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
@@ -310,6 +110,12 @@ HttpClient::Impl::Impl(HttpClientOptions options) : options_(std::move(options))
     throw std::runtime_error((options_.ca_file.empty() ? "the system's certificate store"
                                                        : "ca_file " + options_.ca_file.string()) +
                              ": cannot be read as certificates in PEM form");
+  if (!options_.proxy.empty()) {
+    proxy_ = parse_http_url(options_.proxy);
+    if (!proxy_ || proxy_->target != "/")
+      throw std::runtime_error("proxy '" + options_.proxy +
+                               "' is not of the form http://host[:port]");
+  }
   thread_ = std::thread([this] { io_.run(); });
 }
 
@@ -323,6 +129,9 @@ Outcome HttpClient::Impl::send(const HttpRequest& request, const Url& url, milli
                                const std::stop_token& stop, bool replayable) {
   const auto exchange =
       std::make_shared<Exchange>(io_, request, url, timeout, replayable || request.method == "GET");
+  // Here and not on the io thread, because it reads a file.
+  if (proxy_ && url.tls && options_.proxy_credentials)
+    exchange->proxy_credentials = options_.proxy_credentials();
   auto outcome = exchange->done.get_future();
   asio::co_spawn(io_, run(exchange), asio::detached);
   const std::stop_callback on_stop(stop, [this, exchange] {
@@ -331,15 +140,12 @@ Outcome HttpClient::Impl::send(const HttpRequest& request, const Url& url, milli
   return outcome.get();
 }
 
-void HttpClient::Impl::forget(const std::string& origin) {
-  asio::post(io_, [this, origin] { idle_.erase(origin); });
-}
-
 asio::awaitable<void> HttpClient::Impl::run(std::shared_ptr<Exchange> exchange) {
   Outcome outcome = exchange->error(ErrorKind::protocol, "internal error");
   try {
     exchange->connection = take_idle(exchange->origin);
     const bool reused = exchange->connection != nullptr;
+    exchange->stands = reused;
     Problem problem;
     if (!reused)
       problem = co_await connect(exchange);
@@ -364,7 +170,12 @@ asio::awaitable<void> HttpClient::Impl::run(std::shared_ptr<Exchange> exchange) 
           keep_alive = second.keep_alive;
         }
       }
-      if (keep_alive && exchange->ended == Exchange::Ended::no)
+      // A 503 sticks to its connection, and perhaps to others: meet another front end next time
+      // ("Best practices for working with Microsoft Graph").
+      const auto* response = std::get_if<HttpResponse>(&outcome);
+      if (response != nullptr && response->status == 503)
+        idle_.erase(exchange->origin);
+      else if (keep_alive && exchange->ended == Exchange::Ended::no)
         keep(exchange->origin, std::move(exchange->connection));
     }
   } catch (const std::exception& caught) {
@@ -377,15 +188,31 @@ asio::awaitable<void> HttpClient::Impl::run(std::shared_ptr<Exchange> exchange) 
 
 asio::awaitable<HttpClient::Impl::Problem> HttpClient::Impl::connect(
     std::shared_ptr<Exchange> exchange) {
+  exchange->stands = false;
+  exchange->connection = std::make_unique<Connection>(io_, tls_);
+  const bool through_proxy = proxy_ && exchange->url.tls;
+  Url hop = through_proxy ? *proxy_ : exchange->url;
+  if (through_proxy)
+    exchange->hop = "proxy " + hop.origin() + ": ";
+  exchange->arm(options_.connect_timeout, " (looking up the host name)");
+  Problem problem = co_await dial(exchange, std::move(hop));
+  if (!problem && through_proxy)
+    problem = co_await dig_tunnel(exchange);
+  if (!problem && exchange->url.tls)
+    problem = co_await shake_hands(exchange);
+  exchange->stands = !problem;
+  co_return problem;
+}
+
+/// A TCP connection with `hop`, which is the origin or the proxy before it.
+asio::awaitable<HttpClient::Impl::Problem> HttpClient::Impl::dial(
+    std::shared_ptr<Exchange> exchange, Url hop) {
   error_code ec;
   auto token = asio::redirect_error(asio::use_awaitable, ec);
-  exchange->connection = std::make_unique<Connection>(io_, tls_);
-  exchange->arm(options_.connect_timeout, " (looking up the host name)");
-
   const auto lookup = std::make_shared<Lookup>();
   lookup->waiting = exchange;
   exchange->resolved.expires_at(asio::steady_timer::time_point::max());
-  std::thread(look_up, lookup, exchange->url.host, exchange->url.port).detach();
+  std::thread(look_up, lookup, hop.host, hop.port).detach();
   if (exchange->ended == Exchange::Ended::no)
     co_await exchange->resolved.async_wait(token);
   std::vector<tcp::endpoint> endpoints;
@@ -395,6 +222,9 @@ asio::awaitable<HttpClient::Impl::Problem> HttpClient::Impl::connect(
     ec = lookup->error;
     endpoints = std::move(lookup->endpoints);
   }
+  if (!exchange->url.tls)  // what the name promised must hold for its addresses, too
+    endpoints.erase(std::remove_if(endpoints.begin(), endpoints.end(), leaves_the_link),
+                    endpoints.end());
   if (ec || endpoints.empty() || exchange->ended != Exchange::Ended::no)
     co_return exchange->error(ErrorKind::network, ec ? words_for(ec) : "host name not found");
 
@@ -410,8 +240,39 @@ asio::awaitable<HttpClient::Impl::Problem> HttpClient::Impl::connect(
   if (ec || exchange->ended != Exchange::Ended::no)
     co_return exchange->error(ErrorKind::network, words_for(ec));
   exchange->connection->socket().set_option(tcp::no_delay(true), ec);
-  Problem problem = co_await shake_hands(exchange);
-  co_return problem;
+  co_return std::nullopt;
+}
+
+/// The proxy connects us with the origin; from then on it only passes bytes.
+asio::awaitable<HttpClient::Impl::Problem> HttpClient::Impl::dig_tunnel(
+    std::shared_ptr<Exchange> exchange) {
+  exchange->doing = " (asking the proxy)";
+  if (!exchange->proxy_credentials)
+    co_return exchange->proxy_credentials.error();
+  const std::string& credentials = exchange->proxy_credentials->reveal();
+  std::string request = tunnel_request(exchange->url, options_.user_agent, credentials);
+  error_code ec = co_await write(exchange, std::move(request));
+  Parser parser;
+  parser.header_limit(kHeaderLimit);
+  parser.skip(true);  // what looks like a length is not one (RFC 9110 section 9.3.6)
+  if (!ec)
+    ec = co_await read(exchange, &parser);
+  if (ec || exchange->ended != Exchange::Ended::no) {
+    const bool garbled = parser.got_some();
+    co_return exchange->error(ErrorKind::network,
+                              garbled ? "the answer is not HTTP" : words_for(ec),
+                              garbled ? "Check that there is an HTTP proxy at this address." : "");
+  }
+  const int status = static_cast<int>(parser.get().result_int());
+  exchange->hop.clear();
+  if (status / 100 != 2) {
+    const Error refused =
+        tunnel_refusal(proxy_->origin(), status, !exchange->proxy_credentials->empty());
+    co_return exchange->error(refused.kind, refused.what, refused.remedy);
+  }
+  if (exchange->connection->buffer.size() != 0)
+    co_return exchange->error(ErrorKind::network, "the proxy talks into the tunnel");
+  co_return std::nullopt;
 }
 
 asio::awaitable<HttpClient::Impl::Problem> HttpClient::Impl::shake_hands(
@@ -420,72 +281,108 @@ asio::awaitable<HttpClient::Impl::Problem> HttpClient::Impl::shake_hands(
   SSL* handle = exchange->connection->stream.native_handle();
   error_code ec;
   asio::ip::make_address(exchange->url.host, ec);
-  const bool is_address = !ec;
-  // RFC 9110 section 4.3.4: an address is compared with the addresses in the certificate, a name
-  // with its DNS names; RFC 6066 section 3: SNI never carries an address.
-  const bool prepared =
-      is_address
-          ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(handle), exchange->url.host.c_str()) == 1
-          : SSL_set1_host(handle, exchange->url.host.c_str()) == 1 &&
-                SSL_set_tlsext_host_name(handle, exchange->url.host.c_str()) == 1;
-  if (!prepared)
+  if (!expect_host(handle, exchange->url.host, !ec))
     co_return exchange->error(ErrorKind::tls, "not a host name that a certificate can be for");
-  SSL_set_hostflags(handle, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 
   auto token = asio::redirect_error(asio::use_awaitable, ec);
   co_await exchange->connection->stream.async_handshake(ssl::stream_base::client, token);
   if (ec || exchange->ended != Exchange::Ended::no)
     co_return tls_error(*exchange, ec);
+  exchange->connection->secured = true;
+  exchange->connection->peer = describe_peer(handle);
   co_return std::nullopt;
 }
 
 Error HttpClient::Impl::tls_error(Exchange& exchange, const error_code& ec) const {
-  const long verdict = SSL_get_verify_result(exchange.connection->stream.native_handle());
-  if (verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH)
-    return exchange.error(ErrorKind::tls, "certificate is for another name");
-  if (verdict != X509_V_OK) {
-    const std::string store = options_.ca_file.empty() ? "the system's certificates"
-                                                       : "ca_file = " + options_.ca_file.string();
-    return exchange.error(ErrorKind::tls, std::string("certificate refused: ") +
-                                              X509_verify_cert_error_string(verdict) + " (" +
-                                              store + ")");
-  }
+  const std::string store = options_.ca_file.empty() ? "the system's certificates"
+                                                     : "ca_file = " + options_.ca_file.string();
+  if (const auto refused = verification_failure(exchange.connection->stream.native_handle(), store))
+    return exchange.error(ErrorKind::tls, *refused);
   if (ec.category() == asio::error::get_ssl_category()) {
     const char* reason = ERR_reason_error_string(static_cast<unsigned long>(ec.value()));
     return exchange.error(ErrorKind::tls,
                           std::string("TLS handshake failed: ") + (reason ? reason : ec.message()));
   }
-  return exchange.error(ErrorKind::network, words_for(ec) + " during the TLS handshake");
+  return exchange.error(ErrorKind::broken, words_for(ec) + " during the TLS handshake");
 }
 
-asio::awaitable<HttpClient::Impl::Talk> HttpClient::Impl::talk(std::shared_ptr<Exchange> exchange) {
+asio::awaitable<error_code> HttpClient::Impl::write(std::shared_ptr<Exchange> exchange,
+                                                    std::string bytes) {
   error_code ec;
   auto token = asio::redirect_error(asio::use_awaitable, ec);
   Connection& connection = *exchange->connection;
+  const auto buffer = asio::buffer(bytes);
+  if (connection.secured)
+    co_await asio::async_write(connection.stream, buffer, token);
+  else
+    co_await asio::async_write(connection.socket(), buffer, token);
+  OPENSSL_cleanse(bytes.data(), bytes.size());  // tokens and secrets were in it
+  co_return ec;
+}
+
+asio::awaitable<error_code> HttpClient::Impl::read_some(std::shared_ptr<Exchange> exchange) {
+  error_code ec;
+  auto token = asio::redirect_error(asio::use_awaitable, ec);
+  Connection& connection = *exchange->connection;
+  const auto room = connection.buffer.prepare(kReadBuffer);
+  std::size_t size = 0;
+  if (connection.secured)
+    size = co_await connection.stream.async_read_some(room, token);
+  else
+    size = co_await connection.socket().async_read_some(room, token);
+  connection.buffer.commit(size);
+  co_return ec;
+}
+
+/// Until the message is whole. What Beast's own http::async_read does, for both kinds of streams.
+asio::awaitable<error_code> HttpClient::Impl::read(std::shared_ptr<Exchange> exchange,
+                                                   Parser* parser) {
+  auto& buffer = exchange->connection->buffer;
+  error_code ec;
+  parser->eager(true);
+  while (true) {
+    if (buffer.size() != 0) {
+      buffer.consume(parser->put(buffer.data(), ec));
+      if (ec == http::error::need_more)
+        ec.clear();
+      if (ec || parser->is_done())
+        co_return ec;
+    }
+    ec = co_await read_some(exchange);
+    if (ec == asio::error::eof && parser->got_some()) {
+      ec.clear();
+      parser->put_eof(ec);  // the end of the connection may be that of the body
+      co_return ec;
+    }
+    if (ec)
+      co_return ec;
+  }
+}
+
+asio::awaitable<HttpClient::Impl::Talk> HttpClient::Impl::talk(std::shared_ptr<Exchange> exchange) {
+  Connection& connection = *exchange->connection;
   exchange->arm(exchange->timeout, "");
 
-  auto request = message(exchange->request, exchange->url, options_.user_agent);
-  co_await http::async_write(connection.stream, request, token);
+  std::string request = wire_form(exchange->request, exchange->url, options_.user_agent);
+  error_code ec = co_await write(exchange, std::move(request));
   if (ec || exchange->ended != Exchange::Ended::no) {
-    Error failed = exchange->error(ErrorKind::network, words_for(ec));
+    Error failed = exchange->error(ErrorKind::broken, words_for(ec));
     co_return Talk(std::move(failed), true, false);
   }
 
-  std::optional<http::response_parser<http::string_body>> parser;
+  std::optional<Parser> parser;
   do {  // interim answers (RFC 9110 section 15.2) are skipped
     parser.emplace();
     parser->header_limit(kHeaderLimit);
     parser->body_limit(options_.body_limit);
     parser->skip(exchange->request.method == "HEAD");
-    co_await http::async_read_header(connection.stream, connection.buffer, *parser, token);
+    ec = co_await read(exchange, &*parser);
   } while (!ec && parser->get().result_int() / 100 == 1);
-  if (!ec && !parser->is_done())
-    co_await http::async_read(connection.stream, connection.buffer, *parser, token);
 
   if (ec || exchange->ended != Exchange::Ended::no) {
     const bool silent = !parser->got_some();
     std::string what = words_for(ec);
-    ErrorKind kind = ErrorKind::network;
+    ErrorKind kind = ErrorKind::broken;
     if (ec == http::error::body_limit) {
       what = "the answer is larger than " + std::to_string(options_.body_limit) + " bytes";
       kind = ErrorKind::protocol;
@@ -493,10 +390,8 @@ asio::awaitable<HttpClient::Impl::Talk> HttpClient::Impl::talk(std::shared_ptr<E
       const auto length = parser->content_length();
       what = "the answer was cut off after " + std::to_string(parser->get().body().size()) +
              (length ? " of " + std::to_string(*length) : "") + " bytes";
-      kind = ErrorKind::protocol;
     } else if (!silent) {
       what = "the answer is not HTTP, or was cut off in its headers";
-      kind = ErrorKind::protocol;
     }
     Error failed = exchange->error(kind, what);
     co_return Talk(std::move(failed), silent, false);
@@ -510,6 +405,7 @@ asio::awaitable<HttpClient::Impl::Talk> HttpClient::Impl::talk(std::shared_ptr<E
     response.headers.emplace_back(field.name_string(), field.value());
   response.body = std::move(received.body());
   response.wire_bytes = response.body.size();
+  response.peer = connection.peer;
   co_return Talk(std::move(response), false, keep_alive);
 }
 
@@ -550,7 +446,9 @@ HttpClient::~HttpClient() = default;
 
 base::Result<HttpResponse> HttpClient::send(const HttpRequest& request, milliseconds timeout,
                                             std::stop_token stop, bool replayable) {
-  const auto url = parse_url(request.url);
+  auto url = parse_url(request.url);
+  if (!url && impl_->options().plain_http && is_plain_http_url(request.url))
+    url = parse_http_url(request.url);
   if (auto refused = refusal(request, url))
     return *std::move(refused);
   const auto started = steady_clock::now();
@@ -570,14 +468,9 @@ base::Result<HttpResponse> HttpClient::send(const HttpRequest& request, millisec
                     {"bytes", response.wire_bytes},
                     {"ms", took.count()}});
   // Here and not on the io thread, where it would hold up the other exchanges.
-  if (auto broken = decode(response, url->origin(), impl_->body_limit()))
+  if (auto broken = decode(response, url->origin(), impl_->options().body_limit))
     return std::move(*broken);
   return std::move(response);
-}
-
-void HttpClient::forget_connections(std::string_view url) {
-  if (const auto origin = origin_of(url))
-    impl_->forget(*origin);
 }
 
 }  // namespace gald::net

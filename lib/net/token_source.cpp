@@ -21,7 +21,19 @@ using nlohmann::json;
 constexpr std::chrono::seconds kTimeout{30};
 
 /// Where to look, which depends on the credential for some of them.
-enum class Remedy { secret, proof, time, client, cloud, scope, resource, consent, enable, policy };
+enum class Remedy {
+  secret,
+  proof,
+  time,
+  audience,
+  client,
+  cloud,
+  scope,
+  resource,
+  consent,
+  enable,
+  policy
+};
 
 struct KnownError {
   int code;
@@ -38,7 +50,7 @@ constexpr auto kKnownErrors = std::to_array<KnownError>({
     {kUnknownCertificate, ErrorKind::auth,
      "the assertion is not signed by a key that is registered with the app", Remedy::proof},
     {700024, ErrorKind::auth, "the assertion is not valid at this time", Remedy::time},
-    {700023, ErrorKind::auth, "the assertion is for another audience", Remedy::cloud},
+    {700023, ErrorKind::auth, "the assertion is for another audience", Remedy::audience},
     {700016, ErrorKind::config, "the tenant does not know this client id", Remedy::client},
     {7000112, ErrorKind::auth, "the app is disabled", Remedy::enable},
     {70001, ErrorKind::config, "the app is disabled or not in this tenant", Remedy::client},
@@ -88,12 +100,13 @@ const char* remedy_text(Remedy remedy, const Credential& credential) {
     case Remedy::client:
       return "Compare client_id with the app registration's application (client) id, and tenant "
              "with its directory (tenant) id.";
+    case Remedy::audience:
+      if (federated)
+        return "Let the token in federated_token_file be issued for the audience that the app's "
+               "federated credential names.";
+      [[fallthrough]];
     case Remedy::cloud:
-      return federated ? "The token in federated_token_file must be for the audience that the "
-                         "app's federated credential names, and tenant and cloud must belong "
-                         "together."
-                       : "Compare tenant, cloud and the endpoints with the cloud that the tenant "
-                         "lives in.";
+      return "Compare tenant, cloud and the endpoints with the cloud that the tenant lives in.";
     case Remedy::scope:
       return "Check the configured endpoint: the scope is the endpoint followed by /.default.";
     case Remedy::resource:
@@ -242,7 +255,8 @@ bool is_known(int number) {
 bool echoes(const std::string& text, const Secret& value) {
   if (value.empty())
     return false;
-  if (text.find(value.reveal()) != std::string::npos)
+  if (text.find(value.reveal()) != std::string::npos ||
+      text.find(base::percent_encode(value.reveal())) != std::string::npos)
     return true;
   constexpr std::size_t kTelling = 24;
   const auto parts = base::split(value.reveal(), '.');
@@ -256,8 +270,11 @@ bool echoes(const std::string& text, const Secret& value) {
 TokenAnswer read_token_answer(const HttpResponse& response, const TokenOptions& options,
                               base::TimePoint now) {
   const json body = object_of(response);
+  const std::string place = options.login_endpoint + ": the token endpoint";
+  if (response.status == 200 && body.empty())  // no JSON: it may have been garbled on its way
+    return TokenBusy{std::nullopt, place + " answered 200 with something else than JSON"};
   if (response.status == 200)
-    return read_token(body, options.login_endpoint + ": the token endpoint", now);
+    return read_token(body, place, now);
   return read_error(response, body, options, now);
 }
 

@@ -223,8 +223,10 @@ class Joiner {
         ad[key_of(records_[i])].push_back(i);
     for (const std::size_t i : live_) {
       const StagedRecord& cloud = records_[i];
-      if (is_ad(cloud) || cloud.kind != kind)
+      if (is_ad(cloud) || cloud.kind != kind || is_reference(cloud))
         continue;
+      if (joined_by_[i] == kDirectoryObject)
+        continue;  // it goes where its Entra object goes
       const std::string key = key_of(cloud);
       if (key.empty()) {
         keep_earlier_link(i);
@@ -403,7 +405,8 @@ class Joiner {
   std::vector<Cell> cells() {
     std::map<std::size_t, Cell> by_root;
     for (const std::size_t i : live_)
-      by_root[root(i)].live.push_back({i, joined_by_[i]});
+      if (!is_reference(records_[i]) || !joined_by_[i].empty())
+        by_root[root(i)].live.push_back({i, joined_by_[i]});
     std::vector<Cell> cells;
     for (auto& [unused, cell] : by_root) {
       std::sort(cell.live.begin(), cell.live.end(), [&](const auto& a, const auto& b) {
@@ -465,7 +468,7 @@ class Joiner {
     for (std::size_t c = 0; c < cells.size(); ++c) {  // cells come strongest first
       for (const Cell::Member& member : cells[c].live) {
         const StagedRecord& record = records_[member.record];
-        if (record.entry_id.empty())
+        if (record.entry_id.empty() || is_reference(record))
           continue;
         const bool born = born_of(record.entry_id, record);
         if (!heir.contains(record.entry_id) || (born && !by_birth[record.entry_id])) {
@@ -503,6 +506,10 @@ bool is_live(const StagedRecord& record) {
          first_value(record.attributes, Attribute::critical_object) != "true";
 }
 
+bool is_reference(const StagedRecord& record) {
+  return first_value(record.attributes, Attribute::reference) == "true";
+}
+
 std::vector<std::string> join_keys(const StagedRecord& record) {
   std::vector<std::string> keys;
   if (!is_live(record))
@@ -529,15 +536,16 @@ std::vector<std::string> join_keys(const StagedRecord& record) {
       add(names, folded_legacy_dn(record));
       for (const std::string& dn : names)
         keys.push_back("x500:" + dn);
-      if (record.connector_kind == ConnectorKind::entra)
-        keys.push_back("object:" + record.anchor);
-      if (const std::string& object =
-              first_value(record.attributes, Attribute::external_directory_object_id);
-          !object.empty())
-        keys.push_back("object:" + object);
       break;
     }
   }
+  // Where Entra and Exchange meet.
+  if (record.connector_kind == ConnectorKind::entra)
+    keys.push_back("object:" + record.anchor);
+  if (const std::string& object =
+          first_value(record.attributes, Attribute::external_directory_object_id);
+      !object.empty())
+    keys.push_back("object:" + object);
   return keys;
 }
 

@@ -13,6 +13,10 @@ namespace gald::reconcile {
 /// one of the directory's own (isCriticalSystemObject).
 bool is_live(const model::StagedRecord& record);
 
+/// Whether the record only points at an object that other sources have (Attribute::reference). It
+/// joins that object's Entra record and nothing else, and alone it stands for nobody.
+bool is_reference(const model::StagedRecord& record);
+
 /// Every key under which a live record can meet another one, prefixed by its kind. Two records
 /// without a key in common are never joined, so that a change needs only the records it shares a
 /// key or an entry with. Empty for records that are not live.

@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "model/forms.hpp"
+#include "reconcile/join.hpp"
 
 namespace gald::reconcile {
 
@@ -212,17 +213,28 @@ void merge_phones(const Records& records, Entry& entry) {
       {"ip", {A::ip_phone}},
   }};
   for (const Type& type : kTypes) {
-    for (const StagedRecord* record : records) {
-      std::set<std::string_view> seen;
+    std::set<std::string_view> seen;
+    const auto take = [&](const StagedRecord& record, Attribute attribute) {
+      const auto it = record.attributes.find(attribute);
+      if (it == record.attributes.end())
+        return;
+      for (const std::string& raw : it->second)
+        if (!base::trim(raw).empty() && seen.insert(raw).second) {
+          entry.phones.push_back(model::parse_phone(type.name, raw));
+          entry.phones.back().connector = record.connector;
+        }
+    };
+    for (auto it = records.begin(); it != records.end() && seen.empty(); ++it) {
       for (const Attribute attribute : type.attributes)
-        if (const auto it = record->attributes.find(attribute); it != record->attributes.end())
-          for (const std::string& raw : it->second)
-            if (!base::trim(raw).empty() && seen.insert(raw).second) {
-              entry.phones.push_back(model::parse_phone(type.name, raw));
-              entry.phones.back().connector = record->connector;
-            }
-      if (!seen.empty())
-        break;  // numbers of one type come from one source
+        take(**it, attribute);
+      // Numbers of one type come from one source. Entra and Exchange are one: of a mail contact's
+      // other numbers Graph shows none.
+      if (!seen.empty() && (*it)->connector_kind == ConnectorKind::entra)
+        for (const StagedRecord* record : records)
+          if (record->connector_kind == ConnectorKind::exchange_online)
+            for (const Attribute attribute : type.attributes)
+              if (!(*it)->attributes.contains(attribute))
+                take(*record, attribute);
     }
   }
 }
@@ -230,11 +242,13 @@ void merge_phones(const Records& records, Entry& entry) {
 }  // namespace
 
 Entry merge(std::span<const StagedRecord* const> live) {
-  const Records records = by_precedence(live);
+  Records by_strength(live.begin(), live.end());
+  std::erase_if(by_strength, [](auto* record) { return is_reference(*record); });
+  const Records records = by_precedence(by_strength);
   Entry entry;
   entry.kind = kind_of(records);
   entry.source = source_of(records);
-  merge_values(records, Records(live.begin(), live.end()), entry);
+  merge_values(records, by_strength, entry);
   merge_signals(records, entry);
   merge_addresses(records, entry);
   merge_phones(records, entry);

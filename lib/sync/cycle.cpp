@@ -56,6 +56,7 @@ class Reading {
   /// Throws what the index throws: without it nothing can go on.
   void run(std::stop_token stop) {
     const base::TimePoint start = clock_.now();
+    last_page_ = start;
     begin(index_.position(key_));
     while (!over_) {
       Pull pull = ask(stop);
@@ -106,7 +107,8 @@ class Reading {
     report_.staged.unchanged += counts.unchanged;
     report_.staged.rejected += counts.rejected;
     attempts_ = 0;
-    fruitless_ = milliseconds(0);
+    dated_ = milliseconds(0);
+    last_page_ = clock_.now();
     if (options_.progress) {
       const std::lock_guard lock(progress_mutex_);
       options_.progress(
@@ -156,14 +158,16 @@ class Reading {
   void be_patient(const Throttled& throttled, std::stop_token stop) {
     milliseconds pause = throttled.retry_after.value_or(milliseconds(0));
     if (!throttled.retry_after) {
-      if (fruitless_ >= options_.grace) {
+      // At least one more try, also after an answer that has been waited for in vain.
+      if (attempts_ > 0 && fruitless() >= options_.grace) {
         fail({base::ErrorKind::network,
               "the source could not answer " + std::to_string(attempts_ + 1) +
                   " times in a row: " + throttled.reason,
               "nothing to do if it passes; the next cycle goes on from here"});
         return;
       }
-      pause = std::min(backoff(++attempts_, random_share()), options_.grace - fruitless_);
+      pause = backoff(++attempts_, random_share());
+      pause = std::min(pause, std::max(milliseconds(1), options_.grace - fruitless()));
     }
     if (report_.waited + pause > options_.patience) {
       fail({base::ErrorKind::network,
@@ -179,11 +183,14 @@ class Reading {
     const bool go_on = clock_.sleep(std::max(pause, milliseconds(1)), stop);
     const milliseconds slept = std::max(milliseconds(0), milliseconds(clock_.now() - start));
     report_.waited += slept;
-    if (!throttled.retry_after)
-      fruitless_ += slept;
+    if (throttled.retry_after)
+      dated_ += slept;
     if (!go_on)
       fail({base::ErrorKind::stopped, "stopped while waiting for the source", {}});
   }
+
+  /// Time without a page for which the source gave no date.
+  milliseconds fruitless() const { return clock_.now() - last_page_ - dated_; }
 
   void fail(const base::Error& error) {
     over_ = true;
@@ -205,7 +212,8 @@ class Reading {
   model::Cursor from_;
   std::unique_ptr<Round> round_;
   int attempts_ = 0;           ///< since the last page, without a date to come back
-  milliseconds fruitless_{0};  ///< and the time that they took
+  milliseconds dated_{0};      ///< waited since then because the source said so
+  base::TimePoint last_page_;  ///< or the beginning
   bool restarted_ = false;
   bool over_ = false;
 };

@@ -25,7 +25,7 @@ struct Progress {
 
 struct CycleOptions {
   /// How long one collection may be kept waiting by a throttling source, over all of a cycle.
-  std::chrono::milliseconds patience{std::chrono::minutes(10)};
+  std::chrono::milliseconds patience{std::chrono::minutes(15)};
 
   /// How much of that may go by without a page when the source does not say when to come back:
   /// errors and broken connections, one after the other. The other sources wait to be published.

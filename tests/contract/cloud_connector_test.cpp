@@ -1,7 +1,6 @@
-// The Graph and Exchange connectors and the token source against scripted answers.
+// The Graph connector and the token source against scripted answers.
 #include <future>
 
-#include "cloud/exchange_connector.hpp"
 #include "cloud/graph_connector.hpp"
 #include "cloud_tls_server.hpp"
 
@@ -44,10 +43,6 @@ class CloudConnectorTest : public TlsTest {
     throw std::invalid_argument(collection);
   }
 
-  std::unique_ptr<sync::Round> exchange_round() {
-    return exchange_.begin(exchange_.collections().front(), {});
-  }
-
   static std::string link(const std::string& token) {
     return server().origin() + "/v1.0/users/delta?$skiptoken=" + token;
   }
@@ -81,15 +76,6 @@ class CloudConnectorTest : public TlsTest {
 
   base::ManualClock clock_{base::SystemClock().now()};
   cloud::GraphConnector graph_{graph_options(), clock_};
-  cloud::ExchangeConnector exchange_{{.name = "exchange",
-                                      .tenant = "contoso.test",
-                                      .client_id = "client",
-                                      .credential = net::ClientSecret{secret},
-                                      .login_endpoint = server().origin(),
-                                      .exchange_endpoint = server().origin(),
-                                      .scope = {},
-                                      .ca_file = server().ca_file()},
-                                     clock_};
 };
 
 TEST_F(CloudConnectorTest, ARoundOfPages) {
@@ -465,7 +451,6 @@ TEST_F(CloudConnectorTest, Fingerprints) {
     EXPECT_FALSE(same[i].lists_everything);
   }
   EXPECT_NE(same[0].fingerprint, same[1].fingerprint);
-  EXPECT_TRUE(exchange_.collections().front().lists_everything);
 }
 
 TEST_F(CloudConnectorTest, EndpointsAreChecked) {
@@ -477,94 +462,27 @@ TEST_F(CloudConnectorTest, EndpointsAreChecked) {
   }
 }
 
-TEST_F(CloudConnectorTest, AnExchangeListing) {
-  const std::string more =
-      server().origin() + "/adminapi/beta/contoso.test/InvokeCommand?$skiptoken=1";
-  server().script("200 OK", page(next(more), R"({"Guid":")" + std::string(kId) + "\"}"));
-  server().script("200 OK", page(R"("@adminapi.warnings":[])"));
-  const auto round = exchange_round();
-  const auto first = round->next({});
-  ASSERT_TRUE(std::holds_alternative<Page>(first)) << failure(first);
-  EXPECT_FALSE(std::get<Page>(first).last);
-  EXPECT_FALSE(std::get<Page>(first).next);  // the link does not outlive the round
-  const auto second = round->next({});
-  ASSERT_TRUE(std::holds_alternative<Page>(second)) << failure(second);
-  EXPECT_TRUE(std::get<Page>(second).last);
-  EXPECT_EQ(std::get<Page>(second).next->position, "");
-  EXPECT_EQ(server().count("POST /adminapi/beta/contoso.test/InvokeCommand?$select=Guid,"), 1);
-  EXPECT_EQ(server().count("POST /adminapi/beta/contoso.test/InvokeCommand?$skiptoken=1 "), 1);
-  EXPECT_EQ(
-      server().count(
-          R"({"CmdletInput":{"CmdletName":"Get-MailContact","Parameters":{"ResultSize":"Unlimited"}}})"),
-      2);
-  EXPECT_EQ(
-      server().count(
-          "X-AnchorMailbox: APP:SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}@contoso.test"),
-      2);
-}
-
-TEST_F(CloudConnectorTest, ExchangeLinks) {
-  const auto result = [this](const std::string& url) {
-    server().script("200 OK", page(next(url)));
-    return exchange_round()->next({});
-  };
-  const std::string port = server().origin().substr(std::string("https://localhost").size());
-  EXPECT_TRUE(std::holds_alternative<Page>(result("https://eur01.localhost" + port + "/x")));
-  for (const std::string& foreign :
-       {"https://evillocalhost" + port + "/x", "https://localhost.evil.example" + port + "/x",
-        std::string("https://localhost/x")})
-    EXPECT_NE(failure(result(foreign)).find("another origin"), std::string::npos) << foreign;
-}
-
-TEST_F(CloudConnectorTest, ExchangeErrors) {
-  const auto result = [this](const std::string& head, const std::string& body) {
-    server().script(head, body);
-    return exchange_round()->next({});
-  };
-  constexpr const char* kSentence =
-      "You have reached the maximum number of concurrent requests per tenant. Please wait and try "
-      "again";
-  for (const char* status : {"200 x", "400 x", "403 x", "429 x"})
-    EXPECT_TRUE(std::holds_alternative<Throttled>(result(status, kSentence))) << status;
-  for (const char* reason : {"CmdletProxyNotAvailableFailure", "ServerBusyException",
-                             "TransientException", "BackendCommunicationException"}) {
-    EXPECT_TRUE(std::holds_alternative<Throttled>(result("400 x", error(reason)))) << reason;
-    EXPECT_TRUE(std::holds_alternative<Throttled>(
-        result("400 x\r\nX-ExceptionType: " + std::string(reason), error("Error"))));
-  }
-  const auto refused =
-      result("403 x\r\nx-ms-diagnostics: 2000003;reason=\"no role\"", std::string(10, '\0'));
-  ASSERT_TRUE(std::holds_alternative<Failed>(refused));
-  EXPECT_EQ(std::get<Failed>(refused).error.kind, ErrorKind::auth);
-  EXPECT_NE(failure(refused).find("no role"), std::string::npos) << failure(refused);
-  EXPECT_NE(failure(result("400 x", error("BadRequest"))).find("400 BadRequest"),
-            std::string::npos);
-  for (const char* body : {"", "{}", "[]"})
-    EXPECT_EQ(failure(result("200 OK", body)).find("not Failed"), std::string::npos) << body;
-}
-
 TEST_F(CloudConnectorTest, CheckSaysWhatIsWrong) {
   server().script("200 OK\r\nDate: Mon, 01 Jan 2001 00:00:00 GMT", page(delta(link("1"))));
   server().script("403 x", error("Authorization_RequestDenied"));
   server().script("403 x", error("Authorization_RequestDenied"));
   server().script("429 x", "");
   const auto findings = graph_.check({});
-  ASSERT_EQ(findings.size(), 6u);
-  EXPECT_EQ(findings[0].level, Finding::Level::ok);  // the token
-  EXPECT_EQ(findings[1].level, Finding::Level::ok);  // opaque: no JWT
-  EXPECT_NE(findings[2].what.find("clock"), std::string::npos);
-  EXPECT_EQ(findings[3].level, Finding::Level::ok);
-  EXPECT_EQ(findings[4].level, Finding::Level::problem);
-  EXPECT_NE(findings[4].remedy.find("User.Read.All"), std::string::npos);
-  EXPECT_EQ(findings[5].level, Finding::Level::warning);
+  using Level = Finding::Level;
+  const std::vector<std::pair<std::string, Level>> expected = {
+      {"token", Level::ok},          {"permission", Level::ok}, {"tls", Level::ok},
+      {"clock", Level::problem},     {"collection", Level::ok}, {"collection", Level::problem},
+      {"collection", Level::warning}};
+  ASSERT_EQ(findings.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(findings[i].check, expected[i].first) << i;
+    EXPECT_EQ(findings[i].level, expected[i].second) << findings[i].what;
+  }
+  EXPECT_NE(findings[2].what.find("issued by Test authority"), std::string::npos)
+      << findings[2].what;
+  EXPECT_NE(findings[3].what.find("ahead of the service's"), std::string::npos);
+  EXPECT_NE(findings[5].remedy.find("User.Read.All"), std::string::npos);
   EXPECT_EQ(server().count("$deltatoken=latest&$select=id "), 4);
-
-  server().script("403 x\r\nx-ms-diagnostics: reason", "");
-  server().script("403 x\r\nx-ms-diagnostics: reason", "");
-  const auto exchange = exchange_.check({});
-  ASSERT_EQ(exchange.size(), 3u);
-  EXPECT_EQ(exchange[2].level, Finding::Level::problem);
-  EXPECT_NE(exchange[2].remedy.find("Exchange.ManageAsApp"), std::string::npos);
 }
 
 TEST(TokenRoles, OnlyForDiagnosis) {

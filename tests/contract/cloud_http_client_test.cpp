@@ -101,7 +101,9 @@ TEST_F(HttpClientTest, BodiesHaveALimit) {
 }
 
 TEST_F(HttpClientTest, BrokenCompression) {
-  EXPECT_EQ(what(get("/broken-gzip")), server().origin() + ": the answer is broken gzip data");
+  const auto broken = get("/broken-gzip");
+  EXPECT_EQ(what(broken), server().origin() + ": the answer is broken gzip data");
+  EXPECT_EQ(broken.error().kind, ErrorKind::broken);
   EXPECT_EQ(what(get("/brotli")),
             server().origin() + ": the answer is compressed, but not with gzip");
 }
@@ -109,20 +111,26 @@ TEST_F(HttpClientTest, BrokenCompression) {
 TEST_F(HttpClientTest, ACutAnswerIsAnError) {
   const auto cut = get("/cut");
   ASSERT_FALSE(cut);
-  EXPECT_EQ(cut.error().kind, ErrorKind::protocol);
+  EXPECT_EQ(cut.error().kind, ErrorKind::broken);
   EXPECT_EQ(what(cut), server().origin() + ": the answer was cut off after 400 of 1000 bytes");
   EXPECT_NE(what(get("/cut-chunk")).find("the answer was cut off after "), std::string::npos);
   // Without a length only close_notify says that the body is whole.
   EXPECT_EQ(what(get("/cut-until-close")),
             server().origin() + ": the answer was cut off after 5 bytes");
-  EXPECT_NE(what(get("/not-http")).find("not HTTP"), std::string::npos);
+  const auto garbled = get("/not-http");
+  EXPECT_NE(what(garbled).find("not HTTP"), std::string::npos);
+  EXPECT_EQ(garbled.error().kind, ErrorKind::broken);
 }
 
-TEST_F(HttpClientTest, AResetIsANetworkError) {
+TEST_F(HttpClientTest, AResetBreaksAConnectionThatStood) {
   const auto answer = get("/reset?secret=1");
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().kind, ErrorKind::network);
+  EXPECT_EQ(answer.error().kind, ErrorKind::broken);
   EXPECT_EQ(what(answer), server().origin() + ": connection reset");
+  const auto early = get("/", "hangup");
+  ASSERT_FALSE(early);
+  EXPECT_EQ(early.error().kind, ErrorKind::broken);
+  EXPECT_EQ(what(early), server().origin("hangup") + ": connection reset during the TLS handshake");
 }
 
 TEST_F(HttpClientTest, ConnectionRefused) {
@@ -145,7 +153,7 @@ TEST_F(HttpClientTest, DeadlineHoldsForSilentPeers) {
     const auto answer = get_url(server().origin() + path, milliseconds(300));
     const auto took = steady_clock::now() - started;
     ASSERT_FALSE(answer);
-    EXPECT_EQ(answer.error().kind, ErrorKind::network);
+    EXPECT_EQ(answer.error().kind, ErrorKind::broken);
     EXPECT_EQ(what(answer), server().origin() + ": no answer within 300 ms");
     EXPECT_GE(took, milliseconds(300));
     EXPECT_LT(took, seconds(2));
@@ -158,6 +166,7 @@ TEST_F(HttpClientTest, ConnectTimeoutHoldsForASilentHandshake) {
   const auto took = steady_clock::now() - started;
   ASSERT_FALSE(answer);
   EXPECT_EQ(what(answer), server().origin("silent") + ": no answer within 2 s (TLS handshake)");
+  EXPECT_EQ(answer.error().kind, ErrorKind::network);
   EXPECT_LT(took, seconds(4));
 }
 
@@ -234,7 +243,10 @@ TEST_F(HttpClientTest, ConnectionsAreKept) {
   const auto second = get("/hello");
   ASSERT_TRUE(first && second);
   EXPECT_EQ(*first->header("X-Connection"), *second->header("X-Connection"));
-  client_.forget_connections(server().origin() + "/x");
+  server().script("503 x", "");
+  const auto refused = get("/503");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 503);
   const auto third = get("/hello");
   ASSERT_TRUE(third);
   EXPECT_NE(*first->header("X-Connection"), *third->header("X-Connection"));
@@ -300,6 +312,210 @@ TEST_F(HttpClientTest, HeadersCannotBeInjected) {
   EXPECT_FALSE(client_.send(request, seconds(5), {}));
   request.url = "http://localhost/";
   EXPECT_FALSE(client_.send(request, seconds(5), {}));
+  EXPECT_EQ(server().count("/hello"), 0);
+}
+
+TEST_F(HttpClientTest, ThePeerIsDescribed) {
+  const auto answer = get("/hello");
+  ASSERT_TRUE(answer) << what(answer);
+  EXPECT_TRUE(answer->peer.starts_with("server, issued by Test authority, valid until 20"))
+      << answer->peer;
+  EXPECT_EQ(answer->peer.size(),
+            std::string("server, issued by Test authority, valid until ").size() +
+                std::string("2026-11-21").size());
+  const auto kept = get("/hello");
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->peer, answer->peer);
+}
+
+// --- through a proxy -----------------------------------------------------------------------------
+
+class ProxyTest : public TlsTest {
+ protected:
+  static HttpClientOptions options() {
+    HttpClientOptions options;
+    options.ca_file = server().ca_file();
+    options.connect_timeout = seconds(2);
+    options.proxy = server().plain_origin("proxy");
+    return options;
+  }
+
+  /// A name that only the proxy knows.
+  static std::string origin(const std::string& port = "server") {
+    return server().origin(port, "service.test");
+  }
+
+  static base::Result<HttpResponse> get(HttpClient& client, const std::string& url) {
+    HttpRequest request;
+    request.url = url;
+    request.headers = {{"Authorization", "Bearer token"}};
+    return client.send(request, seconds(5), {});
+  }
+
+  static base::Result<HttpResponse> get(const HttpClientOptions& with) {
+    HttpClient client(with);
+    return get(client, origin() + "/hello");
+  }
+
+  static std::string where() { return origin() + ": the proxy " + server().plain_origin("proxy"); }
+};
+
+TEST_F(ProxyTest, TlsGoesThroughTheTunnel) {
+  HttpClient client(options());
+  const auto first = get(client, origin() + "/hello");
+  ASSERT_TRUE(first) << first.error().what;
+  EXPECT_EQ(first->body, "hello");
+  EXPECT_TRUE(first->peer.starts_with("server, issued by Test authority")) << first->peer;
+  const auto second = get(client, origin() + "/hello");
+  ASSERT_TRUE(second);
+  EXPECT_EQ(*first->header("X-Connection"), *second->header("X-Connection"));
+  const std::string authority = origin().substr(std::string("https://").size());
+  EXPECT_EQ(server().count("CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n"), 1);
+  EXPECT_EQ(server().count("Proxy-Authorization"), 0);
+  // The bearer is for the origin: the proxy must not see it.
+  const std::string requests = server().requests();
+  EXPECT_EQ(requests.substr(0, requests.find("\r\n\r\n")).find("Bearer"), std::string::npos);
+}
+
+TEST_F(ProxyTest, CertificatesAreStillTheOrigins) {
+  HttpClient client(options());
+  const auto elsewhere = get(client, origin("elsewhere") + "/hello");
+  ASSERT_FALSE(elsewhere);
+  EXPECT_EQ(elsewhere.error().kind, ErrorKind::tls);
+  EXPECT_EQ(elsewhere.error().what, origin("elsewhere") + ": certificate is for another name");
+}
+
+TEST_F(ProxyTest, Credentials) {
+  server().set_proxy("auth me:pass word");
+  const auto without = get(options());
+  ASSERT_FALSE(without);
+  EXPECT_EQ(without.error().kind, ErrorKind::auth);
+  EXPECT_EQ(without.error().what, where() + " refused the connection with status 407");
+  EXPECT_NE(without.error().remedy.find("set proxy_credentials_file"), std::string::npos);
+
+  auto with = options();
+  with.proxy_credentials = [] { return base::Secret("me:wrong"); };
+  const auto wrong = get(with);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().kind, ErrorKind::auth);
+  EXPECT_EQ(wrong.error().what.find("wrong"), std::string::npos);
+  EXPECT_NE(wrong.error().remedy.find("Check user and password"), std::string::npos);
+
+  with.proxy_credentials = [] { return base::Secret("me:pass word"); };
+  const auto right = get(with);
+  EXPECT_TRUE(right) << right.error().what;
+
+  with.proxy_credentials = []() -> base::Result<base::Secret> {
+    return base::Error{ErrorKind::config, "the file is gone"};
+  };
+  const auto gone = get(with);
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().what, "the file is gone");
+}
+
+TEST_F(ProxyTest, Refusals) {
+  for (const auto& [status, kind] :
+       {std::pair("403", ErrorKind::auth), std::pair("502", ErrorKind::network),
+        std::pair("405", ErrorKind::network)}) {
+    server().set_proxy(std::string("status ") + status);
+    const auto refused = get(options());
+    ASSERT_FALSE(refused) << status;
+    EXPECT_EQ(refused.error().kind, kind) << status;
+    EXPECT_EQ(refused.error().what, where() + " refused the connection with status " + status);
+    EXPECT_NE(refused.error().remedy, "") << status;
+  }
+  server().set_proxy("garbled");
+  const auto garbled = get(options());
+  ASSERT_FALSE(garbled);
+  EXPECT_EQ(garbled.error().kind, ErrorKind::network);
+  EXPECT_EQ(garbled.error().what,
+            origin() + ": proxy " + server().plain_origin("proxy") + ": the answer is not HTTP");
+  server().set_proxy("chatty");
+  const auto chatty = get(options());
+  ASSERT_FALSE(chatty);
+  EXPECT_EQ(chatty.error().kind, ErrorKind::network);
+}
+
+TEST_F(ProxyTest, SilentAndAbsentProxies) {
+  server().set_proxy("deaf");
+  const auto deaf = get(options());
+  ASSERT_FALSE(deaf);
+  EXPECT_EQ(deaf.error().kind, ErrorKind::network);
+  EXPECT_EQ(deaf.error().what, origin() + ": proxy " + server().plain_origin("proxy") +
+                                   ": no answer within 2 s (asking the proxy)");
+  auto absent = options();
+  absent.proxy = server().plain_origin("refused");
+  const auto refused = get(absent);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::network);
+  EXPECT_EQ(refused.error().what,
+            origin() + ": proxy " + server().plain_origin("refused") + ": connection refused");
+}
+
+TEST_F(ProxyTest, AFailureBehindTheTunnelIsTheOrigins) {
+  HttpClient client(options());
+  const auto reset = get(client, origin() + "/reset");
+  ASSERT_FALSE(reset);
+  EXPECT_EQ(reset.error().kind, ErrorKind::broken);
+  EXPECT_EQ(reset.error().what.find("proxy"), std::string::npos) << reset.error().what;
+}
+
+TEST_F(ProxyTest, OnlyHttpProxies) {
+  for (const char* wrong : {"https://p:1", "p:8080", "http://p/path", "http://a:b@p"}) {
+    HttpClientOptions with;
+    with.proxy = wrong;
+    EXPECT_THROW(HttpClient client(with), std::runtime_error) << wrong;
+  }
+}
+
+// --- plain HTTP ----------------------------------------------------------------------------------
+
+class PlainHttpTest : public TlsTest {
+ protected:
+  static base::Result<HttpResponse> get(HttpClient& client, const std::string& url) {
+    HttpRequest request;
+    request.url = url;
+    return client.send(request, seconds(5), {});
+  }
+};
+
+TEST_F(PlainHttpTest, ToTheMachineItself) {
+  HttpClientOptions options;
+  options.plain_http = true;
+  options.proxy = server().plain_origin("refused");  // never for plain HTTP
+  HttpClient client(options);
+  for (const char* host : {"127.0.0.1", "localhost"}) {
+    const auto answer = get(client, server().plain_origin("plain", host) + "/echo");
+    ASSERT_TRUE(answer) << answer.error().what;
+    EXPECT_EQ(answer->peer, "");
+    EXPECT_NE(answer->body.find("Host: " + server().plain_origin("plain", host).substr(7)),
+              std::string::npos);
+  }
+  const auto first = get(client, server().plain_origin() + "/hello");
+  const auto second = get(client, server().plain_origin() + "/gzip");
+  const auto third = get(client, server().plain_origin() + "/hello");
+  ASSERT_TRUE(first && second && third);
+  EXPECT_EQ(second->body.size(), 300000u);
+  EXPECT_EQ(*first->header("X-Connection"), *third->header("X-Connection"));
+  const auto reset = get(client, server().plain_origin() + "/reset");
+  ASSERT_FALSE(reset);
+  EXPECT_EQ(reset.error().kind, ErrorKind::broken);
+}
+
+TEST_F(PlainHttpTest, NowhereElse) {
+  HttpClientOptions options;
+  options.plain_http = true;
+  HttpClient allowed(options);
+  for (const char* url : {"http://10.0.0.1/", "http://graph.microsoft.com/", "http://0x7f.1/",
+                          "http://127.0.0.1.example/", "http://[2001:db8::1]/"}) {
+    const auto answer = get(allowed, url);
+    ASSERT_FALSE(answer) << url;
+    EXPECT_EQ(answer.error().kind, ErrorKind::config) << url;
+  }
+  HttpClient other{HttpClientOptions()};
+  const auto refused = get(other, server().plain_origin() + "/hello");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::config);
   EXPECT_EQ(server().count("/hello"), 0);
 }
 

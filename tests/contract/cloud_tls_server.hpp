@@ -66,12 +66,26 @@ class TlsServer {
 
   std::filesystem::path ca_file() const { return directory_ / "ca.pem"; }
 
+  /// The content of a file that the server made: "app.pem" and "app.key" are an RSA pair.
+  std::string file(const std::string& name) const {
+    std::ifstream in(directory_ / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
   bool has(const std::string& name) const { return ports_.contains(name); }
 
   std::string origin(const std::string& name = "server",
                      const std::string& host = "localhost") const {
     return "https://" + host + ":" + std::to_string(ports_.at(name));
   }
+
+  std::string plain_origin(const std::string& name = "plain",
+                           const std::string& host = "127.0.0.1") const {
+    return "http://" + host + ":" + std::to_string(ports_.at(name));
+  }
+
+  /// How the proxy behaves, until forget(): see cloud_tls_server.py.
+  void set_proxy(const std::string& mode) { std::ofstream(directory_ / "proxy") << mode; }
 
   /// The next request for a path that is not built in gets this answer.
   void script(const std::string& status_and_headers, const std::string& body) {
@@ -88,6 +102,7 @@ class TlsServer {
   void forget() {
     std::filesystem::remove(directory_ / "token");
     std::filesystem::remove(directory_ / "requests");
+    std::filesystem::remove(directory_ / "proxy");
     for (const auto& left : std::filesystem::directory_iterator(directory_ / "answers"))
       std::filesystem::remove(left);
   }

@@ -8,8 +8,14 @@ writes DIR/ports ("name port" lines) when it is ready. Ends when its standard in
 never outlives the test. Requests beyond the paths below are answered from DIR/answers: the raw
 responses stand in files that are served once each, in the order of their names. DIR/requests holds
 what came: method, target, headers, body.
+
+Port "plain" speaks the same without TLS, "hangup" resets every handshake. Port "proxy" is a proxy that
+makes tunnels and takes every host name for this machine; DIR/proxy, if it is there, changes it: "auth
+USER:PASSWORD" (Basic) is wanted, "status N" is answered, "chatty" talks into the tunnel, "garbled" speaks
+no HTTP, "deaf" says nothing.
 """
 
+import base64
 import gzip
 import os
 import socket
@@ -54,6 +60,11 @@ def head(status, *fields):
 
 def answer(body, *fields, status=200):
     return head(status, f"Content-Length: {len(body)}", *fields) + body
+
+
+def reset_at_close(connection):
+    # Linger of zero seconds turns the close into a TCP reset.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Closed(Exception):
@@ -160,6 +171,8 @@ class Session:
         elif path == "/then-deaf":
             self.deaf = True  # the next request on this connection gets no answer
             send(answer(b"hello", f"X-Connection: {self.number}"))
+        elif path == "/metadata/identity/oauth2/token":
+            send(self.identity(target, start))
         elif path.endswith("/oauth2/v2.0/token"):
             send(self.token())
         else:
@@ -176,6 +189,14 @@ class Session:
             tokens += 1
             return answer(b'{"token_type":"Bearer","expires_in":3599,"access_token":"token-%d"}' % tokens)
 
+    def identity(self, target, start):
+        global tokens
+        if "\r\nMetadata: true" not in start or "resource=https%3A%2F%2Fgraph.microsoft.com%2F" not in target:
+            return answer(b'{"error":"invalid_request","error_description":"Identity not found"}', status=400)
+        with lock:
+            tokens += 1
+            return answer(b'{"token_type":"Bearer","expires_in":"3599","access_token":"imds-%d"}' % tokens)
+
     def scripted(self):
         with lock:
             folder = os.path.join(directory, "answers")
@@ -187,8 +208,7 @@ class Session:
         return answer(b"nothing scripted", status=404)
 
     def reset(self):
-        # Linger of zero seconds turns the close into a TCP reset.
-        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset_at_close(self.stream)
         raise Closed
 
 
@@ -209,6 +229,71 @@ def serve(plain, context):
     descriptor = stream.detach()  # closed below TLS, without close_notify: a broken connection
     if descriptor >= 0:
         socket.close(descriptor)
+
+
+def serve_plain(connection):
+    global connections
+    with lock:
+        connections += 1
+        number = connections
+    try:
+        Session(connection, number).serve()
+    except (Closed, OSError):
+        pass
+    connection.close()
+
+
+def hang_up(connection):
+    connection.recv(5)  # the beginning of the handshake
+    reset_at_close(connection)
+    connection.close()
+
+
+def relay(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+    except OSError:
+        pass
+    for end in (source, target):
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+def tunnel(connection):
+    start = b""
+    while b"\r\n\r\n" not in start:
+        data = connection.recv(65536)
+        if not data:
+            return
+        start += data
+    with lock, open(os.path.join(directory, "requests"), "ab") as file:
+        file.write(start)
+    try:
+        with open(os.path.join(directory, "proxy")) as file:
+            mode, _, argument = file.read().partition(" ")
+    except FileNotFoundError:
+        mode, argument = "", ""
+    lines = start.decode("latin-1").split("\r\n")
+    method, target, _ = lines[0].split(" ")
+    wanted = "Proxy-Authorization: Basic " + base64.b64encode(argument.encode()).decode()
+    if mode == "deaf":
+        time.sleep(30)
+    elif mode == "garbled":
+        connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+    elif mode == "status" or method != "CONNECT":
+        connection.sendall(answer(b"refused", status=int(argument or 405)))
+    elif mode == "auth" and wanted not in lines:
+        connection.sendall(answer(b"", 'Proxy-Authenticate: Basic realm="p"', status=407))
+    else:
+        origin = socket.create_connection(("127.0.0.1", int(target.rpartition(":")[2])))
+        # A length that means nothing here: no proxy should send one, some do.
+        connection.sendall(head(200, "Content-Length: 10") + (b"hello" if mode == "chatty" else b""))
+        threading.Thread(target=relay, args=(origin, connection), daemon=True).start()
+        relay(connection, origin)
+    connection.close()
 
 
 def listen(family=socket.AF_INET, address="127.0.0.1"):
@@ -236,7 +321,9 @@ def main():
     os.makedirs(os.path.join(directory, "answers"), exist_ok=True)
     make_authority("ca", "Test authority")
     make_authority("stranger", "Unknown authority")
-    make_certificate("server", "DNS:localhost,IP:127.0.0.1,IP:::1", "ca")
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=app",
+        "-keyout", os.path.join(directory, "app.key"), "-out", os.path.join(directory, "app.pem"))
+    make_certificate("server", "DNS:localhost,DNS:service.test,IP:127.0.0.1,IP:::1", "ca")
     make_certificate("elsewhere", "DNS:elsewhere.example", "ca")
     make_certificate("untrusted", "DNS:localhost", "stranger")
 
@@ -257,6 +344,10 @@ def main():
         accept(listener, lambda connection, context=context_of("server"): serve(connection, context))
     except OSError:
         pass
+    for name, handle in (("plain", serve_plain), ("hangup", hang_up), ("proxy", tunnel)):
+        listener = listen()
+        ports[name] = listener.getsockname()[1]
+        accept(listener, handle)
     silent = listen()  # connections stand in its queue; nobody says a word
     ports["silent"] = silent.getsockname()[1]
     refused = listen()

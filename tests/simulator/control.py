@@ -6,57 +6,11 @@ was asked. The README lists its calls.
 
 import threading
 
-from directory import KINDS, DirectoryError
-from server import Response
+from objects import KINDS, DirectoryError
+from server import Response, Service
+from settings import SettingsError, change_settings
 
-_COLLECTIONS = KINDS + ("mailcontacts",)
-
-# Name -> (default, check). `page_size`, `link_page_size`, `exchange_page_size` are the caps of the
-# service; tests lower them to get many pages from few objects.
-SETTINGS = {
-    "page_size": (200, lambda v: _whole(v, 1)),
-    "link_page_size": (500, lambda v: _whole(v, 1)),
-    "exchange_page_size": (1000, lambda v: _whole(v, 1)),
-    "exchange_link_lifetime": (300, lambda v: _number(v, 0)),
-    "exchange_rbac": (True, lambda v: isinstance(v, bool)),
-    "empty_pages": (False, lambda v: isinstance(v, bool)),
-    "replays": (False, lambda v: isinstance(v, bool)),
-    "gzip": (True, lambda v: isinstance(v, bool)),
-    "location_select": (False, lambda v: isinstance(v, bool)),
-    "token_lifetime": (3599, lambda v: _whole(v, 0)),
-    "concurrency": (0, lambda v: _whole(v, 0)),
-    "roles": ({"graph": ["OrgContact.Read.All", "User.Read.All", "Group.Read.All",
-                         "GroupMember.Read.All", "Organization.Read.All"],
-               "exchange": ["Exchange.ManageAsApp"]},
-              lambda v: isinstance(v, dict) and set(v) <= {"graph", "exchange"} and all(
-                  isinstance(r, list) and all(isinstance(n, str) for n in r) for r in v.values())),
-}
-
-
-def _whole(value, least):
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _number(value, least):
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= least
-
-
-def default_settings():
-    return {name: dict(default) if isinstance(default, dict) else default
-            for name, (default, _) in SETTINGS.items()}
-
-
-def change_settings(settings, changes):
-    """Merges `changes`; all of them or, when one is wrong (ControlError), none."""
-    if not isinstance(changes, dict):
-        raise ControlError(400, "settings are an object")
-    for name, value in changes.items():
-        if name not in SETTINGS:
-            raise ControlError(400, f"no setting '{name}'; there are {', '.join(SETTINGS)}")
-        if not SETTINGS[name][1](value):
-            raise ControlError(400, f"not a value for '{name}': {value!r}")
-    for name, value in changes.items():
-        settings[name] = {**settings[name], **value} if name == "roles" else value
+_COLLECTIONS = KINDS + ("mailcontacts", "distributiongroups")
 
 
 class ControlError(Exception):
@@ -65,28 +19,25 @@ class ControlError(Exception):
         self.status = status
 
 
-class Control:
+class Control(Service):
     name = "control"
 
-    def __init__(self, directory, mail_contacts, faults, log, settings, stop):
+    def __init__(self, house, directory, recipients, issuer, credentials, stop):
+        self._house = house
         self._directory = directory
-        self._mail_contacts = mail_contacts
-        self._faults = faults
-        self._log = log
-        self._settings = settings
+        self._recipients = recipients
+        self._issuer = issuer
+        self._credentials = credentials
+        self._settings = house.settings
         self._stop = stop
-
-    def collection(self, request):
-        return None
-
-    def default_error(self, status):
-        return {"error": f"status {status}"}
 
     def handle(self, request):
         try:
             return Response(200, self._dispatch(request))
         except (ControlError, DirectoryError) as error:
             return Response(error.status, {"error": str(error)})
+        except SettingsError as error:
+            return Response(400, {"error": str(error)})
 
     def _dispatch(self, request):
         parts = [part for part in request.path.split("/") if part]
@@ -111,27 +62,22 @@ class Control:
         raise ControlError(404, f"no call {request.method} {request.path}")
 
     def _one(self, request, kind, object_id):
-        store = self._mail_contacts if kind == "mailcontacts" else None
+        store = self._directory if kind in KINDS else self._recipients
         if request.method == "GET":
-            return store.describe(object_id) if store else self._directory.describe(kind, object_id)
+            return store.describe(kind, object_id)
         if request.method == "PUT":
-            self._put(kind, object_id, self._body(request))
-            return store.describe(object_id) if store else self._directory.describe(kind, object_id)
+            made = self._put(kind, object_id, self._body(request))
+            return store.describe(kind, made)
         if request.method == "DELETE":
             permanent = dict(request.query).get("permanent", "") in ("1", "true")
-            if store:
-                store.delete(object_id)
-                return {"id": object_id, "state": "gone"}
-            state = self._directory.delete(kind, object_id, permanent)
-            return {"id": object_id, "state": state}
+            return {"id": object_id, "state": store.delete(kind, object_id, permanent)}
         raise ControlError(405, "GET, PUT or DELETE")
 
     def _put(self, kind, object_id, values):
         if not isinstance(values, dict):
             raise ControlError(400, "an object is expected")
-        if kind == "mailcontacts":
-            return self._mail_contacts.put(object_id, values)
-        return self._directory.put(kind, object_id, values)
+        store = self._directory if kind in KINDS else self._recipients
+        return store.put(kind, object_id, values)
 
     @staticmethod
     def _body(request):
@@ -141,18 +87,20 @@ class Control:
             raise ControlError(400, f"the body is not JSON: {error}") from None
 
     def bulk(self, body):
-        """Upserts many. Members are set after all objects exist, so order does not matter."""
+        """Upserts many. What names other objects is set after all of them exist, so order does not
+        matter."""
         if not isinstance(body, dict) or set(body) - set(_COLLECTIONS):
             raise ControlError(400, f"bulk takes {', '.join(_COLLECTIONS)}")
-        ids = {}
-        for kind in ("users", "contacts", "groups", "mailcontacts"):
+        ids, names_others = {}, {"users": "manager", "contacts": "manager", "groups": "members"}
+        for kind in ("users", "contacts", "groups", "mailcontacts", "distributiongroups"):
             if kind in body:
+                later = names_others.get(kind)
                 ids[kind] = [self._put(kind, None, {name: value for name, value in values.items()
-                                                    if kind != "groups" or name != "members"})
-                             for values in body[kind]]
-        for values, object_id in zip(body.get("groups", ()), ids.get("groups", ())):
-            if "members" in values:
-                self._directory.put("groups", object_id, {"members": values["members"]})
+                                                    if name != later}) for values in body[kind]]
+        for kind, later in names_others.items():
+            for values, object_id in zip(body.get(kind, ()), ids.get(kind, ())):
+                if later in values:
+                    self._directory.put(kind, object_id, {later: values[later]})
         return ids
 
     def _post_bulk(self, request):
@@ -170,34 +118,85 @@ class Control:
 
     def _post_faults(self, request):
         try:
-            self._faults.add(self._body(request))
+            self._house.faults.add(self._body(request))
         except ValueError as error:
             raise ControlError(400, str(error)) from None
         return {}
 
     def _get_faults(self, _):
-        return self._faults.list()
+        return self._house.faults.list()
 
     def _delete_faults(self, _):
-        self._faults.clear()
+        self._house.faults.clear()
         return {}
 
     def _get_requests(self, _):
-        return self._log.list()
+        return self._house.log.list()
 
     def _delete_requests(self, _):
-        self._log.clear()
+        self._house.log.clear()
         return {}
+
+    def _get_stats(self, _):
+        return self._house.stats.dump()
+
+    def _delete_stats(self, _):
+        self._house.stats.clear()
+        return {}
+
+    def _get_violations(self, _):
+        return self._house.violations.list()
+
+    def _delete_violations(self, _):
+        self._house.violations.clear()
+        return {}
+
+    def _get_clock(self, _):
+        return {"now": self._house.clock.now()}
+
+    def _post_clock(self, request):
+        body = self._body(request)
+        if not body or set(body) - {"advance", "until"} or not all(
+                isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+                for value in body.values()):
+            raise ControlError(400, 'clock takes {"advance": seconds} or {"until": epoch seconds}')
+        try:
+            return {"now": self._house.clock.advance(body.get("advance", 0), body.get("until", 0))}
+        except ValueError as error:
+            raise ControlError(409, str(error)) from None
+
+    def _post_challenge(self, request):
+        service = self._body(request).get("service")
+        if service not in ("graph", "exchange"):
+            raise ControlError(400, 'challenge takes {"service": "graph"|"exchange"}')
+        claims = self._issuer.challenge(service)
+        self._house.violations.renewable(service)
+        return {"claims": claims}
+
+    def _delete_challenge(self, _):
+        self._issuer.forget_challenges()
+        return {}
+
+    def _post_rotate(self, request):
+        body = self._body(request)
+        try:
+            return self._credentials.rotate(body.get("what"), bool(body.get("drop")),
+                                            body.get("days", 30))
+        except ValueError as error:
+            raise ControlError(400, str(error)) from None
 
     def _get_settings(self, _):
         return self._settings
 
     def _post_settings(self, request):
         change_settings(self._settings, self._body(request))
+        self._house.clock.now()     # a clock that became virtual starts now
         return self._settings
 
+    _put_settings = _post_settings
+
     def _get_objects(self, _):
-        return {**self._directory.describe_all(), "mailcontacts": self._mail_contacts.describe_all()}
+        return {**self._directory.describe_all(), **self._recipients.describe_all()}
 
     def _post_shutdown(self, _):
         threading.Timer(0.05, self._stop).start()

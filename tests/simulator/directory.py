@@ -12,194 +12,50 @@ Documented facts that shape this file:
     (reason "deleted"); contacts and other groups are gone at once;
   * a membership ends with the permanent deletion of the member, not with its soft deletion;
   * groups pages are limited in links: a large group is repeated with further slices of members;
-  * every answer to a delta link, even an empty one, carries a new token.
+  * every answer to a delta link, even an empty one, carries a new token;
+  * the manager of a user is told by delta like a membership, the manager of a contact is not.
 """
 
-import base64
-import hashlib
-import hmac
-import json
+import copy
 import threading
 import uuid
 import zlib
 from bisect import bisect_right
-from collections import namedtuple
-from datetime import datetime, timezone
 from random import Random
 
+from objects import (GONE, KINDS, LIVE, MEMBER_KINDS, MEMBER_TYPES, SOFT, Collection, DirectoryError,
+                     Entry, Links)
 from schema import ENTITIES, problem
+from tokens import Round, Sealer, TokenError
 
-KINDS = ("contacts", "users", "groups")
-LIVE, SOFT, GONE = "live", "soft", "gone"
-MEMBER_KINDS = {"user": "users", "contact": "contacts", "group": "groups",
-                "device": None, "servicePrincipal": None}
-MEMBER_TYPES = {"user": "#microsoft.graph.user", "contact": "#microsoft.graph.orgContact",
-                "group": "#microsoft.graph.group", "device": "#microsoft.graph.device",
-                "servicePrincipal": "#microsoft.graph.servicePrincipal"}
 # So many large groups are delivered in slices at the same time.
 INTERLEAVED_GROUPS = 3
-
-
-class DirectoryError(Exception):
-    """A change that no tenant would accept; `status` is what the control interface answers."""
-
-    def __init__(self, status, message):
-        super().__init__(message)
-        self.status = status
-
-
-class TokenError(Exception):
-    """A token that cannot be used; `how` is "invalid", "410" or "syncStateNotFound"."""
-
-    def __init__(self, how, query=None):
-        super().__init__(how)
-        self.how = how
-        self.query = query
-
-
-# What a round asks for: properties (None = default set), whether member links are wanted, and the
-# ids of a `$filter=id eq ...` (None = all). Registered once, tokens carry its index.
-Query = namedtuple("Query", "select members ids")
-
-# Where a round stands. since: number its token remembers (0 = full round); start: number when the
-# round began; pos: log position already delivered; partial: [group id, link position] of groups
-# whose members are not all delivered yet.
-Round = namedtuple("Round", "kind query generation since start pos page minimal partial")
-
-
-class Links:
-    """The members of one group with their own change log."""
-
-    __slots__ = ("present", "stamp", "types", "seqs", "ids")
-
-    def __init__(self):
-        self.present = {}   # member id -> type
-        self.stamp = {}     # member id -> number of its last change, also of removed ones
-        self.types = {}     # member id -> type, also of removed ones
-        self.seqs = []      # the log: ascending numbers ...
-        self.ids = []       # ... and whose membership changed; stale where stamp differs
-
-    def record(self, member, member_type, seq, is_member):
-        if is_member:
-            self.present[member] = member_type
-        else:
-            self.present.pop(member, None)
-        self.types[member] = member_type
-        self.stamp[member] = seq
-        self.seqs.append(seq)
-        self.ids.append(member)
-        if len(self.seqs) > 2 * len(self.stamp) + 1000:
-            keep = [(s, i) for s, i in zip(self.seqs, self.ids) if self.stamp[i] == s]
-            self.seqs = [s for s, _ in keep]
-            self.ids = [i for _, i in keep]
-
-    @property
-    def last(self):
-        return self.seqs[-1] if self.seqs else 0
-
-
-class Entry:
-    """One object. `values` holds every property that was ever set, null included."""
-
-    __slots__ = ("kind", "id", "values", "previous", "born", "stamps", "order", "seq", "state",
-                 "reason", "deleted_at", "links", "was_removed")
-
-    def __init__(self, kind, object_id):
-        self.kind = kind
-        self.id = object_id
-        self.values = {}
-        self.previous = {}      # what the last change replaced, for replays of old versions
-        self.born = 0           # number of its creation or restore
-        self.stamps = {}        # property -> number of its last change after `born`
-        self.order = 0          # number of its creation: the order of plain lists
-        self.seq = 0            # number of its last change = its place in the log
-        self.state = LIVE
-        self.reason = None
-        self.deleted_at = None
-        self.links = Links() if kind == "groups" else None
-        self.was_removed = False
-
-
-class Collection:
-    """The objects of one kind, their log, and the generations of tokens that were expired."""
-
-    def __init__(self):
-        self.entries = {}
-        self.seqs = []
-        self.log = []
-        self.orders = []
-        self.listed = []
-        self.expired = []   # how generation n died; the current generation is len(expired)
-
-    def append(self, entry, seq):
-        entry.seq = seq
-        self.seqs.append(seq)
-        self.log.append(entry)
-        if len(self.seqs) > 2 * len(self.entries) + 1000:
-            keep = [(s, e) for s, e in zip(self.seqs, self.log) if e.seq == s]
-            self.seqs = [s for s, _ in keep]
-            self.log = [e for _, e in keep]
-
-    def enlist(self, entry):
-        entry.order = entry.seq
-        self.orders.append(entry.seq)
-        self.listed.append(entry)
-
-
-class Sealer:
-    """Makes tokens that look random, cannot be altered, and never repeat.
-
-    Deterministic: the same seed and the same order of requests give the same tokens.
-    """
-
-    def __init__(self, seed):
-        self._key = hashlib.sha256(f"tokens of tenant {seed}".encode()).digest()
-        self._count = 0
-
-    def seal(self, value):
-        plain = json.dumps(value, separators=(",", ":")).encode()
-        self._count += 1
-        nonce = self._digest(b"nonce", self._count.to_bytes(8, "big"))[:9]
-        sealed = nonce + self._cipher(nonce, plain)
-        return base64.urlsafe_b64encode(sealed + self._digest(b"mac", sealed)[:12]).decode().rstrip("=")
-
-    def open(self, token):
-        """The sealed value, or None when this token was not made here."""
-        try:
-            raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except ValueError:
-            return None
-        sealed, mac = raw[:-12], raw[-12:]
-        if len(sealed) < 10 or not hmac.compare_digest(self._digest(b"mac", sealed)[:12], mac):
-            return None
-        return json.loads(self._cipher(sealed[:9], sealed[9:]))
-
-    def _digest(self, purpose, data):
-        return hashlib.blake2b(data, key=self._key, person=purpose, digest_size=32).digest()
-
-    def _cipher(self, nonce, data):
-        stream = hashlib.shake_256(self._key + nonce).digest(len(data))
-        return bytes(a ^ b for a, b in zip(data, stream))
-
-
-def timestamp():
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Directory:
     """All collections behind one lock. Every public function may be called from any thread."""
 
-    def __init__(self, seed, settings):
+    def __init__(self, seed, settings, clock):
         self._lock = threading.RLock()
         self._seed = seed
         self._settings = settings
+        self._clock = clock
         self._random = Random(f"ids {seed}")
         self._sealer = Sealer(seed)
         self._seq = 0
         self._collections = {kind: Collection() for kind in KINDS}
         self._member_of = {}    # member id -> ids of groups
+        self._manages = {}      # manager id -> (kind, id) of whom they manage
         self._queries = []
         self._query_index = {}
+
+    def copy(self):
+        """One with the same objects and tokens, and a future of its own; ids never collide."""
+        with self._lock:
+            shared = (self._lock, self._settings, self._clock, self._sealer, self._random)
+            twin = copy.deepcopy(self, {id(each): each for each in shared})
+            twin._lock = threading.RLock()
+            return twin
 
     # ---- changes -----------------------------------------------------------------------------
 
@@ -212,6 +68,8 @@ class Directory:
         values = dict(values)
         named = values.pop("id", None)
         members = values.pop("members", None) if kind == "groups" else None
+        sets_manager = kind != "groups" and "manager" in values
+        manager = values.pop("manager") if sets_manager else None
         object_id = object_id or named or self.new_id()
         if not isinstance(object_id, str) or not object_id or "/" in object_id:
             raise DirectoryError(400, f"not an id: {object_id!r}")
@@ -226,6 +84,7 @@ class Directory:
             if entry is not None and entry.state == SOFT:
                 raise DirectoryError(409, f"{kind}/{object_id} is deleted; restore it first")
             wanted = self._checked_members(members) if members is not None else None
+            boss = self._checked_members([manager], ("user", "contact")) if manager else {}
             if entry is None or entry.state == GONE:
                 entry = self._create(kind, object_id, values)
             else:
@@ -233,7 +92,24 @@ class Directory:
             if wanted is not None:
                 stale = [(t, m) for m, t in entry.links.present.items() if m not in wanted]
                 self._link(entry, [(t, m) for m, t in wanted.items()], stale)
+            if sets_manager:
+                self._set_manager(entry, boss)
             return object_id
+
+    def _set_manager(self, entry, boss):
+        """`boss` is {id: type}, or empty for nobody."""
+        old = dict(entry.manager.present)
+        if old == boss:
+            return
+        for member, member_type in old.items():
+            entry.manager.record(member, member_type, self._next(), False)
+            self._manages.get(member, set()).discard((entry.kind, entry.id))
+        for member, member_type in boss.items():
+            entry.manager.record(member, member_type, self._next(), True)
+            self._manages.setdefault(member, set()).add((entry.kind, entry.id))
+        # A contact does not move: its manager is no part of what delta looks at.
+        if entry.kind == "users":
+            self._touch(entry)
 
     def _create(self, kind, object_id, values):
         collection = self._collections[kind]
@@ -268,11 +144,13 @@ class Directory:
             self._link(group, [(t, m) for m, t in additions.items()],
                        [(t, m) for m, t in removals.items()])
 
-    def _checked_members(self, members):
+    def _checked_members(self, members, types=tuple(MEMBER_KINDS)):
         checked = {}
         for member in members:
+            if not isinstance(member, dict):
+                raise DirectoryError(400, f"not a member: {member!r}")
             member_type, member_id = member.get("type"), member.get("id")
-            if member_type not in MEMBER_KINDS or not isinstance(member_id, str) or not member_id:
+            if member_type not in types or not isinstance(member_id, str) or not member_id:
                 raise DirectoryError(400, f"not a member: {member!r}")
             for name, kind in MEMBER_KINDS.items():
                 if kind and name != member_type and member_id in self._collections[kind].entries:
@@ -310,7 +188,7 @@ class Directory:
                 raise DirectoryError(409, f"{kind}/{object_id} is already in the recycle bin")
             if not permanent and self._has_recycle_bin(entry):
                 entry.state, entry.reason = SOFT, "changed"
-                entry.deleted_at = timestamp()
+                entry.deleted_at = self._clock.timestamp()
                 self._touch(entry)
             else:
                 self._purge(entry)
@@ -327,11 +205,21 @@ class Directory:
         entry.values, entry.previous, entry.stamps = {}, {}, {}
         self._touch(entry)
         groups = self._collections["groups"].entries
+        lost = self._settings["lost_purges"] and entry.kind == "users"
         for group_id in sorted(self._member_of.pop(entry.id, ())):
             group = groups[group_id]
+            if lost:
+                group.links.forget(entry.id)
+                continue
             self._unlink(group, entry.id)
             if group.state == LIVE:
                 self._touch(group)
+        for kind, managed in sorted(self._manages.pop(entry.id, ())):
+            self._set_manager(self._collections[kind].entries[managed], {})
+        if entry.manager is not None:
+            for member in entry.manager.present:
+                self._manages.get(member, set()).discard((entry.kind, entry.id))
+            entry.manager = Links()
         if entry.links is not None:
             for member in entry.links.present:
                 self._member_of.get(member, set()).discard(entry.id)
@@ -346,6 +234,8 @@ class Directory:
             entry.was_removed = True
             entry.stamps = {}
             entry.born = self._touch(entry)
+            if kind == "users" and self._settings["undelete_silent"]:
+                entry.silent = entry.born
 
     def expire(self, kind, how):
         """Kills every token handed out so far for the collection."""
@@ -377,6 +267,29 @@ class Directory:
                 return None
             return {"id": entry.id, **entry.values}
 
+    def look_up(self, object_id):
+        """(kind, values or None when it is deleted) of an object of any kind; (None, None)."""
+        with self._lock:
+            for kind in KINDS:
+                entry = self._collections[kind].entries.get(object_id)
+                if entry is not None:
+                    return kind, {"id": entry.id, **entry.values} if entry.state == LIVE else None
+        return None, None
+
+    def manager(self, kind, object_id):
+        """(type, values with id) of the manager that can be seen, or None."""
+        with self._lock:
+            entry = self._collections[kind].entries.get(object_id)
+            if entry is None or entry.manager is None:
+                return None
+            for member, member_type in entry.manager.present.items():
+                known = self._collections[MEMBER_KINDS[member_type]].entries.get(member)
+                if known is None:
+                    return member_type, {"id": member}
+                if known.state == LIVE:
+                    return member_type, {"id": member, **known.values}
+        return None
+
     def describe(self, kind, object_id):
         """The object as the control interface shows it: members included, also when soft-deleted."""
         with self._lock:
@@ -398,6 +311,9 @@ class Directory:
             shown["deletedDateTime"] = entry.deleted_at
         if entry.links is not None:
             shown["members"] = [{"type": t, "id": m} for m, t in entry.links.present.items()]
+        if entry.manager is not None and entry.manager.present:
+            (member, member_type), = entry.manager.present.items()
+            shown["manager"] = {"type": member_type, "id": member}
         return shown
 
     def deleted(self, kind):
@@ -472,7 +388,7 @@ class Directory:
                 self._queries.append(query)
             now = self._seq
             return Round(kind, query, len(self._collections[kind].expired), now if latest else 0,
-                         now, now if latest else 0, 0, minimal, ())
+                         now, now if latest else 0, 0, minimal, (), now)
 
     def resume(self, kind, token, is_delta_link, minimal):
         """The round a token stands for. Raises TokenError for foreign, altered and dead ones."""
@@ -480,28 +396,32 @@ class Directory:
         if not isinstance(value, list) or value[0] != ("d" if is_delta_link else "s") \
                 or value[1] != kind:
             raise TokenError("invalid")
-        _, _, index, generation, since, start, pos, page, was_minimal, partial = value
+        (_, _, index, generation, since, start, pos, page, was_minimal, partial, full, made) = value
         with self._lock:
             query = self._queries[index]
             expired = self._collections[kind].expired
             if generation < len(expired):
                 raise TokenError(expired[generation], query)
+            lifetime = self._settings["delta_token_lifetime" if is_delta_link
+                                      else "skip_token_lifetime"]
+            if lifetime and self._clock.now() - made >= lifetime:
+                raise TokenError("syncStateNotFound" if is_delta_link else "aged", query)
             if is_delta_link:
                 start, pos = self._seq, since
             return Round(kind, query, generation, since, start, pos, page, minimal or was_minimal,
-                         tuple((group, link) for group, link in partial))
+                         tuple((group, link) for group, link in partial), full)
 
     def skip_token(self, at):
         with self._lock:
             return self._sealer.seal(["s", at.kind, self._query_index[at.query], at.generation,
                                       at.since, at.start, at.pos, at.page, at.minimal,
-                                      list(at.partial)])
+                                      list(at.partial), at.full, self._clock.now()])
 
     def delta_token(self, at):
         """The token of a finished round; `at.since` is where the next one begins."""
         with self._lock:
             return self._sealer.seal(["d", at.kind, self._query_index[at.query], at.generation,
-                                      at.since, 0, 0, 0, False, []])
+                                      at.since, 0, 0, 0, False, [], at.full, self._clock.now()])
 
     def page(self, at, limit, duplicate=False):
         """One page of a round: (items, next Round, whether the round is finished)."""
@@ -541,7 +461,7 @@ class Directory:
                 group = collection.entries.get(group_id)
                 if group is None or group.state != LIVE:
                     continue    # its tombstone follows in the log
-                links, rest = self._slice(group, at, link, min(share, room))
+                links, rest = self._slice(group.links, group.born, at, link, min(share, room))
                 room -= len(links)
                 if links:
                     items.append({**self._shown(group, at), "members@delta": links})
@@ -562,12 +482,16 @@ class Directory:
             if item is None:
                 continue
             if wants_links and entry.state == LIVE:
-                links, rest = self._slice(entry, at, 0, room)
+                links, rest = self._slice(entry.links, entry.born, at, 0, room)
                 room -= len(links)
                 if links:
                     item["members@delta"] = links
                 if rest is not None:
                     partial.append((entry.id, rest))
+            if at.query.manager and entry.state == LIVE:
+                links, _ = self._slice(entry.manager, entry.born, at, 0, len(entry.manager.ids) + 1)
+                if links:
+                    item["manager@delta"] = links
             items.append(item)
         return pos, partial
 
@@ -579,11 +503,16 @@ class Directory:
                 return {"id": entry.id, "@removed": {"reason": entry.reason}}
             return None
         since = at.since
+        # Some tenants do not tell that a user was restored to who selects properties; only a full
+        # round that begins afterwards brings such a user back.
+        if since and entry.silent > at.full and at.query.select:
+            return None
         if since and entry.born <= since:
             select = at.query.select or ENTITIES[at.kind].default
             stamps = entry.stamps
             if not any(stamps.get(name, 0) > since for name in select) \
-                    and not (at.query.members and entry.links.last > since):
+                    and not (at.query.members and entry.links.last > since) \
+                    and not (at.query.manager and entry.manager.last > since):
                 return None
         return self._shown(entry, at)
 
@@ -599,10 +528,10 @@ class Directory:
         item["id"] = entry.id
         return item
 
-    def _slice(self, group, at, pos, room):
-        """Up to `room` link changes after `pos`; (links, next position or None when complete)."""
-        links = group.links
-        fresh = not at.since or group.born > at.since
+    def _slice(self, links, born, at, pos, room):
+        """Up to `room` link changes after `pos` of an object that was born at `born`; (links, next
+        position or None when complete)."""
+        fresh = not at.since or born > at.since
         removals_after = at.since or at.start
         i = bisect_right(links.seqs, max(0 if fresh else at.since, pos))
         found = []

@@ -2,18 +2,22 @@
 
 Refuses what the service refuses: requests without a token or with one for another audience (401),
 without the role (403), unknown properties (400), properties outside the directory store (501),
-$top, $expand, $orderby and friends on delta (400), anything beside a token (400).
+$top, $expand, $orderby and friends on delta (400), anything beside a token (400), and what is more
+than the resource units allow (429).
 """
 
 import json
-import re
 import uuid
-from datetime import datetime, timezone
 from urllib.parse import quote, urlsplit
 
-from directory import MEMBER_TYPES, Query, TokenError
-from schema import BOOLEAN, ENTITIES
-from server import Request, Response
+from limits import WARNING, cost
+from objects import MEMBER_KINDS, MEMBER_TYPES
+from odata import (GraphError, bad, expanded_manager, filter_ids, list_filter, options_of,
+                   page_preference, preferences_of, select_of, top_of, unknown_property)
+from schema import ENTITIES
+from server import Request, Response, Service
+from surprises import surprise
+from tokens import Query, TokenError
 
 _CONTENT_TYPE = ("application/json;odata.metadata=minimal;odata.streaming=true;"
                  "IEEE754Compatible=false;charset=utf-8")
@@ -29,24 +33,11 @@ _ROLES = {
     "organization": {"Organization.Read.All", "Organization.ReadWrite.All"} | _DIRECTORY,
 }
 _DELTA_SEGMENTS = ("delta", "delta()", "microsoft.graph.delta", "microsoft.graph.delta()")
-_SYSTEM_OPTIONS = {"$select", "$filter", "$expand", "$orderby", "$search", "$count", "$top", "$skip",
-                   "$skiptoken", "$deltatoken", "$format"}
-_TERM = re.compile(r"\s*([A-Za-z0-9]+)\s+eq\s+('(?:[^']|'')*'|true|false|null)\s*\Z")
-MAX_FILTER_IDS = 50     # of $filter on delta
-DEFAULT_LIST, MAX_LIST = 100, 999
 MAX_BATCH = 20
-
-
-class GraphError(Exception):
-    def __init__(self, status, code, message, headers=None):
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.headers = headers or {}
-
-
-def _bad(message, code="Request_BadRequest"):
-    return GraphError(400, code, message)
+# What a part of a batch is told in its own headers; the rest is the envelope's.
+_INNER_HEADERS = {"retry-after", "x-ms-resource-unit", "x-ms-throttle-limit-percentage",
+                  "x-ms-throttle-scope", "x-ms-throttle-information", "www-authenticate",
+                  "cache-control", "odata-version", "location"}
 
 
 def _not_found(what):
@@ -59,20 +50,30 @@ def _unknown_segment(path):
     return GraphError(404, "BadRequest", f"Resource not found for the segment '{path}'.")
 
 
-class Graph:
+class Graph(Service):
     name = "graph"
 
-    def __init__(self, identity, directory, issuer, settings):
+    def __init__(self, identity, directory, issuer, limits, faults, settings, clock):
         self._identity = identity
         self._directory = directory
         self._issuer = issuer
+        self._limits = limits
+        self._faults = faults       # for those that hit parts of a batch
         self._settings = settings
+        self._clock = clock
 
     # ---- frame: every answer has the same headers and every error the same envelope ---------------
 
     def collection(self, request):
         parts = request.path.strip("/").split("/")
         return parts[1] if len(parts) > 1 and parts[1] in ENTITIES else None
+
+    def listing(self, request):
+        parts = request.path.strip("/").split("/")[1:]
+        if request.method != "GET" or not parts or parts[0] not in ENTITIES \
+                or not (len(parts) == 1 or (len(parts) == 2 and parts[1] in _DELTA_SEGMENTS)):
+            return None
+        return parts[0], any(name.lower() == "$skiptoken" for name, _ in request.query)
 
     def default_error(self, status):
         codes = {429: ("TooManyRequests", "Please retry again later."),
@@ -83,18 +84,24 @@ class Graph:
                        "Insufficient privileges to complete the operation."),
                  400: ("Request_BadRequest", "The request is not valid.")}
         code, message = codes.get(status, ("UnknownError", ""))
-        return _envelope(code, message, str(uuid.uuid4()), None)
+        return self._envelope(code, message, str(uuid.uuid4()), None)
 
     def handle(self, request):
         request_id = str(uuid.uuid4())
         client_id = request.header("client-request-id")
+        charged = {}
         try:
-            response = self._dispatch(request)
+            response = self._dispatch(request, charged)
         except GraphError as error:
-            response = Response(error.status,
-                                _envelope(error.code, str(error), request_id, client_id), error.headers)
+            response = Response(error.status, self._envelope(error.code, str(error), request_id,
+                                                             client_id), error.headers)
+            if error.status == 429:
+                response.body["error"]["innerError"].update(
+                    {"code": "429", "message": "Please retry after", "status": "429"})
         if response.content_type is None:
             response.content_type = _CONTENT_TYPE if response.status < 400 else "application/json"
+        if self._settings["surprises"] and response.status < 400:
+            response.body = surprise(response.body)
         response.headers = {
             "Cache-Control": "no-cache",
             "request-id": request_id,
@@ -102,13 +109,27 @@ class Graph:
             "x-ms-ags-diagnostic": json.dumps({"ServerInfo": {
                 "DataCenter": "Simulated", "Slice": "E", "Ring": "0", "ScaleUnit": "000",
                 "RoleInstance": "SIM00000"}}, separators=(",", ":")),
-            **({"OData-Version": "4.0", "x-ms-resource-unit": str(_cost(request))}
-               if response.status < 400 else {}),
+            **({"OData-Version": "4.0"} if response.status < 400 else {}),
+            **charged,
             **response.headers,
         }
         return response
 
-    def _dispatch(self, request):
+    def _charge(self, request, app, charged):
+        """Takes the cost out of the bucket; `charged` gets the headers that tell of it."""
+        request.units = cost(request)
+        verdict = self._limits.charge(app, request.units)
+        charged["x-ms-resource-unit"] = str(request.units)
+        if verdict.used >= WARNING:
+            charged["x-ms-throttle-limit-percentage"] = f"{verdict.used:.2f}"
+        if verdict.wait is not None:
+            raise GraphError(429, "TooManyRequests", "Please retry again later.", {
+                "Retry-After": f"{verdict.wait:.3f}",
+                "x-ms-throttle-scope":
+                    f"Tenant_Application/ReadWrite/{app}/{self._identity.tenant_id}",
+                "x-ms-throttle-information": "ResourceUnitLimitExceeded"})
+
+    def _dispatch(self, request, charged):
         if request.header("Content-Encoding"):
             raise GraphError(415, "UnsupportedMediaType", "Compressed requests are not accepted.")
         parts = request.path.split("/")[1:]
@@ -116,16 +137,17 @@ class Graph:
             raise GraphError(404, "BadRequest", "Invalid version.")
         claims, trouble = self._issuer.check(request.header("Authorization"), "graph")
         if trouble:
-            raise _unauthorized(trouble, self._identity)
+            raise self._unauthorized(trouble)
         roles = frozenset(claims.get("roles", ()))
-        options = _options(request)
         segments = [part for part in parts[1:] if part]
         if segments == ["$batch"]:
             return self._batch(request)
+        self._charge(request, claims["appid"], charged)
         if request.method != "GET":
             raise GraphError(405, "Request_BadRequest",
                              f"Specified HTTP method '{request.method}' is not allowed for the "
                              "request target.")
+        options = options_of(request)
         if segments == ["organization"]:
             _require(roles, "organization")
             return self._organization(request, options)
@@ -148,13 +170,18 @@ class Graph:
     # ---- delta -------------------------------------------------------------------------------------
 
     def _delta(self, request, kind, options, roles):
-        preferences = _preferences(request)
+        if kind == "contacts" and not self._settings["contacts_delta"]:
+            raise bad("Differential query is not supported for entity type: OrgContact",
+                      "Request_UnsupportedQuery")
+        preferences = preferences_of(request)
         minimal = preferences.get("return") == "minimal"
         skip, token = options.get("$skiptoken"), options.get("$deltatoken")
         root = f"{request.origin}/v1.0/{kind}/delta"
         if skip is not None or token not in (None, "", "latest"):
             if len(request.query) != 1:
-                raise _bad("A token carries the whole query; no other parameter is allowed with it.")
+                request.flags.append(("altered-link", "a link came with further parameters",
+                                      request.target))
+                raise bad("A token carries the whole query; no other parameter is allowed with it.")
             try:
                 at = self._directory.resume(kind, token if skip is None else skip, skip is None,
                                             minimal)
@@ -169,7 +196,7 @@ class Graph:
             items, finished = [], True
         else:
             # Prefer: odata.maxpagesize is honoured downwards only.
-            limit = _page_preference(preferences) or self._settings["page_size"]
+            limit = page_preference(preferences) or self._settings["page_size"]
             items, at, finished = self._directory.page(at, limit, request.action == "duplicate")
         select = f"({','.join(at.query.select)})" if at.query.select else ""
         body = {"@odata.context": f"{request.origin}/v1.0/$metadata#{kind}{select}"}
@@ -184,22 +211,25 @@ class Graph:
     def _delta_query(self, kind, options):
         for name in options:
             if name not in ("$select", "$filter", "$deltatoken"):
-                raise _bad(f"The query parameter '{name}' is not supported on delta.",
+                raise bad(f"The query parameter '{name}' is not supported on delta.",
                            "Request_UnsupportedQuery")
-        select, relations = _select(kind, options, tracked_allowed=True)
+        select, relations = select_of(kind, options, tracked_allowed=True)
         ids = None
         if "$filter" in options:
-            ids = frozenset(_filter_ids(options["$filter"]))
+            ids = frozenset(filter_ids(options["$filter"]))
         # Without $select the tracked relations come along; with it they must be named.
         members = kind == "groups" and (select is None or "members" in relations)
+        manager = "manager" in relations
         if select is not None:
             select = tuple(name for name in select if name not in relations)
             select = select or ("id",)
-        return Query(select, members, ids)
+        return Query(select, members, ids, manager)
 
     def _dead_token(self, error, root, is_delta_link):
         if error.how == "invalid":
-            return _bad(f"The {'$deltatoken' if is_delta_link else '$skiptoken'} is not valid.")
+            return bad(f"The {'$deltatoken' if is_delta_link else '$skiptoken'} is not valid.")
+        if error.how == "aged":
+            return _expired_page()
         message = ("The sync state generation is not found. The delta token is expired and data must "
                    "be synchronized again.")
         if error.how == "410":
@@ -207,25 +237,27 @@ class Graph:
             if self._settings["location_select"] and error.query.select:
                 names = [name for name in error.query.select]
                 names += ["members"] if error.query.members else []
+                names += ["manager"] if error.query.manager else []
                 location += f"$select={quote(','.join(names), safe=',')}&"
             return GraphError(410, "syncStateNotFound", message,
                               {"Location": location + "$deltatoken="})
-        return _bad(message, "syncStateNotFound")
+        return bad(message, "syncStateNotFound")
 
     # ---- plain lists and single objects ------------------------------------------------------------
 
     def _list(self, request, kind, options):
         for name in options:
-            if name in ("$expand", "$orderby", "$search", "$skip", "$deltatoken"):
+            if name in ("$orderby", "$search", "$skip", "$deltatoken"):
                 raise GraphError(501, "NotImplemented", f"The simulator does not do {name} on lists.")
-        select, _ = _select(kind, options)
-        limit = _top(options)
-        wanted = _filter(kind, options["$filter"]) if "$filter" in options else None
+        select, _ = select_of(kind, options)
+        limit = top_of(options)
+        wanted = list_filter(kind, options["$filter"]) if "$filter" in options else None
+        expands, manager_select = expanded_manager(kind, options)
         counted = options.get("$count", "").lower() == "true"
         eventual = (request.header("ConsistencyLevel") or "").lower() == "eventual"
-        after = self._list_position(options, kind, eventual)
+        after = self._list_position(request, options, kind, eventual)
         if counted and not eventual:
-            raise _bad("$count is not currently supported.")
+            raise bad("$count is not currently supported.")
         found, rest = self._directory.listing(kind, after, limit, wanted)
         names = select or ENTITIES[kind].default
         context = f"({','.join(select)})" if select else ""
@@ -235,32 +267,40 @@ class Graph:
         if rest is not None:
             body["@odata.nextLink"] = self._list_link(request, options, kind, rest, eventual)
         body["value"] = [_listed(entry, names) for entry in found]
+        if expands:
+            for item in body["value"]:
+                manager = self._manager(kind, item["id"], manager_select)
+                if manager is not None:
+                    item["manager"] = manager
         return Response(200, body)
 
-    def _list_position(self, options, what, eventual):
+    def _list_position(self, request, options, what, eventual):
         if "$skiptoken" not in options:
             return 0
         value = self._directory.unseal(options["$skiptoken"])
         if not isinstance(value, list) or value[:2] != ["l", what]:
-            raise _bad("The $skiptoken is not valid.")
+            raise bad("The $skiptoken is not valid.")
         rest = sorted((n, v) for n, v in options.items() if n != "$skiptoken")
         if [list(pair) for pair in rest] != value[3]:
-            raise _bad("A nextLink has to be used as it is.")
-        if value[4] and not eventual:
-            # An advanced query needs its header again with every nextLink.
-            raise _bad("The specified page token value has expired and can no longer be included in "
-                       "your request.", "Directory_ExpiredPageToken")
+            request.flags.append(("altered-link", "a nextLink came with other parameters",
+                                  request.target))
+            raise bad("A nextLink has to be used as it is.")
+        lifetime = self._settings["skip_token_lifetime"]
+        aged = lifetime and self._clock.now() - value[5] >= lifetime
+        # An advanced query needs its header again with every nextLink.
+        if aged or (value[4] and not eventual):
+            raise _expired_page()
         return value[2]
 
     def _list_link(self, request, options, what, position, eventual):
         rest = sorted((n, v) for n, v in options.items() if n != "$skiptoken")
-        token = self._directory.seal(["l", what, position, rest, eventual])
+        token = self._directory.seal(["l", what, position, rest, eventual, self._clock.now()])
         query = "".join(f"{n}={quote(v, safe=',')}&" for n, v in rest)
         return f"{request.origin}{quote(request.path, safe='/$')}?{query}$skiptoken={token}"
 
     def _count(self, request, kind):
         if (request.header("ConsistencyLevel") or "").lower() != "eventual":
-            raise _bad("$count is not currently supported.")
+            raise bad("$count is not currently supported.")
         return Response(200, str(self._directory.count(kind)), content_type="text/plain")
 
     def _object(self, request, kind, object_id, rest, options, roles):
@@ -268,8 +308,8 @@ class Graph:
             _require(roles, kind)
             for name in options:
                 if name != "$select":
-                    raise _bad(f"The query parameter '{name}' is not supported here.")
-            select, _ = _select(kind, options, single=True)
+                    raise bad(f"The query parameter '{name}' is not supported here.")
+            select, _ = select_of(kind, options, single=True)
             found = self._find(kind, object_id)
             context = f"({','.join(select)})" if select else ""
             names = select or ENTITIES[kind].default
@@ -291,9 +331,32 @@ class Graph:
                 "@odata.context": f"{request.origin}/v1.0/$metadata#directoryObjects",
                 "value": [{"@odata.type": MEMBER_TYPES["group"],
                            **_listed(group, ENTITIES["groups"].default)} for group in groups]})
-        if relation == "manager":
-            raise _not_found("manager")     # nobody has one here
+        if relation == "manager" and len(rest) == 1:
+            return self._manager_of(request, kind, found["id"], options)
         raise GraphError(501, "NotImplemented", f"The simulator does not do {relation}.")
+
+    def _manager_of(self, request, kind, object_id, options):
+        for name in options:
+            if name != "$select":
+                raise bad(f"The query parameter '{name}' is not supported here.")
+        select = tuple(options["$select"].split(",")) if "$select" in options else None
+        manager = self._manager(kind, object_id, select)
+        if manager is None:
+            raise _not_found("manager")
+        return Response(200, {
+            "@odata.context": f"{request.origin}/v1.0/$metadata#directoryObjects/$entity", **manager})
+
+    def _manager(self, kind, object_id, select):
+        found = self._directory.manager(kind, object_id)
+        if found is None:
+            return None
+        member_type, values = found
+        item = {"@odata.type": MEMBER_TYPES[member_type]}
+        if member_type in self._settings["hidden_types"]:
+            return {**item, "id": values["id"]}
+        entity = ENTITIES[MEMBER_KINDS[member_type]]
+        known = [name for name in select or entity.default if name in entity.properties]
+        return {**item, **_listed(values, known)}
 
     def _find(self, kind, object_id):
         found = self._directory.find(kind, object_id)
@@ -314,17 +377,20 @@ class Graph:
                 raise _unknown_segment("/".join(cast))
         for name in options:
             if name not in ("$select", "$top", "$skiptoken"):
-                raise _bad(f"The query parameter '{name}' is not supported here.")
+                raise bad(f"The query parameter '{name}' is not supported here.")
         selected = options["$select"].split(",") if "$select" in options else None
         where = f"members {group_id}"
-        after = self._list_position(options, where, False)
-        found, rest = self._directory.members(group_id, after, _top(options))
+        after = self._list_position(request, options, where, False)
+        found, rest = self._directory.members(group_id, after, top_of(options))
         value = []
         for member_type, member_id, values in found:
             if only is not None and member_type != only:
                 continue
-            kind = {"user": "users", "contact": "contacts", "group": "groups"}.get(member_type)
+            kind = MEMBER_KINDS[member_type]
             item = {"@odata.type": MEMBER_TYPES[member_type], "id": member_id}
+            if member_type in self._settings["hidden_types"]:
+                value.append(item)
+                continue
             if kind and values is not None:
                 names = selected or ENTITIES[kind].default
                 # Of types that may not be read only type and id are told; the rest is null.
@@ -344,7 +410,7 @@ class Graph:
         names = options["$select"].split(",") if "$select" in options else list(values)
         for name in names:
             if name not in values:
-                raise _unknown_property(name, "organization")
+                raise unknown_property(name, "organization")
         names = ["id"] + [name for name in names if name != "id"]
         return Response(200, {"@odata.context": f"{request.origin}/v1.0/$metadata#organization",
                               "value": [{name: values[name] for name in names}]})
@@ -380,24 +446,52 @@ class Graph:
             parts = request.json()["requests"]
             ids = [str(part["id"]).lower() for part in parts]
         except (ValueError, KeyError, TypeError):
-            raise _bad("The batch payload is not valid.") from None
+            raise bad("The batch payload is not valid.") from None
         if not parts or len(parts) > MAX_BATCH or len(set(ids)) != len(ids):
-            raise _bad("A batch has 1 to 20 requests with ids of their own.")
+            raise bad("A batch has 1 to 20 requests with ids of their own.")
         responses = []
         for part in parts:
             headers = {"Authorization": request.header("Authorization"), **part.get("headers", {})}
             inner = Request("graph", str(part.get("method", "GET")).upper(),
                             "/v1.0/" + str(part.get("url", "")).lstrip("/"),
                             _Headers(headers), b"", request.origin)
-            if urlsplit(str(part.get("url", ""))).scheme or "$batch" in inner.path:
-                answer = Response(400, _envelope("Request_BadRequest", "Invalid url.", None, None))
-            else:
-                answer = self.handle(inner)
+            inner.flags = request.flags
+            answer = self._part(inner, str(part.get("url", "")))
+            request.units += inner.units
+            kept = {name: value for name, value in answer.headers.items()
+                    if name.lower() in _INNER_HEADERS}
             responses.append({"id": part["id"], "status": answer.status,
-                              "headers": {"Content-Type": answer.content_type or "application/json"},
+                              "headers": {**kept, "Content-Type": answer.content_type
+                                          or "application/json"},
                               "body": answer.body})
         responses.reverse()     # no order is promised, so none is kept
         return Response(200, {"responses": responses})
+
+    def _part(self, inner, url):
+        fault = self._faults.match(inner, inner=True)
+        if fault:
+            body = fault.get("body")
+            return Response(fault["status"], self.default_error(fault["status"]) if body is None
+                            else body, {name: str(value) for name, value in fault["headers"].items()})
+        if urlsplit(url).scheme or "$batch" in inner.path:
+            return Response(400, self._envelope("Request_BadRequest", "Invalid url.", None, None))
+        return self.handle(inner)
+
+    # ---- errors --------------------------------------------------------------------------------------
+
+    def _envelope(self, code, message, request_id, client_id):
+        return {"error": {"code": code, "message": message, "innerError": {
+            "date": self._clock.utc().strftime("%Y-%m-%dT%H:%M:%S"),
+            "request-id": request_id, "client-request-id": client_id or request_id}}}
+
+    def _unauthorized(self, trouble):
+        messages = {"missing": "Access token is empty.",
+                    "malformed": "CompactToken parsing failed; the token is not valid.",
+                    "expired": "Lifetime validation failed, the token is expired.",
+                    "audience": "Access token validation failure. Invalid audience.",
+                    "challenged": "Continuous access evaluation resulted in challenge."}
+        return GraphError(401, "InvalidAuthenticationToken", messages[trouble],
+                          {"WWW-Authenticate": self._issuer.www_authenticate(trouble, "graph")})
 
 
 class _Headers(dict):
@@ -410,22 +504,9 @@ class _Headers(dict):
         return super().get(name.lower(), default)
 
 
-def _envelope(code, message, request_id, client_id):
-    return {"error": {"code": code, "message": message, "innerError": {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"),
-        "request-id": request_id, "client-request-id": client_id or request_id}}}
-
-
-def _unauthorized(trouble, identity):
-    messages = {"missing": "Access token is empty.",
-                "malformed": "CompactToken parsing failed; the token is not valid.",
-                "expired": "Lifetime validation failed, the token is expired.",
-                "audience": "Access token validation failure. Invalid audience."}
-    challenge = (f'Bearer realm="", authorization_uri="https://login.microsoftonline.com/'
-                 f'{identity.tenant_id}/oauth2/authorize", client_id="00000003-0000-0000-c000-'
-                 '000000000000"')
-    return GraphError(401, "InvalidAuthenticationToken", messages[trouble],
-                      {"WWW-Authenticate": challenge})
+def _expired_page():
+    return bad("The specified page token value has expired and can no longer be included in your "
+               "request.", "Directory_ExpiredPageToken")
 
 
 def _denied():
@@ -438,130 +519,8 @@ def _require(roles, what):
         raise _denied()
 
 
-def _cost(request):
-    """Resource units: users lists 2, members 3, the rest 1; $select 1 less, never below 1."""
-    parts = [part for part in request.path.split("/") if part][1:]
-    cost = 2 if parts == ["users"] else 3 if parts[-1:] == ["members"] else 1
-    names = {name.lower(): value for name, value in request.query}
-    cost -= "$select" in names
-    cost += "$expand" in names
-    if names.get("$top", "").isdigit() and int(names["$top"]) < 20:
-        cost -= 1
-    return max(1, cost)
-
-
-def _options(request):
-    """The query options by lower-case name; unknown system options and repeated ones refused."""
-    options = {}
-    for name, value in request.query:
-        lower = name.lower()
-        if lower.startswith("$"):
-            if lower not in _SYSTEM_OPTIONS:
-                raise _bad(f"The query parameter '{name}' is not recognized.")
-            if lower in options:
-                raise _bad(f"Query option '{name}' was specified more than once.")
-            options[lower] = value
-    return options
-
-
-def _preferences(request):
-    """The Prefer header: comma separated `name[=value]`."""
-    found = {}
-    for part in (request.header("Prefer") or "").split(","):
-        name, _, value = part.strip().partition("=")
-        if name:
-            found[name.strip().lower()] = value.strip().strip('"').lower()
-    return found
-
-
-def _page_preference(preferences):
-    text = preferences.get("odata.maxpagesize", "")
-    return int(text) if text.isdigit() and int(text) > 0 else None
-
-
-def _unknown_property(name, type_name):
-    return _bad(f"Could not find a property named '{name}' on type 'microsoft.graph.{type_name}'.")
-
-
-def _select(kind, options, single=False, tracked_allowed=False):
-    """(property names or None, relations among them) of $select; refuses what the type lacks."""
-    if "$select" not in options:
-        return None, ()
-    entity = ENTITIES[kind]
-    names, relations = [], []
-    for name in options["$select"].split(","):
-        name = name.strip()
-        if not name:
-            raise _bad("Parsing OData Select and Expand failed: an empty name.")
-        if name in entity.outside and not (single and name in entity.properties):
-            raise GraphError(501, "NotImplemented", "This operation target is not yet supported.")
-        if name in entity.tracked and tracked_allowed:
-            relations.append(name)
-        elif name in entity.relations:
-            raise GraphError(501, "NotImplemented", f"The simulator does not track '{name}'.")
-        elif name != "id" and name not in entity.properties:
-            raise _unknown_property(name, entity.type_name)
-        if name not in names:
-            names.append(name)
-    return tuple(names), tuple(relations)
-
-
 def _listed(entry, names):
     """An object of a list or a single GET: what is unset is null there."""
     item = {name: entry.get(name) for name in names}
     item["id"] = entry["id"]
     return item
-
-
-def _top(options):
-    if "$top" not in options:
-        return DEFAULT_LIST
-    text = options["$top"]
-    if not text.isdigit() or not 1 <= int(text) <= MAX_LIST:
-        raise _bad(f"Invalid page size specified: '{text}'. Must be between 1 and {MAX_LIST} "
-                   "inclusive.")
-    return int(text)
-
-
-def _filter_ids(text):
-    """The ids of `id eq 'a' or id eq 'b'`, the only filter delta knows."""
-    ids = []
-    for term in re.split(r"\s+or\s+", text):
-        match = _TERM.match(term)
-        if not match or match[1] != "id" or not match[2].startswith("'"):
-            raise _bad("Delta supports $filter on id only.", "Request_UnsupportedQuery")
-        ids.append(match[2][1:-1].replace("''", "'"))
-    if len(ids) > MAX_FILTER_IDS:
-        raise _bad(f"Delta filters at most {MAX_FILTER_IDS} objects.", "Request_UnsupportedQuery")
-    return ids
-
-
-def _filter(kind, text):
-    """A predicate for `property eq literal [and|or ...]`, left to right with `and` binding more."""
-    alternatives = []
-    for alternative in re.split(r"\s+or\s+", text):
-        terms = []
-        for term in re.split(r"\s+and\s+", alternative):
-            match = _TERM.match(term)
-            if not match:
-                raise _bad("The simulator filters with eq, and, or only.", "Request_UnsupportedQuery")
-            name, literal = match[1], match[2]
-            expected = ENTITIES[kind].properties.get(name)
-            if name != "id" and expected is None:
-                raise _unknown_property(name, ENTITIES[kind].type_name)
-            value = {"true": True, "false": False, "null": None}.get(literal, literal)
-            if isinstance(value, bool) != (expected == BOOLEAN) and value is not None:
-                raise _bad("A binary operator with incompatible types was detected.")
-            if isinstance(value, str):
-                value = value[1:-1].replace("''", "'").lower()
-            terms.append((name, value))
-        alternatives.append(terms)
-
-    def matches(entry):
-        return any(all(_folded(entry.get(name)) == value for name, value in terms)
-                   for terms in alternatives)
-    return matches
-
-
-def _folded(value):
-    return value.lower() if isinstance(value, str) else value

@@ -125,7 +125,7 @@ ENTITIES = {
         outside=("aboutMe", "birthday", "hireDate", "interests", "mailboxSettings", "mySite",
                  "pastProjects", "preferredName", "responsibilities", "schools", "skills"),
         relations=("manager", "directReports", "memberOf", "transitiveMemberOf", "photo"),
-        tracked=()),
+        tracked=("manager",)),
     "groups": Entity(
         "groups", "group", _GROUP,
         ("classification", "createdDateTime", "deletedDateTime", "description", "displayName",

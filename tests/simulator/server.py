@@ -1,33 +1,31 @@
-"""HTTP/1.1 servers of the simulator: request and response values, scripted faults, request log.
+"""HTTP/1.1 servers of the simulator: request and response values, connections, scripted answers.
 
-A service (login, graph, exchange, control) is an object with
-    name                       as the fault scripts and the request log call it
-    handle(request)            -> Response
-    collection(request)        -> "users" ... or None, for the request log
-    default_error(status)      -> body of a scripted error that names none
-and knows nothing about sockets. Whatever has to do with the wire (keep-alive, gzip, cut
-connections) is here and only here.
+A Service knows nothing about sockets. Whatever has to do with the wire (keep-alive, gzip, cut
+connections, latency, what is under way) is here and only here.
 """
 
 import gzip
 import json
+import select
 import socket
 import socketserver
 import ssl
 import struct
 import sys
 import threading
+import time
 import traceback
 import uuid
-from datetime import datetime, timezone
 from email.utils import formatdate
 from http.client import responses as REASONS
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote
 
-ACTIONS = ("reset", "truncate", "malformed", "nolinks", "loop", "foreignlink", "hang", "duplicate")
+from faults import Pages
+
 MAX_BODY = 512 * 1024 * 1024
-KEPT_REQUESTS = 100_000
+# The services that latency, limits and concurrency are about.
+CLOUD = ("graph", "exchange")
 
 
 class Request:
@@ -45,6 +43,13 @@ class Request:
         self.origin = origin
         self.action = None      # of a scripted fault that the service itself has to play
         self.concurrent = 1     # requests being served by this origin at its arrival, itself included
+        self.arrived = time.monotonic()
+        self.under_way = False  # whether it had been sent before the last Retry-After went out
+        self.page = 0           # which request of its listing's round it is, from 1; 0 = of none
+        self.collection = None
+        self.cmdlet = None
+        self.units = 0          # what it cost
+        self.flags = []         # (kind, detail, target) of violations that the service noticed
 
     def header(self, name):
         return self.headers.get(name)
@@ -62,6 +67,8 @@ class Response:
         self.body = body
         self.headers = dict(headers or {})
         self.content_type = content_type
+        self.throttled = status == 429
+        self.issued = None      # (app, resource, lifetime) of the token that it carries
 
     def encoded(self):
         if self.body is None:
@@ -73,76 +80,42 @@ class Response:
         return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-class Faults:
-    """Scripted misbehaviour. The first script that matches a request and has not run out fires."""
+class Service:
+    """What answers behind an origin; the defaults are those of a service without collections."""
 
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._scripts = []
+    name = ""       # as the fault scripts and the request log call it
 
-    def add(self, script):
-        """Takes a script of the control interface; ValueError tells what is wrong with it."""
-        known = {"service", "path", "method", "skip", "times", "status", "headers", "body", "action",
-                 "seconds"}
-        if not isinstance(script, dict) or set(script) - known:
-            raise ValueError(f"a fault has the keys {', '.join(sorted(known))}")
-        if script.get("service") not in ("login", "graph", "exchange"):
-            raise ValueError("service is login, graph or exchange")
-        if script.get("action") is None and not isinstance(script.get("status"), int):
-            raise ValueError("a fault needs a status or an action")
-        if script.get("action") is not None and script["action"] not in ACTIONS:
-            raise ValueError(f"action is one of {', '.join(ACTIONS)}")
-        with self._lock:
-            self._scripts.append({"times": 1, "skip": 0, "path": "", "method": None, **script})
+    def handle(self, request):
+        raise NotImplementedError
 
-    def list(self):
-        with self._lock:
-            return [dict(script) for script in self._scripts]
-
-    def clear(self):
-        with self._lock:
-            self._scripts.clear()
-
-    def match(self, request):
-        decoded = unquote(request.target)
-        with self._lock:
-            for script in self._scripts:
-                if script["service"] != request.service or script["times"] == 0:
-                    continue
-                if script["method"] and script["method"].upper() != request.method:
-                    continue
-                if script["path"] and script["path"] not in request.target \
-                        and script["path"] not in decoded:
-                    continue
-                if script["skip"] > 0:
-                    script["skip"] -= 1
-                    continue
-                if script["times"] > 0:
-                    script["times"] -= 1
-                return dict(script)
+    def collection(self, request):
+        """"users" and the like, for the request log."""
         return None
 
+    def cmdlet(self, request):
+        return None
 
-class RequestLog:
-    """What was asked, for tests. Holds neither headers nor bodies, so no token and no secret."""
+    def listing(self, request):
+        """(what is listed, whether the request continues it) for requests that list, else None."""
+        return None
 
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._rows = []
+    def default_error(self, status):
+        """The body of a scripted error that names none."""
+        return {"error": f"status {status}"}
 
-    def add(self, row):
-        with self._lock:
-            if len(self._rows) >= KEPT_REQUESTS:
-                del self._rows[:KEPT_REQUESTS // 10]
-            self._rows.append(row)
 
-    def list(self):
-        with self._lock:
-            return list(self._rows)
+class House:
+    """What all origins share."""
 
-    def clear(self):
-        with self._lock:
-            self._rows.clear()
+    def __init__(self, settings, clock, faults, log, stats, violations):
+        self.settings = settings
+        self.clock = clock
+        self.faults = faults
+        self.log = log
+        self.stats = stats
+        self.violations = violations
+        self.pages = Pages()
+        self.stranger = ""      # the origin that the links of some faults lead to
 
 
 class Origin(ThreadingHTTPServer):
@@ -151,17 +124,16 @@ class Origin(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address, port, service, hosts, settings, faults, log, tls=None):
-        super().__init__((address, port), _Handler)
+    def __init__(self, address, port, service, hosts, house, tls=None, handler=None):
+        super().__init__((address, port), handler or Handler)
         self.service = service
-        self.settings = settings
-        self.faults = faults
-        self.log = log
+        self.house = house
         self.tls = tls
         self.port = self.server_address[1]
         self.stopping = threading.Event()
+        self._lock = threading.Lock()
         self._running = 0
-        self._running_lock = threading.Lock()
+        self._connections = set()
         self.scheme = "https" if tls else "http"
         # A front door knows the names it serves; a request for any other name is not for it.
         self.hosts = frozenset(f"{host}:{self.port}".lower() for host in hosts)
@@ -181,9 +153,21 @@ class Origin(ThreadingHTTPServer):
         return connection, address
 
     def running(self, change):
-        with self._running_lock:
+        with self._lock:
             self._running += change
             return self._running
+
+    def connected(self, handler, is_there):
+        with self._lock:
+            (self._connections.add if is_there else self._connections.discard)(handler)
+
+    def excuse_what_is_under_way(self):
+        """A Retry-After is about to be sent: what clients have sent by now, they sent unknowing."""
+        with self._lock:
+            handlers = list(self._connections)
+        for handler in handlers:
+            if not handler.ready or _polled(handler.connection, select.POLLIN):
+                handler.excused = True
 
     def handle_error(self, request, client_address):
         """Broken connections are everyday life here; anything else is a bug worth a traceback."""
@@ -191,51 +175,110 @@ class Origin(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    timeout = 120       # idle connections of the real service are cut after about two minutes
+    timeout = 120       # seconds that a request may take to come
 
     def setup(self):
-        if self.server.tls:
-            self.request.settimeout(15)
-            self.request.do_handshake()
+        self.ready = False      # whether the handshake is over
+        self.excused = False    # whether its next request was sent before a Retry-After
+        self.stuck = None       # a sticky fault
+        self.arrived = 0.0
+        self.connection = self.request
+        self.server.connected(self, True)
+        try:
+            if self.server.tls:
+                self.request.settimeout(15)
+                self.request.do_handshake()
+        except BaseException:
+            self.server.connected(self, False)      # finish() is not called then
+            raise
+        self.ready = True
         super().setup()
+
+    def finish(self):
+        self.server.connected(self, False)
+        super().finish()
 
     def log_message(self, *args):
         pass
+
+    def handle_one_request(self):
+        # The real service resets connections that were idle for about two minutes.
+        try:
+            if self.server.service.name != "control":
+                self.connection.settimeout(self.server.house.settings["idle_timeout"])
+            self.rfile.peek(1)
+            self.connection.settimeout(self.timeout)
+        except TimeoutError:
+            self._reset()
+            return
+        super().handle_one_request()
+
+    def parse_request(self):
+        self.arrived = time.monotonic()
+        return super().parse_request()
 
     def _answer(self):
         body = self._read_body()
         if body is None:
             return
-        concurrent = self.server.running(+1)
+        request = self.question(self.path, body)
+        request.concurrent = self.server.running(+1)
         try:
-            self._serve(body, concurrent)
+            found = self._serve(request)
         finally:
+            # Before the answer goes out: its receiver may ask again at once.
             self.server.running(-1)
+        if found is not None:
+            self._send(request, *found)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _answer
 
-    def _serve(self, body, concurrent):
+    def question(self, target, body):
         server = self.server
         host = (self.headers.get("Host") or "").lower()
-        request = Request(server.service.name, self.command, self.path, self.headers, body,
+        request = Request(server.service.name, self.command, target, self.headers, body,
                           f"{server.scheme}://{host}")
-        request.concurrent = concurrent
-        fault = None
-        if server.service.name != "control":
-            fault = server.faults.match(request)
+        request.arrived = self.arrived
+        request.under_way, self.excused = self.excused, False
+        request.collection = server.service.collection(request)
+        request.cmdlet = server.service.cmdlet(request)
+        listing = server.service.listing(request)
+        if listing is not None:
+            request.page = server.house.pages.count((server.service.name, listing[0]), listing[1])
+        return request
+
+    def scripted(self, request):
+        """The fault that this request meets, if any."""
+        if self.stuck is None and self.server.service.name != "control":
+            fault = self.server.house.faults.match(request)
+            if fault is None or not fault.get("sticky"):
+                return fault
+            self.stuck = fault
+        return self.stuck
+
+    def _serve(self, request):
+        """(response, its body, fault, seconds spent, when it came), or None when cut."""
+        server, house = self.server, self.server.house
+        began = house.clock.now()
+        house.violations.arrived(request)
+        fault = self.scripted(request)
+        latency = house.settings["latency"] if request.service in CLOUD else 0
+        house.clock.spend(latency, server.stopping)
         if fault and fault.get("action") == "hang":
-            server.stopping.wait(float(fault.get("seconds", 30)))
+            self.hang(float(fault.get("seconds", 30)))
         if fault and fault.get("action") == "reset":
-            self._log(request, 0, b"", False, fault)
+            self.note(request, Response(0), b"", False, fault, began, latency)
             self._reset()
-            return
-        if host not in server.hosts:
+            return None
+        if request.origin.partition("://")[2] not in server.hosts:
             response = Response(404, "Not Found", content_type="text/plain")
         elif fault and "status" in fault:
-            response = self._scripted(fault, request)
+            response = self.play(fault, request)
         else:
             request.action = fault.get("action") if fault else None
             try:
@@ -244,12 +287,24 @@ class _Handler(BaseHTTPRequestHandler):
                 traceback.print_exc()
                 response = Response(500, f"simulator bug\n{traceback.format_exc()}",
                                     content_type="text/plain")
-            if request.action in ("nolinks", "loop", "foreignlink"):
-                _spoil_links(request, response)
+            if request.action in ("nolinks", "loop", "foreignlink", "strangerlink"):
+                _spoil_links(request, response, house.stranger)
         raw = response.encoded()
         if request.action == "malformed":
             response.status, raw = 200, raw[:max(1, len(raw) * 2 // 3)] + b'"}{,'
-        self._send(request, response, raw, fault)
+        whole = not (fault and fault.get("action") in ("truncate", "malformed"))
+        gone = _polled(self.connection, select.POLLRDHUP)
+        house.violations.answered(request, response, whole and not gone)
+        if any(name.lower() == "retry-after" for name in response.headers):
+            server.excuse_what_is_under_way()
+        return response, raw, fault, began, latency
+
+    def hang(self, seconds):
+        """Waits in real time, for as long as the client does."""
+        end = time.monotonic() + seconds
+        while not self.server.stopping.wait(min(0.05, max(0, end - time.monotonic()))):
+            if time.monotonic() >= end or _polled(self.connection, select.POLLRDHUP):
+                return
 
     def _read_body(self):
         if "chunked" in (self.headers.get("Transfer-Encoding") or "").lower():
@@ -269,24 +324,28 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         return body if len(body) == length else None
 
-    def _scripted(self, fault, request):
+    def play(self, fault, request):
+        """The answer that a script gives."""
         body = fault.get("body")
         if body is None:
             body = self.server.service.default_error(fault["status"])
         request_id = str(uuid.uuid4())      # errors have one too, it is what support asks for
         headers = {"request-id": request_id,
                    "client-request-id": request.header("client-request-id") or request_id,
-                   **{name: str(value) for name, value in fault.get("headers", {}).items()}}
+                   **{name: str(value) for name, value in fault["headers"].items()}}
+        if fault.get("stranger_location"):
+            headers["Location"] = f"{self.server.house.stranger}{request.path}?$deltatoken="
         return Response(fault["status"], body, headers,
                         "text/plain" if isinstance(body, str) else "application/json")
 
-    def _send(self, request, response, raw, fault):
-        zipped = bool(raw) and self.server.settings["gzip"] and self.server.service.name != "control" \
+    def _send(self, request, response, raw, fault, began, latency):
+        house = self.server.house
+        zipped = bool(raw) and house.settings["gzip"] and self.server.service.name != "control" \
             and _accepts_gzip(self.headers.get("Accept-Encoding"))
         if zipped:
             raw = gzip.compress(raw, compresslevel=1, mtime=0)
         headers = {
-            "Date": formatdate(usegmt=True),
+            "Date": formatdate(house.clock.now(), usegmt=True),
             **({"Content-Type": response.content_type or "application/json"} if raw else {}),
             **({"Content-Encoding": "gzip", "Vary": "Accept-Encoding"} if zipped else {}),
             **response.headers,
@@ -300,7 +359,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Connection"] = "close"
         head = f"HTTP/1.1 {response.status} {REASONS.get(response.status, 'Status')}\r\n" + "".join(
             f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
-        self._log(request, response.status, raw, zipped, fault)
+        self.note(request, response, raw, zipped, fault, began, latency)
         if truncate:
             raw = raw[:len(raw) // 2]
         elif self.command == "HEAD":
@@ -309,16 +368,24 @@ class _Handler(BaseHTTPRequestHandler):
         if truncate:
             self._drop()
 
-    def _log(self, request, status, raw, zipped, fault):
+    def note(self, request, response, raw, zipped, fault, began, latency):
+        """Writes the request down."""
         if request.service == "control":
             return
-        row = {"t": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-               "service": request.service, "method": request.method, "path": request.target,
-               "collection": self.server.service.collection(request), "status": status,
-               "bytes": len(raw), "gzip": zipped}
+        house = self.server.house
+        # A virtual clock stands still while the simulator works: only latency counts then.
+        spent = latency if house.settings["clock"] == "virtual" else time.monotonic() - request.arrived
+        row = {"t": house.clock.utc().isoformat(timespec="milliseconds"),
+               "service": request.service, "method": request.method,
+               "path": house.violations.mask(request.target), "collection": request.collection,
+               "status": response.status, "bytes": len(raw), "gzip": zipped, "units": request.units,
+               "took_ms": round(spent * 1000, 3)}
+        if request.service == "exchange":
+            row["cmdlet"] = request.cmdlet
         if fault:
             row["fault"] = fault.get("action") or "status"
-        self.server.log.add(row)
+        house.log.add(row)
+        house.stats.add(row, response.throttled, began, spent)
 
     def _reset(self):
         # Linger of zero seconds turns the close into a TCP reset.
@@ -341,12 +408,21 @@ def _accepts_gzip(header):
     return False
 
 
-def _spoil_links(request, response):
+def _polled(connection, event):
+    """Whether something has happened on a connection: POLLIN, or POLLRDHUP (its peer is gone)."""
+    descriptor = connection.fileno()
+    if descriptor < 0:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, event)
+    return any(happened & (event | select.POLLHUP | select.POLLERR) for _, happened in poll.poll(0))
+
+
+def _spoil_links(request, response, stranger):
     if not isinstance(response.body, dict):
         return
     response.body.pop("@odata.deltaLink", None)
     response.body.pop("@odata.nextLink", None)
-    if request.action == "loop":
-        response.body["@odata.nextLink"] = request.origin + request.target
-    elif request.action == "foreignlink":
-        response.body["@odata.nextLink"] = "https://evil.invalid" + request.target
+    roots = {"loop": request.origin, "foreignlink": "https://evil.invalid", "strangerlink": stranger}
+    if request.action in roots:
+        response.body["@odata.nextLink"] = roots[request.action] + request.target

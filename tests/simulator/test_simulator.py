@@ -3,185 +3,26 @@
     /usr/bin/python3 -m unittest discover -s tests/simulator
 """
 
-import base64
 import gzip
-import http.client
 import json
 import os
-import ssl
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 import unittest
 from random import Random
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from directory import Directory, DirectoryError, Query
+from client import EXCHANGE_SCOPE, GRAPH_SCOPE, HERE, TENANT, Case
+from clock import Clock
+from directory import Directory
+from objects import DirectoryError
 from schema import ENTITIES
+from settings import default_settings
+from tokens import Query
 
-GRAPH_SCOPE = "https://graph.microsoft.com/.default"
-EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
 SELECT = "id,displayName,mail,jobTitle"
-
-
-class Answer:
-    def __init__(self, status, headers, raw):
-        self.status = status
-        self.headers = headers
-        self.raw = raw
-
-    @property
-    def json(self):
-        return json.loads(self.raw)
-
-
-class Tenant:
-    """The simulator as a child process, and a client for it."""
-
-    def __init__(self):
-        self.dir = tempfile.TemporaryDirectory()
-        self.process = subprocess.Popen([os.path.join(HERE, "tenant"), "--dir", self.dir.name],
-                                        stdout=subprocess.PIPE, text=True)
-        self.process.stdout.readline()
-        with open(os.path.join(self.dir.name, "tenant.json"), encoding="utf-8") as file:
-            self.at = json.load(file)
-        with open(self.at["client_secret_file"], encoding="utf-8") as file:
-            self.secret = file.read()
-        self.tls = ssl.create_default_context(cafile=self.at["ca"])
-        self.connections = {}
-        self.tokens = {}
-
-    def close(self):
-        for connection in self.connections.values():
-            connection.close()
-        self.process.terminate()
-        self.process.wait(5)
-        self.process.stdout.close()
-        self.dir.cleanup()
-
-    def send(self, method, url, headers=None, body=None, fresh=False):
-        parts = urlsplit(url)
-        connection = None if fresh else self.connections.get(parts.netloc)
-        if connection is None:
-            if parts.scheme == "https":
-                connection = http.client.HTTPSConnection(parts.netloc, timeout=10, context=self.tls)
-            else:
-                connection = http.client.HTTPConnection(parts.netloc, timeout=10)
-            if not fresh:
-                self.connections[parts.netloc] = connection
-        try:
-            connection.request(method, parts.path + ("?" + parts.query if parts.query else ""),
-                               body, headers or {})
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            self.connections.pop(parts.netloc, None)
-            raise
-        finally:
-            if fresh:
-                connection.close()
-
-    def control(self, method, path, body=None):
-        answer = self.send(method, self.at["control"] + path, {"Content-Type": "application/json"},
-                           None if body is None else json.dumps(body))
-        if answer.status != 200:
-            raise AssertionError(f"{method} {path}: {answer.status} {answer.raw!r}")
-        return answer.json
-
-    def ask_token(self, tenant=None, **changes):
-        form = {"grant_type": "client_credentials", "client_id": self.at["client_id"],
-                "client_secret": self.secret, "scope": GRAPH_SCOPE, **changes}
-        return self.send("POST", f"{self.at['login']}/{tenant or self.at['tenant_id']}/oauth2/v2.0/token",
-                         {"Content-Type": "application/x-www-form-urlencoded"},
-                         urlencode({k: v for k, v in form.items() if v is not None}))
-
-    def token(self, scope=GRAPH_SCOPE):
-        if scope not in self.tokens:
-            self.tokens[scope] = self.ask_token(scope=scope).json["access_token"]
-        return self.tokens[scope]
-
-    def graph(self, path, prefer=None, method="GET", **headers):
-        url = path if path.startswith("https:") else f"{self.at['graph']}/v1.0{path}"
-        sent = {"Authorization": f"Bearer {self.token()}", "Accept": "application/json",
-                **({"Prefer": prefer} if prefer else {}),
-                **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return self.send(method, url, sent)
-
-    def round(self, start, prefer=None, between=None):
-        """All pages from a path or link: (items, pages, delta link)."""
-        items, pages, url = [], [], start
-        while True:
-            answer = self.graph(url, prefer)
-            if answer.status != 200:
-                raise AssertionError(f"{url}: {answer.status} {answer.raw!r}")
-            page = answer.json
-            pages.append(page["value"])
-            items += page["value"]
-            if ("@odata.nextLink" in page) == ("@odata.deltaLink" in page):
-                raise AssertionError("exactly one link is expected")
-            if "@odata.deltaLink" in page:
-                return items, pages, page["@odata.deltaLink"]
-            url = page["@odata.nextLink"]
-            if between:
-                between()
-                between = None
-
-    def invoke(self, parameters, url=None, method="POST", prefer=None, query="", token=None,
-               cmdlet="Get-MailContact", fresh=False):
-        url = url or f"{self.at['exchange']}/adminapi/beta/{self.at['tenant_id']}/InvokeCommand{query}"
-        body = {"CmdletInput": {"CmdletName": cmdlet, "Parameters": parameters}}
-        return self.send(method, url,
-                         {"Authorization": f"Bearer {token or self.token(EXCHANGE_SCOPE)}",
-                          "Content-Type": "application/json; charset=utf-8",
-                          **({"Prefer": prefer} if prefer else {})},
-                         None if method == "GET" else json.dumps(body), fresh)
-
-
-TENANT = None
-
-
-def setUpModule():
-    global TENANT
-    TENANT = Tenant()
-
-
-def tearDownModule():
-    TENANT.close()
-
-
-class Case(unittest.TestCase):
-    """Gives every test an empty tenant: tokens die with everything that was there."""
-
-    def setUp(self):
-        objects = TENANT.control("GET", "/objects")
-        for kind in ("users", "contacts", "groups"):
-            for entry in objects[kind]:
-                TENANT.control("DELETE", f"/{kind}/{quote(entry['id'])}?permanent=1")
-        for entry in objects["mailcontacts"]:
-            TENANT.control("DELETE", f"/mailcontacts/{entry['Guid']}")
-        TENANT.control("DELETE", "/faults")
-        TENANT.control("POST", "/settings", {
-            "page_size": 200, "link_page_size": 500, "exchange_page_size": 1000, "empty_pages": False,
-            "replays": False, "gzip": True, "token_lifetime": 3599, "concurrency": 0,
-            "exchange_link_lifetime": 300, "location_select": False, "exchange_rbac": True,
-            "roles": {"graph": ["Directory.Read.All"], "exchange": ["Exchange.ManageAsApp"]}})
-        TENANT.tokens.clear()
-        TENANT.control("DELETE", "/requests")
-
-    def users(self, count, **more):
-        return TENANT.control("POST", "/bulk", {"users": [
-            {"displayName": f"User {n}", "mail": f"user{n}@contoso.com", **more}
-            for n in range(count)]})["users"]
-
-    def refused(self, answer, status, code):
-        self.assertEqual((status, code), (answer.status, answer.json["error"]["code"]), answer.raw)
-        self.assertIn("request-id", answer.json["error"]["innerError"])
 
 
 class ModelTest(unittest.TestCase):
@@ -233,9 +74,10 @@ class ModelTest(unittest.TestCase):
 
     def converge(self, seed):
         random = Random(seed)
-        settings = {"page_size": random.choice((2, 5, 200)), "link_page_size": random.choice((2, 7, 500)),
+        settings = {**default_settings(),
+                    "page_size": random.choice((2, 5, 200)), "link_page_size": random.choice((2, 7, 500)),
                     "empty_pages": random.random() < 0.3, "replays": random.random() < 0.5}
-        directory = Directory(seed, settings)
+        directory = Directory(seed, settings, Clock(settings))
         clients = [self.Client(directory, kind, random) for kind in ("users", "groups", "contacts")]
         purged = set()
         ids = {kind: [f"{kind}{n}" for n in range(40)] for kind in ("users", "groups", "contacts")}
@@ -282,8 +124,8 @@ class ModelTest(unittest.TestCase):
                                   for k in living}, {k: client.links[k] for k in client.objects})
 
     def test_delta_costs_what_changed(self):
-        directory = Directory(1, {"page_size": 200, "link_page_size": 500, "empty_pages": False,
-                                  "replays": False})
+        settings = default_settings()
+        directory = Directory(1, settings, Clock(settings))
         for n in range(50_000):
             directory.put("users", f"u{n}", {"mail": "x"})
         at = directory.begin("users", Query(None, False, None), True, False)
@@ -294,65 +136,6 @@ class ModelTest(unittest.TestCase):
             items, _, finished = directory.page(at, 200)
         self.assertEqual((10, True), (len(items), finished))
         self.assertLess(time.process_time() - started, 1)
-
-
-class LoginTest(Case):
-    def refusal(self, answer):
-        body = answer.json
-        self.assertTrue(body["error_description"].startswith(f"AADSTS{body['error_codes'][0]}: "))
-        return answer.status, body["error"], body["error_codes"][0]
-
-    def test_token(self):
-        answer = TENANT.ask_token()
-        self.assertEqual(200, answer.status)
-        self.assertEqual(("Bearer", 3599), (answer.json["token_type"], answer.json["expires_in"]))
-        payload = answer.json["access_token"].split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        self.assertEqual(["Directory.Read.All"], claims["roles"])
-        self.assertEqual(TENANT.at["tenant_id"], claims["tid"])
-        self.assertEqual(200, TENANT.ask_token("contoso.onmicrosoft.com").status)
-        self.assertEqual(200, TENANT.ask_token(scope=TENANT.at["exchange"] + "/.default").status)
-
-    def test_basic_credentials(self):
-        pair = f"{TENANT.at['client_id']}:{quote(TENANT.secret, safe='')}".encode()
-        answer = TENANT.send(
-            "POST", f"{TENANT.at['login']}/{TENANT.at['tenant_id']}/oauth2/v2.0/token",
-            {"Content-Type": "application/x-www-form-urlencoded",
-             "Authorization": "Basic " + base64.b64encode(pair).decode()},
-            urlencode({"grant_type": "client_credentials", "scope": GRAPH_SCOPE}))
-        self.assertEqual(200, answer.status)
-
-    def test_refusals(self):
-        ask = TENANT.ask_token
-        for expected, answer in (
-                ((400, "invalid_request", 9001023), ask("common")),
-                ((400, "invalid_request", 9001023), ask("organizations")),
-                ((400, "invalid_request", 90002), ask("nobody.example")),
-                ((401, "invalid_client", 7000215), ask(client_secret="wrong")),
-                ((401, "invalid_client", 7000218), ask(client_secret=None)),
-                ((400, "unauthorized_client", 700016), ask(client_id="11111111-2222-3333-4444-555555555555")),
-                ((400, "unsupported_grant_type", 70003), ask(grant_type="password")),
-                ((400, "invalid_request", 900144), ask(grant_type=None)),
-                ((400, "invalid_scope", 70011), ask(scope="https://foo.example/.default")),
-                ((400, "invalid_scope", 70011), ask(scope="https://graph.microsoft.com/User.Read.All")),
-                ((400, "invalid_scope", 700022), ask(scope=f"{GRAPH_SCOPE} {EXCHANGE_SCOPE}"))):
-            self.assertEqual(expected, self.refusal(answer))
-
-    def test_other_authority_is_not_trusted(self):
-        with self.assertRaises(ssl.SSLCertVerificationError):
-            http.client.HTTPSConnection(urlsplit(TENANT.at["graph"]).netloc, timeout=5,
-                                        context=ssl.create_default_context()).request("GET", "/")
-
-    def test_tls_1_1_is_refused(self):
-        context = ssl.create_default_context(cafile=TENANT.at["ca"])
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        import warnings
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-        with self.assertRaises(OSError):
-            http.client.HTTPSConnection(urlsplit(TENANT.at["graph"]).netloc, timeout=5,
-                                        context=context).request("GET", "/")
 
 
 class AccessTest(Case):
@@ -756,166 +539,6 @@ class ListTest(Case):
         self.assertEqual("C", parts["1"]["body"]["displayName"])
 
 
-class FaultTest(Case):
-    def fault(self, **script):
-        TENANT.control("POST", "/faults", {"service": "graph", "path": "/users/delta", **script})
-
-    def test_status_skip_times(self):
-        self.fault(status=429, headers={"Retry-After": "2.128"}, skip=1, times=2)
-        statuses = [TENANT.graph("/users/delta").status for _ in range(4)]
-        self.assertEqual([200, 429, 429, 200], statuses)
-        self.assertEqual(0, TENANT.control("GET", "/faults")[0]["times"])
-        self.fault(status=503, body="busy", times=-1)
-        for _ in range(3):
-            self.assertEqual((503, b"busy"), (TENANT.graph("/users/delta").status,
-                                              TENANT.graph("/users/delta").raw))
-        self.assertEqual(200, TENANT.graph("/contacts/delta").status)
-        TENANT.control("DELETE", "/faults")
-        self.assertEqual(200, TENANT.graph("/users/delta").status)
-
-    def test_login_and_exchange(self):
-        TENANT.control("POST", "/faults", {"service": "login", "status": 429, "headers": {"Retry-After": "60"}})
-        answer = TENANT.ask_token()
-        self.assertEqual((429, "60"), (answer.status, answer.headers["Retry-After"]))
-        TENANT.token(EXCHANGE_SCOPE)
-        TENANT.control("POST", "/faults", {"service": "exchange", "status": 400,
-                                           "body": {"error": {"code": "ServerBusyException"}}})
-        self.assertEqual("ServerBusyException", TENANT.invoke({}).json["error"]["code"])
-
-    def test_connection(self):
-        self.users(20)
-        TENANT.token()
-        self.fault(action="reset")
-        with self.assertRaises((OSError, http.client.HTTPException)):
-            TENANT.graph("/users/delta")
-        self.fault(action="truncate")
-        with self.assertRaises((OSError, http.client.HTTPException)):
-            TENANT.graph("/users/delta")
-        self.assertEqual(200, TENANT.graph("/users/delta").status)
-
-    def test_pages(self):
-        self.users(3)
-        self.fault(action="malformed")
-        with self.assertRaises(ValueError):
-            _ = TENANT.graph("/users/delta").json
-        self.fault(action="nolinks")
-        self.assertEqual({"@odata.context", "value"}, set(TENANT.graph("/users/delta").json))
-        self.fault(action="loop")
-        url = TENANT.at["graph"] + "/v1.0/users/delta?$select=id"
-        self.assertEqual(url, TENANT.graph(url).json["@odata.nextLink"])
-        self.fault(action="foreignlink")
-        self.assertTrue(TENANT.graph(url).json["@odata.nextLink"].startswith("https://evil.invalid/"))
-
-    def test_duplicate(self):
-        one, _ = self.users(2)
-        TENANT.control("PUT", f"/users/{one}", {"displayName": "New"})
-        self.fault(action="duplicate")
-        values = TENANT.graph("/users/delta?$select=displayName").json["value"]
-        self.assertEqual(["User 1", "User 1", "User 0", "New"], [v["displayName"] for v in values])
-
-    def test_hang(self):
-        self.fault(action="hang", seconds=0.3)
-        started = time.monotonic()
-        self.assertEqual(200, TENANT.graph("/users/delta").status)
-        self.assertGreaterEqual(time.monotonic() - started, 0.3)
-
-
-class ExchangeTest(Case):
-    def contacts(self, count, **more):
-        return TENANT.control("POST", "/bulk", {"mailcontacts": [
-            {"Name": f"Contact {n}", "ExternalEmailAddress": f"SMTP:c{n}@fabrikam.com",
-             "IsDirSynced": n % 2 == 0, "ExternalDirectoryObjectId": f"entra-{n}", **more}
-            for n in range(count)]})["mailcontacts"]
-
-    def test_paging(self):
-        guids = self.contacts(25)
-        parameters = {"ResultSize": "Unlimited"}
-        answer = TENANT.invoke(parameters, prefer="odata.maxpagesize = 10;odata.continue-on-error",
-                               query="?$select=Guid,WhenChangedUTC")
-        page = answer.json
-        first = page["value"][0]
-        self.assertEqual({"Guid", "Guid@data.type", "Guid@odata.type", "WhenChangedUTC",
-                          "WhenChangedUTC@data.type"}, set(first))
-        self.assertRegex(first["WhenChangedUTC"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$")
-        found, link = [v["Guid"] for v in page["value"]], page["@odata.nextLink"]
-        self.assertEqual(405, TENANT.invoke(parameters, link, "GET").status)
-        self.assertEqual(400, TENANT.invoke({"ResultSize": 7}, link).status)
-        while link:
-            page = TENANT.invoke(parameters, link, prefer="odata.maxpagesize=10").json
-            found += [v["Guid"] for v in page["value"]]
-            link = page.get("@odata.nextLink")
-        self.assertEqual(guids, found)
-
-    def test_link_dies(self):
-        self.contacts(3)
-        link = TENANT.invoke({}, prefer="odata.maxpagesize=1").json["@odata.nextLink"]
-        TENANT.control("POST", "/settings", {"exchange_link_lifetime": 0})
-        self.assertEqual(400, TENANT.invoke({}, link).status)
-
-    def test_result_size(self):
-        self.contacts(1001)
-        page = TENANT.invoke({}, query="?$select=Guid").json
-        self.assertEqual(1000, len(page["value"]))
-        self.assertEqual(1, len(page["@adminapi.warnings"]))
-        self.assertEqual(1, len(TENANT.invoke({"ResultSize": 1}).json["value"]))
-
-    def names(self, **parameters):
-        return [v["Name"] for v in TENANT.invoke(parameters).json["value"]]
-
-    def test_filter_and_identity(self):
-        guids = self.contacts(4)
-        self.assertEqual(["Contact 0", "Contact 2"], self.names(Filter="IsDirSynced -eq $true"))
-        self.assertEqual(["Contact 1", "Contact 3"], self.names(Filter="IsDirSynced -eq $false"))
-        self.assertEqual(["Contact 3"], self.names(Filter="ExternalDirectoryObjectId -eq 'entra-3'"))
-        TENANT.control("PUT", f"/mailcontacts/{guids[0]}", {"WhenChangedUTC": "2017-08-01T13:59:59.0000000Z"})
-        TENANT.control("PUT", f"/mailcontacts/{guids[1]}", {"WhenChangedUTC": "2017-08-01T14:00:01.0000000Z"})
-        self.assertEqual(3, len(self.names(Filter="WhenChangedUTC -gt '8/1/2017 2:00:00 PM'")))
-        self.assertEqual(3, len(self.names(Filter="WhenChangedUTC -gt '2017-08-01T14:00:00Z'")))
-        self.assertEqual(["Contact 0"], self.names(
-            Filter="(WhenChangedUTC -lt '2017-08-01T14:00:00Z') -and (DisplayName -like 'Contact*')"))
-        self.assertEqual(["Contact 2"], self.names(Identity="c2@fabrikam.com"))
-        self.assertEqual(["Contact 2"], self.names(Identity=guids[2]))
-        self.assertEqual(4, len(self.names(Identity="")))
-        missing = TENANT.invoke({"Identity": "nobody@contoso.com"})
-        self.assertEqual(404, missing.status)
-        self.assertIn("|Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException|",
-                      missing.json["error"]["details"][0]["message"])
-        for wrong in ("Nonsense -eq 'x'", "IsDirSynced -gt $true", "Name -eq", "WhenChangedUTC -gt 'soon'"):
-            self.assertEqual(400, TENANT.invoke({"Filter": wrong}).status, wrong)
-        self.assertEqual(400, TENANT.invoke({"Nonsense": 1}).status)
-        self.assertEqual(400, TENANT.invoke({}, cmdlet="Get-Nonsense").status)
-
-    def test_rights(self):
-        TENANT.control("POST", "/settings", {"roles": {"exchange": []}})
-        denied = TENANT.invoke({})
-        self.assertEqual((403, b""), (denied.status, denied.raw))
-        self.assertIn("reason=", denied.headers["x-ms-diagnostics"])
-        TENANT.control("POST", "/settings", {"roles": {"exchange": ["Exchange.ManageAsApp"]}})
-        TENANT.tokens.clear()
-        url = f"{TENANT.at['exchange']}/AdminApi/v1.0/{TENANT.at['tenant_id']}/EXOModuleFile?Version=3.9.2"
-        answer = TENANT.send("GET", url, {"Authorization": f"Bearer {TENANT.token(EXCHANGE_SCOPE)}",
-                                          "CommandName": "*"})
-        self.assertIn("Get-MailContact", answer.json["value"][0]["exportedCmdlets"])
-        TENANT.control("POST", "/settings", {"exchange_rbac": False})
-        self.assertEqual(403, TENANT.invoke({}).status)
-
-    def test_concurrency(self):
-        TENANT.token(EXCHANGE_SCOPE)
-        TENANT.control("POST", "/settings", {"concurrency": 2})
-        TENANT.control("POST", "/faults", {"service": "exchange", "action": "hang", "seconds": 0.4,
-                                           "times": -1})
-        answers = []
-        threads = [threading.Thread(target=lambda: answers.append(TENANT.invoke({}, fresh=True)))
-                   for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual([200, 200, 429, 429], sorted(a.status for a in answers))
-        refused = next(a for a in answers if a.status == 429)
-        self.assertTrue(refused.raw.startswith(b"You have reached the maximum number of concurrent"))
-
-
 class SpeedTest(Case):
     def test_twenty_thousand_users(self):
         self.users(20_000, jobTitle="Clerk", department="Sales", companyName="Contoso",
@@ -933,4 +556,5 @@ class SpeedTest(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    # All test files of this folder, not only this one.
+    unittest.main(module=None, argv=[sys.argv[0], "discover", "-s", HERE, *sys.argv[1:]])

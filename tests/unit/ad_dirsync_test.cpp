@@ -107,13 +107,14 @@ TEST(AdLdap, RefusedBindsInWords) {
 }
 
 TEST(AdLdap, RefusesBeforeAnythingIsSent) {
-  const auto open = [](const char* url, const char* password) {
-    const auto connection = LdapConnection::open(
-        {.url = url, .bind_name = "svc@contoso.test", .ca_file = {}}, base::Secret(password), {});
+  const auto open = [](const char* url, const char* password, Security security = Security::ldaps) {
+    const auto connection =
+        LdapConnection::open({.url = url, .security = security, .ca_file = {}},
+                             SimpleLogin{"svc@contoso.test", base::Secret(password)}, {});
     return connection ? "connected" : connection.error().what;
   };
-  EXPECT_NE(open("ldap://dc1", "x").find("clear text"), std::string::npos);
-  EXPECT_NE(open("LDAP://dc1", "x").find("clear text"), std::string::npos);
+  EXPECT_NE(open("ldap://dc1", "x").find("expected ldaps://"), std::string::npos);
+  EXPECT_NE(open("ldap://dc1", "x", Security::gssapi).find("clear text"), std::string::npos);
   EXPECT_NE(open("dc1.contoso.test", "x").find("expected ldaps://"), std::string::npos);
   EXPECT_NE(open("ldapi://%2ftmp", "x").find("expected ldaps://"), std::string::npos);
   EXPECT_NE(open("ldaps://127.0.0.1", "").find("anonymous"), std::string::npos);

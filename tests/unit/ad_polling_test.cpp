@@ -240,7 +240,7 @@ class AdPolling : public testing::Test {
   }
 
   void connect() {
-    connector_ = make_ad_connector(options_, [this](std::stop_token) {
+    connector_ = make_ad_connector(options_, [this](const std::string&, std::stop_token) {
       return base::Result<std::unique_ptr<Session>>(std::make_unique<DirectorySession>(directory_));
     });
   }

@@ -159,7 +159,7 @@ class AdRound : public testing::Test {
   }
 
   void connect() {
-    connector_ = make_ad_connector(options_, [this](std::stop_token) {
+    connector_ = make_ad_connector(options_, [this](const std::string&, std::stop_token) {
       ++controller_.sessions;
       return base::Result<std::unique_ptr<Session>>(std::make_unique<ScriptedSession>(controller_));
     });

@@ -270,6 +270,36 @@ TEST_F(IndexTest, MembershipsFollowWhoeverArrivesLast) {
   EXPECT_EQ(members_of("group 10"), std::set<std::string>{"Ann"});
 }
 
+TEST_F(IndexTest, AMemberThatExchangeOnlyNamesIsTheEntraUser) {
+  const CollectionKey groups{"exchange", model::ConnectorKind::exchange_online,
+                             "distributiongroups", "v1", false};
+  Change reference;
+  reference.anchor = anchor(21);
+  reference.kind = RecordKind::user;
+  reference.part = true;
+  reference.set[Attribute::external_directory_object_id] = {anchor(1)};
+  reference.set[Attribute::reference] = {"true"};
+  Change stranger = reference;
+  stranger.anchor = anchor(22);
+  stranger.set[Attribute::external_directory_object_id] = {anchor(2)};
+
+  apply(groups, {group(20, {anchor(21), anchor(22)}), reference, stranger}, "c1");
+  EXPECT_EQ(publish().created, 1);  // the group
+  EXPECT_EQ(names(), std::set<std::string>());
+  apply(kUsers, {user(1, "Jane")}, "c1");
+  publish();
+  EXPECT_EQ(names(), std::set<std::string>{"Jane"});
+  EXPECT_EQ(members_of("group 20"), std::set<std::string>{"Jane"});
+  EXPECT_EQ(publish().updated, 0);
+
+  // A complete listing without her: the membership ends, she stays.
+  index_->restart(groups);
+  apply(groups, {group(20, {anchor(22)}), stranger}, "c2");
+  publish();
+  EXPECT_EQ(names(), std::set<std::string>{"Jane"});
+  EXPECT_EQ(members_of("group 20"), std::set<std::string>());
+}
+
 TEST_F(IndexTest, ASoftDeletedMemberComesBackIntoItsGroups) {
   index_->position(kUsers);
   apply(kUsers, {user(1, "Ann"), group(10, {anchor(1)})}, "1");
@@ -556,6 +586,7 @@ TEST_F(IndexTest, AnOlderFileIsUpgradedInPlace) {
           "ALTER TABLE run_collection DROP COLUMN units;"
           "ALTER TABLE run_collection DROP COLUMN objects;"
           "DROP INDEX record_expires;"
+          "DROP TABLE pending_key;"
           "ALTER TABLE record DROP COLUMN expires_at;"
           "INSERT INTO connector (id, name, kind) VALUES (1, 'entra', 'entra');"
           "INSERT INTO collection (connector_id, name, fingerprint, completed_at)"

@@ -46,9 +46,11 @@ TEST(TokenAnswer, AToken) {
 }
 
 TEST(TokenAnswer, NoToken) {
-  for (const char* body : {"", "[]", "<html>", R"({"access_token":""})", R"({"access_token":7})",
-                           R"({"access_token":"a\r\nX-Other: b"})"})
+  for (const char* body :
+       {R"({"access_token":""})", R"({"access_token":7})", R"({"access_token":"a\r\nX-Other: b"})"})
     EXPECT_EQ(error_of(read(200, body)).kind, ErrorKind::protocol) << body;
+  for (const char* garbled : {"", "[]", "<html>"})
+    EXPECT_TRUE(std::holds_alternative<TokenBusy>(read(200, garbled))) << garbled;
 }
 
 TEST(TokenAnswer, WhatOnlyTheOperatorCanMend) {
@@ -85,6 +87,35 @@ TEST(TokenAnswer, NotNow) {
   ASSERT_TRUE(std::holds_alternative<TokenBusy>(throttled));
   EXPECT_EQ(std::get<TokenBusy>(throttled).retry_after, std::chrono::seconds(60));
   EXPECT_FALSE(std::get<TokenBusy>(read(503, "")).retry_after);
+  // Where Retry-After was lost on the way, the wait that the service asks for everywhere.
+  EXPECT_EQ(std::get<TokenBusy>(read(429, "")).retry_after, std::chrono::seconds(60));
+  EXPECT_EQ(std::get<TokenBusy>(read(400, refusal(90055))).retry_after, std::chrono::seconds(60));
+  EXPECT_FALSE(std::get<TokenBusy>(read(400, refusal(90033))).retry_after);
+}
+
+TEST(TokenAnswer, RemediesFitTheCredential) {
+  const auto remedy = [](Credential credential, int number) {
+    TokenOptions options = kOptions;
+    options.credential = std::move(credential);
+    HttpResponse response;
+    response.status = 401;
+    response.body = refusal(number);
+    return error_of(read_token_answer(response, options, kNow)).remedy;
+  };
+  const auto has = [](const std::string& text, const char* part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  for (const int number : {700027, 7000218}) {
+    has(remedy(ClientSecret{}, number), "Create a client secret");
+    has(remedy(ClientCertificate{}, number), "Upload the certificate");
+    has(remedy(FederatedToken{}, number), "federated credential");
+  }
+  has(remedy(FederatedToken{}, 70021), "exactly the same");
+  has(remedy(FederatedToken{}, 700213), "exactly the same");
+  has(remedy(ClientCertificate{}, 700024), "clock");
+  has(remedy(FederatedToken{}, 700024), "renewed");
+  has(remedy(FederatedToken{}, 700023), "audience");
+  has(remedy(ClientCertificate{}, 700023), "cloud");
 }
 
 TEST(TokenAnswer, SomethingElseAnswers) {
@@ -93,6 +124,68 @@ TEST(TokenAnswer, SomethingElseAnswers) {
   EXPECT_NE(error.what.find("https://login.microsoftonline.com: the token endpoint answered 404"),
             std::string::npos)
       << error.what;
+}
+
+// --- the metadata service ------------------------------------------------------------------------
+
+TokenAnswer read_imds(int status, std::string body, Headers headers = {},
+                      std::string client_id = {}) {
+  TokenOptions options;
+  options.client_id = std::move(client_id);
+  options.credential = ManagedIdentity{};
+  HttpResponse response;
+  response.status = status;
+  response.headers = std::move(headers);
+  response.body = std::move(body);
+  return read_imds_answer(response, options, kNow);
+}
+
+TEST(ImdsAnswer, ATokenWithNumbersAsText) {
+  const auto answer = read_imds(
+      200,
+      R"({"access_token":"a.b.c","refresh_token":"","expires_in":"3599","expires_on":"1506484173",)"
+      R"("not_before":"1506480273","resource":"https://graph.microsoft.com/","token_type":"Bearer"})");
+  ASSERT_TRUE(std::holds_alternative<Token>(answer));
+  EXPECT_EQ(std::get<Token>(answer).value.reveal(), "a.b.c");
+  EXPECT_EQ(std::get<Token>(answer).lifetime, std::chrono::seconds(3599));
+  EXPECT_EQ(error_of(read_imds(200, "<html>")).kind, ErrorKind::protocol);
+}
+
+TEST(ImdsAnswer, NotNow) {
+  for (const int status : {404, 410, 429, 500, 503})
+    EXPECT_TRUE(std::holds_alternative<TokenBusy>(read_imds(status, ""))) << status;
+  EXPECT_FALSE(std::get<TokenBusy>(read_imds(404, "")).retry_after);
+  EXPECT_EQ(std::get<TokenBusy>(read_imds(410, "")).retry_after, std::chrono::seconds(70));
+  EXPECT_EQ(std::get<TokenBusy>(read_imds(410, "", {{"Retry-After", "20"}})).retry_after,
+            std::chrono::seconds(20));
+  EXPECT_EQ(std::get<TokenBusy>(read_imds(410, "", {{"Retry-After", "3600"}})).retry_after,
+            std::chrono::seconds(70));
+  EXPECT_EQ(std::get<TokenBusy>(read_imds(429, "", {{"Retry-After", "7"}})).retry_after,
+            std::chrono::seconds(7));
+}
+
+TEST(ImdsAnswer, NoIdentity) {
+  const std::string body =
+      R"({"error":"invalid_request","error_description":"Identity not found"})";
+  const Error none = error_of(read_imds(400, body));
+  EXPECT_EQ(none.kind, ErrorKind::auth);
+  EXPECT_EQ(none.what,
+            "http://169.254.169.254: the metadata service of this machine answered 400 "
+            "invalid_request: Identity not found");
+  EXPECT_NE(none.remedy.find("Assign a managed identity"), std::string::npos);
+  const Error wrong = error_of(read_imds(400, body, {}, "client"));
+  EXPECT_NE(wrong.remedy.find("user-assigned"), std::string::npos);
+  EXPECT_EQ(error_of(read_imds(403, "")).kind, ErrorKind::auth);
+}
+
+TEST(ImdsUrl, ResourcesInPlaceOfScopes) {
+  const std::string start =
+      "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=";
+  EXPECT_EQ(imds_url({}, "", "https://graph.microsoft.com/.default"),
+            start + "https%3A%2F%2Fgraph.microsoft.com%2F");
+  EXPECT_EQ(imds_url({}, "11111111-2222", "https://outlook.office365.com/.default"),
+            start + "https%3A%2F%2Foutlook.office365.com%2F&client_id=11111111-2222");
+  EXPECT_EQ(imds_url({}, "", "api://app"), start + "api%3A%2F%2Fapp");
 }
 
 }  // namespace

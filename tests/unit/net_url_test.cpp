@@ -46,6 +46,36 @@ TEST(Url, Refused) {
     EXPECT_FALSE(parse_url(wrong)) << wrong;
 }
 
+TEST(Url, PlainHttp) {
+  const auto proxy = parse_http_url("http://Proxy.test");
+  ASSERT_TRUE(proxy);
+  EXPECT_FALSE(proxy->tls);
+  EXPECT_EQ(proxy->port, 80);
+  EXPECT_EQ(proxy->origin(), "http://proxy.test");
+  EXPECT_EQ(parse_http_url("http://[::1]:8080/x")->origin(), "http://[::1]:8080");
+  EXPECT_FALSE(parse_http_url("https://a/"));
+  EXPECT_TRUE(parse_url("https://a/")->tls);
+}
+
+TEST(Url, Authority) {
+  EXPECT_EQ(parse_url("https://a/x")->authority(), "a:443");
+  EXPECT_EQ(parse_url("https://[::1]:8443/")->authority(), "[::1]:8443");
+}
+
+TEST(Url, PlainHttpIsForTheMachineItself) {
+  for (const char* inside :
+       {"http://169.254.169.254", "http://169.254.0.1/metadata?x=1", "http://127.0.0.1:8080/",
+        "http://127.255.0.9/", "http://LOCALHOST/", "http://[::1]:81/"})
+    EXPECT_TRUE(is_plain_http_url(inside)) << inside;
+  for (const char* outside :
+       {"https://127.0.0.1/", "http://169.255.169.254/", "http://10.0.0.1/", "http://128.0.0.1/",
+        "http://127.1/", "http://2130706433/", "http://0127.0.0.1/",
+        "http://127.0.0.1.nip.example/", "http://127.0.0.256/", "http://localhost.example/",
+        "http://[::ffff:10.0.0.1]/", "http://127.0.0.1@example.com/",
+        "http://example.com/#http://127.0.0.1/", ""})
+    EXPECT_FALSE(is_plain_http_url(outside)) << outside;
+}
+
 TEST(Url, TricksWithTheHost) {
   EXPECT_NE(origin_of("https://graph.microsoft.com.evil.example/v1.0"),
             "https://graph.microsoft.com");

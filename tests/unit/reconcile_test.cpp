@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
@@ -34,8 +35,8 @@ class World {
     return add("entra", ConnectorKind::entra, number, kind);
   }
 
-  StagedRecord& exchange(int number) {
-    return add("exchange", ConnectorKind::exchange_online, number, RecordKind::contact);
+  StagedRecord& exchange(int number, RecordKind kind = RecordKind::contact) {
+    return add("exchange", ConnectorKind::exchange_online, number, kind);
   }
 
   /// Reconciles everything and publishes the plan.
@@ -453,6 +454,142 @@ TEST(Merge, AGroupWithoutDisplayNameIsCalledByItsRdn) {
   group.attributes[Attribute::rdn] = {"CN=Sales\\, EMEA"};
   world.publish();
   EXPECT_EQ(world.entry_of(group).values.at(Attribute::display_name), "Sales, EMEA");
+}
+
+// --- what Exchange adds --------------------------------------------------------------------------
+
+TEST(Exchange, AGroupMeetsItsEntraGroup) {
+  World world;
+  StagedRecord& ad = world.ad(1, RecordKind::group);
+  ad.attributes[Attribute::security_identifier] = {"S-1-5-21-1-2-3-1001"};
+  StagedRecord& entra = world.entra(2, RecordKind::group);
+  entra.attributes[Attribute::security_identifier] = {"S-1-5-21-1-2-3-1001"};
+  entra.attributes[Attribute::display_name] = {"Sales"};
+  entra.attributes[Attribute::group_type] = {"security"};
+  StagedRecord& exchange = world.exchange(3, RecordKind::group);
+  exchange.attributes[Attribute::external_directory_object_id] = {anchor(2)};
+  exchange.attributes[Attribute::display_name] = {"Sales, of old"};
+  exchange.attributes[Attribute::hidden] = {"true"};
+  StagedRecord& dynamic = world.exchange(4, RecordKind::group);
+  dynamic.attributes[Attribute::display_name] = {"Everybody"};
+  world.publish();
+  EXPECT_EQ(world.size(), 2u);
+  EXPECT_EQ(exchange.entry_id, ad.entry_id);
+  EXPECT_EQ(exchange.joined_by, "external-directory-object-id");
+  const Entry& entry = world.entry_of(ad);
+  EXPECT_EQ(entry.values.at(Attribute::display_name), "Sales");
+  EXPECT_EQ(entry.values.at(Attribute::group_type), "security");
+  EXPECT_EQ(entry.values.at(Attribute::hidden), "true");
+  EXPECT_EQ(world.entry_of(dynamic).kind, EntryKind::group);
+
+  // The link between AD and Entra breaks: Exchange goes with Entra, whatever was decided before.
+  entra.attributes[Attribute::security_identifier] = {"S-1-5-21-1-2-3-1002"};
+  world.publish();
+  EXPECT_NE(entra.entry_id, ad.entry_id);
+  EXPECT_EQ(exchange.entry_id, entra.entry_id);
+}
+
+TEST(Exchange, AGroupWhoseEntraGroupIsGoneStaysWithItsAdGroup) {
+  World world;
+  StagedRecord& ad = world.ad(1, RecordKind::group);
+  ad.attributes[Attribute::security_identifier] = {"S-1-5-21-1-2-3-1001"};
+  StagedRecord& entra = world.entra(2, RecordKind::group);
+  entra.attributes[Attribute::security_identifier] = {"S-1-5-21-1-2-3-1001"};
+  StagedRecord& exchange = world.exchange(3, RecordKind::group);
+  exchange.attributes[Attribute::external_directory_object_id] = {anchor(2)};
+  world.publish();
+  entra.presence = Presence::deleted;
+  world.publish();
+  EXPECT_EQ(world.size(), 1u);
+  EXPECT_EQ(exchange.entry_id, ad.entry_id);
+}
+
+TEST(Exchange, AReferenceJoinsAndSaysNothing) {
+  World world;
+  StagedRecord& ad = world.ad(1);
+  StagedRecord& entra = world.entra(2);
+  synchronize(entra, ad);
+  StagedRecord& cloud = world.entra(3);
+  cloud.attributes[Attribute::display_name] = {"Jane"};
+  world.publish();
+  const Entry hybrid_before = world.entry_of(ad);
+  const Entry cloud_before = world.entry_of(cloud);
+
+  StagedRecord& first = world.exchange(4, RecordKind::user);
+  first.attributes[Attribute::reference] = {"true"};
+  first.attributes[Attribute::external_directory_object_id] = {anchor(2)};
+  first.attributes[Attribute::mail] = {"said@by.none"};
+  StagedRecord& second = world.exchange(5, RecordKind::user);
+  second.attributes[Attribute::reference] = {"true"};
+  second.attributes[Attribute::external_directory_object_id] = {anchor(3)};
+  for (const PlannedEntry& planned : world.publish())
+    EXPECT_EQ(planned.operation, Operation::none);
+  EXPECT_EQ(first.entry_id, ad.entry_id);
+  EXPECT_EQ(second.entry_id, cloud.entry_id);
+  EXPECT_EQ(world.entry_of(ad), hybrid_before);
+  EXPECT_EQ(world.entry_of(cloud), cloud_before);
+
+  // Without its Entra object it is nobody: no cloud side of the one, no life of the other.
+  entra.presence = Presence::deleted;
+  cloud.presence = Presence::deleted;
+  world.publish();
+  EXPECT_EQ(world.entry_of(ad).source, Source::on_premises);
+  EXPECT_EQ(world.entry_of(cloud).status, Status::deleted);
+  cloud.presence = Presence::live;
+  world.publish();
+  EXPECT_EQ(world.entry_of(cloud).status, Status::active);
+  EXPECT_EQ(second.entry_id, cloud.entry_id);
+}
+
+TEST(Exchange, AReferenceAloneIsNobody) {
+  World world;
+  StagedRecord& reference = world.exchange(4, RecordKind::user);
+  reference.attributes[Attribute::reference] = {"true"};
+  reference.attributes[Attribute::external_directory_object_id] = {anchor(2)};
+  EXPECT_TRUE(world.publish().empty());
+  EXPECT_EQ(world.size(), 0u);
+}
+
+TEST(Exchange, APersonsValuesFillWhatBetterSourcesLack) {
+  World world;
+  StagedRecord& entra = world.entra(2, RecordKind::contact);
+  entra.attributes[Attribute::job_title] = {"from Entra"};
+  entra.attributes[Attribute::business_phones] = {"+49 30 1"};
+  StagedRecord& exchange = world.exchange(3);
+  exchange.attributes[Attribute::external_directory_object_id] = {anchor(2)};
+  exchange.attributes[Attribute::job_title] = {"from Exchange"};
+  exchange.attributes[Attribute::notes] = {"notes"};
+  exchange.attributes[Attribute::manager_name] = {"Jane"};
+  exchange.attributes[Attribute::business_phones] = {"+49 30 1 "};
+  exchange.attributes[Attribute::other_business_phones] = {"+49 30 2"};
+  exchange.attributes[Attribute::home_phone] = {"+49 30 3"};
+  world.publish();
+  EXPECT_EQ(world.size(), 1u);
+  const auto phones = [&] {
+    std::set<std::string> found;
+    for (const model::Phone& phone : world.entry_of(exchange).phones)
+      found.insert(phone.connector + " " + phone.type + " " + phone.raw);
+    return found;
+  };
+  const Entry cloud = world.entry_of(exchange);
+  EXPECT_EQ(cloud.values.at(Attribute::job_title), "from Entra");
+  EXPECT_EQ(cloud.values.at(Attribute::notes), "notes");
+  EXPECT_FALSE(cloud.values.contains(Attribute::manager));
+  EXPECT_EQ(phones(),
+            (std::set<std::string>{"entra business +49 30 1", "exchange business +49 30 2",
+                                   "exchange home +49 30 3"}));
+
+  // Synchronized: what AD says comes first, and of one type of number AD says all.
+  entra.attributes[Attribute::sync_enabled] = {"true"};
+  mail(entra, "jane@fabrikam.test");
+  StagedRecord& ad = world.ad(1, RecordKind::contact);
+  mail(ad, "jane@fabrikam.test");
+  ad.attributes[Attribute::job_title] = {"from AD"};
+  ad.attributes[Attribute::business_phones] = {"+49 30 9"};
+  world.publish();
+  ASSERT_EQ(ad.entry_id, exchange.entry_id);
+  EXPECT_EQ(world.entry_of(ad).values.at(Attribute::job_title), "from AD");
+  EXPECT_EQ(phones(), (std::set<std::string>{"ad business +49 30 9", "exchange home +49 30 3"}));
 }
 
 TEST(Reconcile, ASecondTimeChangesNothing) {
