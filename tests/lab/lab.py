@@ -26,6 +26,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import stat
 import subprocess
 import tempfile
 import time
@@ -311,8 +312,11 @@ class DomainController:
         run_dc("pull", self.directory, other.directory)
 
     def backup(self, directory):
-        """Copy the stopped controller away."""
-        shutil.copytree(self.directory, directory, symlinks=True)
+        """Copy the stopped controller away, without the sockets that it may have left."""
+        def sockets(place, names):
+            return [name for name in names if stat.S_ISSOCK(os.lstat(os.path.join(place, name)).st_mode)]
+
+        shutil.copytree(self.directory, directory, symlinks=True, ignore=sockets)
 
     def restore(self, directory):
         """Put a copy back in the place of the stopped controller, as a virtual machine's snapshot does."""
