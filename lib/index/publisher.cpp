@@ -389,17 +389,18 @@ void Publisher::recheck_memberships(std::int64_t entry) {
     while (query.next())
       pairs.emplace(query.integer(0), query.integer(1));
   };
+  // CROSS fixes the order: from the entry's own records, not from all of its connector
   collect("SELECT group_id, member_id FROM membership WHERE member_id = ?1");
   collect("SELECT group_id, member_id FROM membership WHERE group_id = ?1");
   collect(
       "SELECT DISTINCT g.entry_id, m.entry_id FROM record m"
-      " JOIN record_member rm ON rm.member = m.anchor"
-      " JOIN record g ON g.id = rm.group_id AND g.connector_id = m.connector_id"
+      " CROSS JOIN record_member rm ON rm.member = m.anchor"
+      " CROSS JOIN record g ON g.id = rm.group_id AND g.connector_id = m.connector_id"
       " WHERE m.entry_id = ?1 AND g.entry_id IS NOT NULL");
   collect(
       "SELECT DISTINCT g.entry_id, m.entry_id FROM record g"
-      " JOIN record_member rm ON rm.group_id = g.id"
-      " JOIN record m ON m.anchor = rm.member AND m.connector_id = g.connector_id"
+      " CROSS JOIN record_member rm ON rm.group_id = g.id"
+      " CROSS JOIN record m ON m.anchor = rm.member AND m.connector_id = g.connector_id"
       " WHERE g.entry_id = ?1 AND m.entry_id IS NOT NULL");
   for (const auto& [group, member] : pairs)
     recheck_membership(group, member);
