@@ -340,15 +340,25 @@ std::vector<Finding> ExchangeConnector::check(std::stop_token stop) {
       title, {{"Exchange.ManageAsApp", "runs cmdlets as an application"}}, usable, stop);
   if (!usable)
     return findings;
-  sync::Effort effort;
-  const auto request =
-      command_request(client_.endpoint(), service_.tenant,
-                      {"Get-MailContact", {{"ResultSize", std::int64_t{1}}}, "Guid"});
-  const auto answer = client_.send(request, {.timeout = kTrialTimeout}, stop, effort);
-  if (const auto* response = std::get_if<net::HttpResponse>(&answer))
-    for (Finding& finding : client_.check_answer(title, *response))
-      findings.push_back(std::move(finding));
-  findings.push_back(finding_on(title + ": Get-MailContact", request, answer));
+  // Exchange decides by cmdlet what a role may run.
+  bool seen = false;
+  for (const char* cmdlet : {"Get-MailContact", "Get-Contact", "Get-DistributionGroup",
+                             "Get-DynamicDistributionGroup"}) {
+    sync::Effort effort;
+    const auto request = command_request(client_.endpoint(), service_.tenant,
+                                         {cmdlet, {{"ResultSize", std::int64_t{1}}}, "Guid"});
+    const auto answer = client_.send(request, {.timeout = kTrialTimeout}, stop, effort);
+    if (const auto* response = std::get_if<net::HttpResponse>(&answer);
+        response && !std::exchange(seen, true))
+      for (Finding& finding : client_.check_answer(title, *response))
+        findings.push_back(std::move(finding));
+    findings.push_back(finding_on(title + ": " + cmdlet, request, answer));
+    if (std::holds_alternative<Failed>(answer))
+      break;  // the network, or a stop: the others would say the same
+  }
+  for (Finding& finding : findings)
+    if (finding.check.empty())
+      finding.check = "role";
   return findings;
 }
 

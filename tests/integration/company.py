@@ -157,6 +157,11 @@ def difference(expected, actual):
 
 # ---- looking at the index -------------------------------------------------------------------------
 
+def reads(report, connector=None):
+    return {read["connector"] + "/" + read["collection"]: read for read in report["collections"]
+            if connector in (None, read["connector"])}
+
+
 def rows(gald, sql, *values):
     """The rows of a query, as tuples."""
     index = gald.index()

@@ -5,15 +5,10 @@ import json
 import os
 
 import company
-from company import COMPLETE, GRAPH, PARTIAL, CompanyTest, differing, dump, moment, published, rows
+from company import COMPLETE, GRAPH, PARTIAL, CompanyTest, differing, dump, moment, published, reads, rows
 from sample import CLOUD_CONTACTS, CLOUD_STAFF, GUESTS, Sample
 
 KNOWLEDGE = company.OF_RUNS + ("collection",)
-
-
-def reads(report, connector=None):
-    return {read["connector"] + "/" + read["collection"]: read for read in report["collections"]
-            if connector in (None, read["connector"])}
 
 
 class Quiet(CompanyTest):

@@ -46,8 +46,8 @@ TEST(TokenAnswer, AToken) {
 }
 
 TEST(TokenAnswer, NoToken) {
-  for (const char* body : {R"({"access_token":""})", R"({"access_token":7})",
-                           R"({"access_token":"a\r\nX-Other: b"})"})
+  for (const char* body :
+       {R"({"access_token":""})", R"({"access_token":7})", R"({"access_token":"a\r\nX-Other: b"})"})
     EXPECT_EQ(error_of(read(200, body)).kind, ErrorKind::protocol) << body;
   for (const char* garbled : {"", "[]", "<html>"})
     EXPECT_TRUE(std::holds_alternative<TokenBusy>(read(200, garbled))) << garbled;
