@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <random>
+#include <set>
 #include <stdexcept>
 
 #include <nlohmann/json.hpp>
@@ -146,8 +147,7 @@ AuthorizedClient::Answer AuthorizedClient::send(net::HttpRequest request, const 
   };
   request.headers.emplace_back("Authorization", "");
   request.headers.emplace_back("client-request-id", new_request_id());
-  bool renewed_on_401 = false;
-  bool renewed_on_403 = false;
+  std::set<std::string> renewed;  // for what reasons
   while (true) {
     const auto answer = tokens_.token(scope_, stop);
     if (const auto* busy = std::get_if<net::TokenBusy>(&answer))
@@ -174,12 +174,12 @@ AuthorizedClient::Answer AuthorizedClient::send(net::HttpRequest request, const 
       return given_up(response.error());
     if (pause)
       return *std::move(pause);
-    bool& renewed = response->status == 401 ? renewed_on_401 : renewed_on_403;
-    if ((response->status != 401 && response->status != 403) || renewed)
+    if (response->status != 401 && response->status != 403)
       return *std::move(response);
-    renewed = true;
-    tokens_.invalidate(token.value,
-                       net::claims_challenge(response->headers).value_or(std::string()));
+    const std::string claims = net::claims_challenge(response->headers).value_or("");
+    if (!renewed.insert(std::to_string(response->status) + claims).second || renewed.size() > 3)
+      return *std::move(response);
+    tokens_.invalidate(scope_, token.value, claims);
   }
 }
 
