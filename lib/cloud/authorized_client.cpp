@@ -120,15 +120,22 @@ std::string describe(const net::HttpRequest& request, const net::HttpResponse& r
   return text;
 }
 
-AuthorizedClient::AuthorizedClient(net::HttpClientOptions http, net::TokenOptions tokens,
-                                   std::string endpoint, std::string scope, ServiceLimits limits,
+AuthorizedClient::AuthorizedClient(const ServiceOptions& options, ServiceLimits limits,
                                    const base::Clock& clock)
-    : proxy_(http.proxy),
-      http_(std::move(http)),
+    : proxy_(options.proxy),
+      http_({.ca_file = options.ca_file,
+             .body_limit = options.body_limit,
+             .proxy = options.proxy,
+             .proxy_credentials = options.proxy_credentials}),
       clock_(clock),
-      tokens_(http_, std::move(tokens), clock),
-      endpoint_(without_final_slashes(std::move(endpoint))),
-      scope_(scope.empty() ? endpoint_ + "/.default" : std::move(scope)),
+      tokens_(http_,
+              {.login_endpoint = options.login_endpoint,
+               .tenant = options.tenant,
+               .client_id = options.client_id,
+               .credential = options.credential},
+              clock),
+      endpoint_(without_final_slashes(options.endpoint)),
+      scope_(options.scope.empty() ? endpoint_ + "/.default" : options.scope),
       concurrent_(limits.concurrent),
       budget_(limits.rate) {
   const auto url = net::parse_url(endpoint_);

@@ -24,13 +24,13 @@ base::Result<base::Secret> secret() {
 
 class CloudConnectorTest : public TlsTest {
  protected:
-  cloud::GraphOptions graph_options() {
+  cloud::ServiceOptions graph_options() {
     return {.name = "entra",
             .tenant = "contoso.test",
             .client_id = "client",
             .credential = net::ClientSecret{secret},
             .login_endpoint = server().origin(),
-            .graph_endpoint = server().origin() + "/",
+            .endpoint = server().origin() + "/",
             .scope = {},
             .ca_file = server().ca_file()};
   }
@@ -457,7 +457,7 @@ TEST_F(CloudConnectorTest, EndpointsAreChecked) {
   for (const char* wrong : {"graph.microsoft.com", "http://graph.microsoft.com",
                             "https://graph.microsoft.com/v1.0", "https://a@b"}) {
     auto options = graph_options();
-    options.graph_endpoint = wrong;
+    options.endpoint = wrong;
     EXPECT_THROW(cloud::GraphConnector(options, clock_), std::runtime_error) << wrong;
   }
 }

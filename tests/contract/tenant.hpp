@@ -246,19 +246,19 @@ class Tenant {
     return base::Secret(std::string(std::istreambuf_iterator<char>(in), {}));
   }
 
-  cloud::GraphOptions graph_options() const {
-    cloud::GraphOptions options;
+  cloud::ServiceOptions graph_options() const {
+    cloud::ServiceOptions options;
     common(options);
     options.name = "entra";
-    options.graph_endpoint = at("graph");
+    options.endpoint = at("graph");
     return options;
   }
 
-  cloud::ExchangeOptions exchange_options() const {
-    cloud::ExchangeOptions options;
+  cloud::ServiceOptions exchange_options() const {
+    cloud::ServiceOptions options;
     common(options);
     options.name = "exchange";
-    options.exchange_endpoint = at("exchange");
+    options.endpoint = at("exchange");
     return options;
   }
 
@@ -428,7 +428,7 @@ class TrapTest : public testing::Test {
 
   const TenantClock& clock() const { return tenant_.clock(); }
 
-  std::unique_ptr<sync::Connector> graph(cloud::GraphOptions options) const {
+  std::unique_ptr<sync::Connector> graph(cloud::ServiceOptions options) const {
     return std::make_unique<cloud::GraphConnector>(std::move(options), clock());
   }
 
