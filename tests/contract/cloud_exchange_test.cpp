@@ -37,7 +37,8 @@ class ExchangeTest : public TlsTest {
             .login_endpoint = server().origin(),
             .endpoint = server().origin(),
             .scope = {},
-            .ca_file = server().ca_file()};
+            .ca_file = server().ca_file(),
+            .complete_every = std::chrono::hours(2)};
   }
 
   std::unique_ptr<sync::Round> begin(const std::string& collection, const std::string& position) {
