@@ -110,7 +110,7 @@ TEST_F(StormTrap, AHundredThousandUsersWhileHalfOfAllAnswersAreRefusals) {
 class FormsOfStormTrap : public StormTrap, public testing::WithParamInterface<const char*> {};
 
 TEST_P(FormsOfStormTrap, HalfOfAllAnswersAreRefusals) {
-  populate(10'000, 200, 20, 10);
+  populate(20'000, 200, 20, 10);
   tenant_.fault(refusals("graph", GetParam()));
   Gald gald(clock());
   gald.add(graph());
@@ -122,7 +122,7 @@ TEST_P(FormsOfStormTrap, HalfOfAllAnswersAreRefusals) {
     EXPECT_GE(clock().now() - start, kStorm);
   }
   expect_little_waste("graph", 3);
-  expect_everybody(gald, 10'000, 200, 20, 10);
+  expect_everybody(gald, 20'000, 200, 20, 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(RetryAfter, FormsOfStormTrap,
