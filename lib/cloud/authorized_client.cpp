@@ -172,9 +172,8 @@ AuthorizedClient::Answer AuthorizedClient::send(net::HttpRequest request, const 
     ++effort.requests;
     if (response)
       heed(*response, effort);  // before the place is free: the next one must know of a refusal
-    const bool throttled = response && response->status == 429;
     std::optional<sync::Throttled> pause;
-    if (throttled)
+    if (response && wants_a_pause(*response))
       pause = refused(request, *response);
     leave();
     if (!response)
@@ -188,6 +187,13 @@ AuthorizedClient::Answer AuthorizedClient::send(net::HttpRequest request, const 
       return *std::move(response);
     tokens_.invalidate(scope_, token.value, claims);
   }
+}
+
+/// 429; and 503 that says for how long, which is the whole service's word too.
+bool AuthorizedClient::wants_a_pause(const net::HttpResponse& response) const {
+  return response.status == 429 ||
+         (response.status == 503 &&
+          retry_after(response).value_or(std::chrono::milliseconds(0)) >= std::chrono::seconds(1));
 }
 
 std::optional<AuthorizedClient::Answer> AuthorizedClient::enter(double units, std::stop_token stop,
@@ -230,7 +236,7 @@ void AuthorizedClient::heed(const net::HttpResponse& response, sync::Effort& eff
     return value;
   };
   effort.units += number("x-ms-resource-unit").value_or(0);
-  if (response.status == 429)
+  if (wants_a_pause(response))
     return;
   const std::lock_guard lock(mutex_);
   budget_.answered(number("x-ms-throttle-limit-percentage"));

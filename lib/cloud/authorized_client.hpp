@@ -74,10 +74,11 @@ class AuthorizedClient {
 
   using Answer = std::variant<net::HttpResponse, sync::Throttled, sync::Failed>;
 
-  /// Any status but 429 is an answer. One new token is asked for after a 401, with the claims that
-  /// it demands, and one after a 403, as a right granted after the issue of a token is not in it.
-  /// Throttled: a pause that the service asked for (then nothing is sent), or a connection that
-  /// broke. Short waits for the limits happen inside and count as `paced`.
+  /// Any status but 429, and 503 with a Retry-After, is an answer. One new token is asked for after
+  /// a 401, with the claims that it demands, and one after a 403, as a right granted after the
+  /// issue of a token is not in it. Throttled: a pause that the service asked for (then nothing is
+  /// sent), or a connection that broke. Short waits for the limits happen inside and count as
+  /// `paced`.
   Answer send(net::HttpRequest request, const Call& call, std::stop_token stop,
               sync::Effort& effort);
 
@@ -110,6 +111,7 @@ class AuthorizedClient {
   std::optional<Answer> enter(double units, std::stop_token stop, sync::Effort& effort);
   void leave();
   void heed(const net::HttpResponse& response, sync::Effort& effort);
+  bool wants_a_pause(const net::HttpResponse& response) const;
   std::optional<std::chrono::milliseconds> retry_after(const net::HttpResponse& response) const;
   std::optional<sync::Finding> check_credential(const std::string& prefix) const;
   std::vector<sync::Finding> check_permissions(const std::string& prefix,

@@ -181,6 +181,9 @@ TEST_F(CloudConnectorTest, NotNow) {
     EXPECT_FALSE(std::get<Throttled>(result).retry_after) << status;
   }
   EXPECT_EQ(pause(pull("503 x\r\nRetry-After: 7", "")), std::chrono::seconds(7));
+  EXPECT_EQ(pause(graph_round("groups")->next({})), std::chrono::seconds(7));
+  clock_.advance(std::chrono::seconds(7));
+  EXPECT_TRUE(std::holds_alternative<Page>(pull("200 OK", page(delta(link("0"))))));
   EXPECT_EQ(pause(pull("429 x\r\nRetry-After: 2.128", error("TooManyRequests"))),
             std::chrono::milliseconds(2128));
 
