@@ -205,7 +205,7 @@ TEST_F(CloudConnectorTest, NotNow) {
 }
 
 TEST_F(CloudConnectorTest, TheServiceSaysHowNearItsLimitIs) {
-  server().script("200 OK\r\nx-ms-resource-unit: 3\r\nx-ms-throttle-limit-percentage: 0.95",
+  server().script("200 OK\r\nx-ms-resource-unit: 3\r\nx-ms-throttle-limit-percentage: 0.99",
                   page(next(link("1"))));
   server().script("200 OK\r\nx-ms-resource-unit: 2", page(next(link("2"))));
   server().script("200 OK", page(delta(link("3"))));
