@@ -73,19 +73,56 @@ cloud::ServiceOptions service_options(const Path& config_file, const ConnectorCo
   return options;
 }
 
+ad::Security security_of(const ConnectorConfig& connector) {
+  if (connector.security == "starttls")
+    return ad::Security::starttls;
+  return connector.security == "gssapi" ? ad::Security::gssapi : ad::Security::ldaps;
+}
+
+ad::ScopeOptions scope_of(const ConnectorConfig& connector) {
+  ad::ScopeOptions scope{.base = connector.base,
+                         .include = connector.include,
+                         .exclude = connector.exclude,
+                         .filter = connector.filter};
+  for (const std::string& kind : connector.kinds)
+    scope.kinds.insert(*model::record_kind_named(kind));
+  return scope;
+}
+
+ad::ReadBy read_by_of(const ConnectorConfig& connector) {
+  if (connector.read_by == "dirsync")
+    return ad::ReadBy::dirsync;
+  return connector.read_by == "polling" ? ad::ReadBy::polling : ad::ReadBy::automatic;
+}
+
 std::unique_ptr<sync::Connector> make_ad(const Path& config_file, const ConnectorConfig& connector,
-                                         const Path& credentials) {
+                                         const Path& credentials, const base::Clock& clock) {
   using std::chrono::duration_cast;
   using std::chrono::seconds;
   return ad::make_ad_connector({
       .name = connector.name,
       .url = connector.url,
-      .bind_name = connector.bind_name,
+      .servers = connector.servers,
+      .domain = connector.domain,
+      .site = connector.site,
+      .security = security_of(connector),
+      // remedies name the account, whichever way it signs in
+      .bind_name = connector.keytab_file ? connector.principal : connector.bind_name,
       .password = secret_provider(config_file, connector, connector.secret_file, credentials),
+      .keytab_file = connector.keytab_file
+                         ? secret_path(config_file, connector.keytab_file, credentials)
+                         : Path(),
+      .principal = connector.principal,
       .ca_file = ca_file_of(config_file, connector),
       .naming_context = connector.naming_context,
       .connect_timeout = duration_cast<seconds>(connector.connect_timeout),
       .answer_timeout = duration_cast<seconds>(connector.answer_timeout),
+      .scope = scope_of(connector),
+      .read_by = read_by_of(connector),
+      .complete_every = connector.complete_every,
+      .compare_every = connector.compare_every,
+      .photo_limit = connector.photo_limit,
+      .clock = &clock,
   });
 }
 
@@ -94,7 +131,7 @@ std::unique_ptr<sync::Connector> make_connector(const Path& config_file,
                                                 const Path& credentials, const base::Clock& clock) {
   switch (connector.kind) {
     case model::ConnectorKind::active_directory:
-      return make_ad(config_file, connector, credentials);
+      return make_ad(config_file, connector, credentials, clock);
     case model::ConnectorKind::entra:
       return std::make_unique<cloud::GraphConnector>(
           service_options(config_file, connector, credentials), clock);

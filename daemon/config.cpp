@@ -147,12 +147,90 @@ class Parser {
       if (kind)
         connector.kind = *kind;
       parse_section("connector", section, where, connector, kind.has_value());
-      if (kind && *kind != model::ConnectorKind::active_directory) {
+      if (kind && *kind == model::ConnectorKind::active_directory)
+        check_directory(*section, where, connector);
+      else if (kind) {
         check_credential(*section, where);
         fill_in_endpoints(connector);
       }
       config_.connectors.push_back(std::move(connector));
     }
+  }
+
+  /// What the keys of active-directory mean together. A key that is there but wrong counts as
+  /// there: its own error is enough.
+  void check_directory(const toml::table& section, const std::string& where,
+                       ConnectorConfig& connector) {
+    const auto fail_at = [&](std::string_view key, const std::string& what) {
+      fail(line_of(*section.get(key)), where + "." + std::string(key), what);
+    };
+    std::string_view whom;
+    for (const std::string_view key : {"url", "servers", "domain"}) {
+      if (!section.contains(key))
+        continue;
+      if (whom.empty())
+        whom = key;
+      else
+        fail_at(key, "only one of url, servers and domain, and there is " + std::string(whom) +
+                         " already");
+    }
+    if (whom.empty())
+      fail(line_of(section), where, "missing key: one of url, servers, domain");
+    if (section.contains("site") && !section.contains("domain"))
+      fail_at("site", "has no meaning without domain");
+    if (connector.auth.empty())
+      return;  // refused already
+    const bool kerberos = connector.auth == "kerberos";
+    for (const KeyInfo& key : config_keys()) {
+      const bool of_simple = key.name == "bind_name" || key.name == "password_file";
+      const bool of_kerberos = key.name == "principal" || key.name == "keytab_file";
+      if (key.only_for != connector.kind || !(of_simple || of_kerberos))
+        continue;
+      const bool wanted = of_kerberos == kerberos;
+      if (wanted && !section.contains(key.name))
+        fail(line_of(section), where,
+             "missing key " + std::string(key.name) + ": " + describe_type(key));
+      if (!wanted && section.contains(key.name))
+        fail_at(key.name, "has no meaning with auth = \"" + connector.auth + "\"");
+    }
+    if (!whom.empty())
+      check_security(section, where, whom, connector);
+  }
+
+  /// A password never goes over the wire in clear text.
+  void check_security(const toml::table& section, const std::string& where, std::string_view whom,
+                      ConnectorConfig& connector) {
+    const auto fail_at = [&](std::string_view key, const std::string& what) {
+      fail(line_of(*section.get(key)), where + "." + std::string(key), what);
+    };
+    std::vector<std::string> urls = connector.servers;
+    if (!connector.url.empty())
+      urls.push_back(connector.url);
+    const auto tls = std::count_if(urls.begin(), urls.end(), [](const std::string& url) {
+      return base::ascii_lower(url).starts_with("ldaps:");
+    });
+    const bool all_tls = !urls.empty() && static_cast<std::size_t>(tls) == urls.size();
+    const bool all_plain = !urls.empty() && tls == 0;
+    if (!urls.empty() && !all_tls && !all_plain)
+      return fail_at(whom, "ldaps:// and ldap:// cannot be mixed");
+    const bool kerberos = connector.auth == "kerberos";
+    std::string& security = connector.security;
+    if (security.empty() && section.contains("security"))
+      return;  // refused already
+    if (security.empty() && all_plain && !kerberos)
+      return fail_at(whom,
+                     "a simple bind over ldap:// would send the password in clear text: write "
+                     "ldaps://, or add security = \"starttls\"");
+    if (security.empty())
+      security = all_tls || !kerberos ? "ldaps" : "gssapi";
+    if (security == "ldaps" && all_plain)
+      fail_at("security", "\"ldaps\" needs ldaps:// addresses");
+    if (security != "ldaps" && all_tls)
+      fail_at("security", "\"" + security + "\" needs ldap:// addresses");
+    if (security == "gssapi" && !kerberos)
+      fail_at("security", "\"gssapi\" has no meaning without auth = \"kerberos\"");
+    if (security == "gssapi" && connector.ca_file)
+      fail_at("ca_file", "has no meaning with security = \"gssapi\": there is no certificate");
   }
 
   /// Keys that only make sense together, or only apart. A key that is there but wrong counts as
@@ -261,6 +339,8 @@ class Parser {
         return fail(line_of(node), where,
                     "expected true or false, found " +
                         (node.is_string() ? "\"" + node.as_string()->get() + "\"" : shown(node)));
+    } else if (key.list) {
+      return parse_list(key, node, where, connector);
     } else if (const auto* string = node.as_string()) {
       text = string->get();
     } else {
@@ -273,6 +353,30 @@ class Parser {
       return fail(line_of(node), where, checked.error);
     checked.value.line = line_of(node);
     key.store(config_, connector, checked.value);
+  }
+
+  void parse_list(const KeyInfo& key, const toml::node& node, const std::string& where,
+                  ConnectorConfig& connector) {
+    const auto* array = node.as_array();
+    if (array == nullptr || array->empty())
+      return fail(line_of(node), where,
+                  "expected " + describe_type(key) +
+                      (array != nullptr   ? ", found an empty list"
+                       : node.is_string() ? ", found \"" + node.as_string()->get() + "\""
+                                          : ", found " + shown(node)));
+    KeyValue value;
+    value.line = line_of(node);
+    for (const toml::node& element : *array) {
+      const auto* string = element.as_string();
+      if (string == nullptr)
+        return fail(line_of(element), where,
+                    "expected " + describe_type(key) + ", found " + shown(element) + " in it");
+      CheckedText checked = check_text(key, string->get());
+      if (!checked.error.empty())
+        return fail(line_of(element), where, checked.error);
+      value.texts.push_back(std::move(checked.value.text));
+    }
+    key.store(config_, connector, value);
   }
 
   const std::filesystem::path& file_;

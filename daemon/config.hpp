@@ -31,11 +31,27 @@ struct ConnectorConfig {
 
   NamedFile secret_file;  ///< password_file or client_secret_file
   NamedFile ca_file;
+  std::chrono::milliseconds complete_every{0};
 
   // active-directory
-  std::string url;
+  std::string url;  ///< exactly one of url, servers and domain
+  std::vector<std::string> servers;
+  std::string domain;
+  std::string site;
+  std::string security;  ///< "ldaps" | "starttls" | "gssapi"
+  std::string auth;      ///< "simple" | "kerberos"
   std::string bind_name;
+  std::string principal;
+  NamedFile keytab_file;
   std::string naming_context;
+  std::vector<std::string> base;
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+  std::string filter;
+  std::vector<std::string> kinds;  ///< "contact" | "user" | "group"; empty: all
+  std::string read_by;             ///< "auto" | "dirsync" | "polling"
+  std::chrono::milliseconds compare_every{0};
+  std::uint64_t photo_limit = 0;  ///< bytes
   std::chrono::milliseconds connect_timeout{0};
   std::chrono::milliseconds answer_timeout{0};
 
@@ -56,7 +72,6 @@ struct ConnectorConfig {
   std::string scope;
   std::string proxy;
   NamedFile proxy_credentials_file;
-  std::chrono::milliseconds complete_every{0};
   std::uint64_t page_limit = 0;  ///< bytes
 };
 

@@ -136,18 +136,65 @@ std::vector<KeyInfo> common_keys() {
               }},
 
       KeyInfo{
-          "connector", kAd, "url", KeyType::ldaps_url, "", "", true,
-          "The domain controller to ask.",
+          "connector", kAd, "url", KeyType::ldap_url, "", "", false,
+          "The domain controller to ask. One of url, servers and domain is required.",
           [](Config&, Connector& connector, const KeyValue& value) { connector.url = value.text; }},
-      KeyInfo{"connector", kAd, "bind_name", KeyType::text, "", "", true,
-              "The account to ask as: `user@domain`, `DOMAIN\\user` or a DN.",
+      KeyInfo{"connector",
+              kAd,
+              "servers",
+              KeyType::ldap_url,
+              "",
+              "",
+              false,
+              "Several controllers of the domain, in the order of preference. The next one is "
+              "asked when one does not answer.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.servers = value.texts;
+              },
+              {},
+              true},
+      KeyInfo{"connector", kAd, "domain", KeyType::dns_name, "", "", false,
+              "The DNS name of the domain: its controllers are found in DNS (SRV records).",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.domain = value.text;
+              }},
+      KeyInfo{"connector", kAd, "site", KeyType::dns_name, "", "", false,
+              "With domain: the Active Directory site whose controllers are asked before others.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.site = value.text;
+              }},
+      KeyInfo{"connector", kAd, "security", KeyType::choice, "ldaps|starttls|gssapi", "", false,
+              "TLS from the start, TLS on the LDAP port, or Kerberos that signs and seals without "
+              "TLS. Without it: ldaps for ldaps://, gssapi for ldap:// or a domain with Kerberos, "
+              "ldaps for a domain with a password.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.security = value.text;
+              }},
+      KeyInfo{"connector", kAd, "auth", KeyType::choice, "simple|kerberos", "simple", false,
+              "How gald signs in: with a name and a password, or with a Kerberos keytab.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.auth = value.text;
+              }},
+      KeyInfo{"connector", kAd, "bind_name", KeyType::text, "", "", false,
+              "The account to ask as: `user@domain`, `DOMAIN\\user` or a DN. Required with "
+              "simple.",
               [](Config&, Connector& connector, const KeyValue& value) {
                 connector.bind_name = value.text;
               }},
-      KeyInfo{"connector", kAd, "password_file", KeyType::secret_file, "", "", true,
-              "The file with the account's password.",
+      KeyInfo{"connector", kAd, "password_file", KeyType::secret_file, "", "", false,
+              "The file with the account's password. Required with simple.",
               [](Config&, Connector& connector, const KeyValue& value) {
                 connector.secret_file = {"password_file", value.text, value.line};
+              }},
+      KeyInfo{"connector", kAd, "principal", KeyType::text, "", "", false,
+              "The account to ask as: `user@REALM`. Required with kerberos.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.principal = value.text;
+              }},
+      KeyInfo{"connector", kAd, "keytab_file", KeyType::keytab_file, "", "", false,
+              "The file with the account's Kerberos keys. Required with kerberos.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.keytab_file = {"keytab_file", value.text, value.line};
               }},
       KeyInfo{"connector", kAd, "ca_file", KeyType::file, "", "", false,
               "The certificates (PEM) to trust instead of the system's.", store_ca_file},
@@ -156,6 +203,66 @@ std::vector<KeyInfo> common_keys() {
               [](Config&, Connector& connector, const KeyValue& value) {
                 connector.naming_context = value.text;
               }},
+      KeyInfo{"connector",
+              kAd,
+              "base",
+              KeyType::text,
+              "",
+              "",
+              false,
+              "The OUs to read, as DNs, with all that is below them. Without it: the whole domain.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.base = value.texts;
+              },
+              {},
+              true},
+      KeyInfo{"connector",
+              kAd,
+              "include",
+              KeyType::text,
+              "",
+              "",
+              false,
+              "OUs to read although they lie in one that exclude names. The nearest one above an "
+              "object "
+              "decides.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.include = value.texts;
+              },
+              {},
+              true},
+      KeyInfo{"connector",
+              kAd,
+              "exclude",
+              KeyType::text,
+              "",
+              "",
+              false,
+              "OUs to leave out, with all that is below them.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.exclude = value.texts;
+              },
+              {},
+              true},
+      KeyInfo{"connector", kAd, "filter", KeyType::text, "", "", false,
+              "An LDAP filter that contacts, users and groups must match. The controller evaluates "
+              "it, for the objects that changed.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.filter = value.text;
+              }},
+      KeyInfo{"connector",
+              kAd,
+              "kinds",
+              KeyType::choice,
+              "contact|user|group",
+              "",
+              false,
+              "The kinds of objects to read. Without it: all.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.kinds = value.texts;
+              },
+              {},
+              true},
       KeyInfo{"connector", kAd, "connect_timeout", KeyType::duration, "1s..5m", "10s", false,
               "The limit for each of: finding the address, connecting with TLS, binding.",
               [](Config&, Connector& connector, const KeyValue& value) {
@@ -168,6 +275,29 @@ std::vector<KeyInfo> common_keys() {
           [](Config&, Connector& connector, const KeyValue& value) {
             connector.answer_timeout = value.duration;
           }},
+      KeyInfo{"connector", kAd, "read_by", KeyType::choice, "auto|dirsync|polling", "auto", false,
+              "How changes are found: with DirSync, by polling (uSNChanged), or whichever the "
+              "controller and the account's rights allow, DirSync first.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.read_by = value.text;
+              }},
+      KeyInfo{"connector", kAd, "complete_every", KeyType::duration, "0s..720h", "168h", false,
+              "How often everything is read and compared. 0s: in every cycle.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.complete_every = value.duration;
+              }},
+      KeyInfo{"connector", kAd, "compare_every", KeyType::duration, "0s..720h", "6h", false,
+              "The same for an account that may not see deleted objects: deletions are found in no "
+              "other way then.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.compare_every = value.duration;
+              }},
+      KeyInfo{"connector", kAd, "photo_limit", KeyType::size, "0KiB..1MiB", "0KiB", false,
+              "Photos (thumbnailPhoto) up to this size are kept with the records; they are not "
+              "published. 0KiB: photos are not read.",
+              [](Config&, Connector& connector, const KeyValue& value) {
+                connector.photo_limit = value.size;
+              }},
   };
 }
 
@@ -332,6 +462,13 @@ std::string check_url(std::string_view text, std::string_view scheme, KeyValue& 
   return check_authority(text.substr(scheme.size()));
 }
 
+std::string check_ldap_url(std::string_view text, KeyValue& value) {
+  for (const std::string_view scheme : {"ldaps://", "ldap://"})
+    if (base::ascii_iequals(text.substr(0, scheme.size()), scheme))
+      return check_url(text, scheme, value);
+  return "expected an ldaps:// or ldap:// address, found \"" + std::string(text) + "\"";
+}
+
 std::string check_imds_url(std::string_view text, KeyValue& value) {
   std::string wrong = check_url(text, "http://", value);
   if (wrong.empty() && !net::is_plain_http_url(value.text))
@@ -420,6 +557,7 @@ CheckedText check_text(const KeyInfo& key, std::string_view text) {
     case KeyType::file:
     case KeyType::secret_file:
     case KeyType::pem_file:
+    case KeyType::keytab_file:
       break;
     case KeyType::flag:
       result.value.flag = text == "true";
@@ -455,14 +593,23 @@ CheckedText check_text(const KeyInfo& key, std::string_view text) {
     case KeyType::imds_url:
       result.error = check_imds_url(text, result.value);
       break;
-    case KeyType::ldaps_url:
-      result.error = check_url(text, "ldaps://", result.value);
+    case KeyType::ldap_url:
+      result.error = check_ldap_url(text, result.value);
+      break;
+    case KeyType::dns_name:
+      if (!only_of(text, ".-_"))
+        result.error = expected();
       break;
   }
   return result;
 }
 
 std::string describe_type(const KeyInfo& key) {
+  if (key.list) {
+    KeyInfo element = key;
+    element.list = false;
+    return "a list in brackets, each element " + describe_type(element);
+  }
   switch (key.type) {
     case KeyType::text:
       return "a text in quotes";
@@ -483,20 +630,24 @@ std::string describe_type(const KeyInfo& key) {
     case KeyType::proxy_url:
     case KeyType::imds_url:
       return "an http:// address";
-    case KeyType::ldaps_url:
-      return "an ldaps:// address";
+    case KeyType::ldap_url:
+      return "an ldaps:// or ldap:// address";
+    case KeyType::dns_name:
+      return "a name of letters, digits, dots and hyphens";
     case KeyType::file:
     case KeyType::secret_file:
     case KeyType::pem_file:
+    case KeyType::keytab_file:
       return "a file name";
   }
   return {};
 }
 
-std::string document_key(const KeyInfo& key) {
-  std::string row = "| `";
-  row += key.name;
-  row += "` | ";
+namespace {
+
+/// The value of a key that is no list, in docs/configuration.md.
+std::string described_for_table(const KeyInfo& key) {
+  std::string row;
   switch (key.type) {
     case KeyType::choice:
       row += quoted_choices(key.allowed);
@@ -516,12 +667,28 @@ std::string document_key(const KeyInfo& key) {
     case KeyType::pem_file:
       row += "PEM file";
       break;
+    case KeyType::keytab_file:
+      row += "keytab";
+      break;
+    case KeyType::dns_name:
+      row += "name";
+      break;
     case KeyType::date:
       row += "date";
       break;
     default:
       row += describe_type(key);
   }
+  return row;
+}
+
+}  // namespace
+
+std::string document_key(const KeyInfo& key) {
+  std::string row = "| `";
+  row += key.name;
+  row += "` | ";
+  row += key.list ? describe_type(key) : described_for_table(key);
   row += " | ";
   if (key.required)
     row += "required";

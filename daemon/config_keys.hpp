@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config.hpp"
 
@@ -24,15 +25,18 @@ enum class KeyType {
   https_url,    ///< "https://host[:port]"
   proxy_url,    ///< "http://host[:port]"
   imds_url,     ///< the same, of an address that is this machine's or its link's
-  ldaps_url,    ///< "ldaps://host[:port]"
+  ldap_url,     ///< "ldaps://host[:port]" or "ldap://host[:port]"
+  dns_name,     ///< a name in DNS, or a part of one
   file,         ///< a file name
   secret_file,  ///< the name of a file that holds a secret and nothing else
   pem_file,     ///< the name of a file with a certificate, a private key, or both
+  keytab_file,  ///< the name of a file with Kerberos keys
 };
 
 /// A checked value. Which member counts follows from the type of its key.
 struct KeyValue {
   std::string text;
+  std::vector<std::string> texts;  ///< of a list
   bool flag = false;
   std::chrono::milliseconds duration{0};
   std::uint64_t size = 0;
@@ -52,16 +56,20 @@ struct KeyInfo {
   std::string_view help;
   void (*store)(Config&, ConnectorConfig&, const KeyValue&);
   std::string_view follows = {};  ///< the key that the default comes from; no `fallback` then
+  bool list = false;              ///< a list of values of `type`, not empty
 
   /// The value may be a secret that was written where the name of its file belongs.
-  bool secret() const { return type == KeyType::secret_file || type == KeyType::pem_file; }
+  bool secret() const {
+    return type == KeyType::secret_file || type == KeyType::pem_file ||
+           type == KeyType::keytab_file;
+  }
 };
 
 /// In the order in which they are documented.
 std::span<const KeyInfo> config_keys();
 
-/// Checks a text against the type of `key`. The error says what was expected, and repeats the
-/// value unless that could be a secret.
+/// Checks a text (an element, where the key is a list) against the type of `key`. The error says
+/// what was expected, and repeats the value unless that could be a secret.
 struct CheckedText {
   KeyValue value;
   std::string error;  ///< empty: fine

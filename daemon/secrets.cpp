@@ -136,6 +136,19 @@ class Inspection {
     }
   }
 
+  /// The first two bytes say what it is (MIT krb5, "Keytab file format").
+  void keytab(const NamedFile& file) {
+    if (!file)
+      return;
+    const auto content = accept(read_any(file_, connector_, file, credentials_));
+    if (!content)
+      return;
+    if (content->reveal().starts_with("\x05\x02"))
+      warn_if_open(file);
+    else
+      fail(file, find_secret(file_, file.name, credentials_).file.string() + " is no keytab");
+  }
+
   void certificates(const NamedFile& file) {
     if (!file)
       return;
@@ -196,6 +209,11 @@ base::Result<base::Secret> read_pem(const fs::path& config_file, const Connector
   return read_any(config_file, connector, file, credentials);
 }
 
+fs::path secret_path(const fs::path& config_file, const NamedFile& file,
+                     const fs::path& credentials) {
+  return find_secret(config_file, file.name, credentials).file;
+}
+
 const NamedFile& key_file_of(const ConnectorConfig& connector) {
   return connector.private_key_file ? connector.private_key_file : connector.certificate_file;
 }
@@ -210,6 +228,7 @@ FileFindings check_files(const Config& config, const fs::path& credentials) {
     inspection.key_pair();
     inspection.token(connector.federated_token_file);
     inspection.secret(connector.proxy_credentials_file);
+    inspection.keytab(connector.keytab_file);
     inspection.certificates(connector.ca_file);
   }
   return findings;

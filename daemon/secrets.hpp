@@ -23,6 +23,10 @@ base::Result<base::Secret> read_pem(const std::filesystem::path& config_file,
                                     const ConnectorConfig& connector, const NamedFile& file,
                                     const std::filesystem::path& credentials);
 
+/// Where the file of a secret is, for those who read it themselves.
+std::filesystem::path secret_path(const std::filesystem::path& config_file, const NamedFile& file,
+                                  const std::filesystem::path& credentials);
+
 /// The file that the private key is in: it may be that of the certificate.
 const NamedFile& key_file_of(const ConnectorConfig& connector);
 

@@ -2,11 +2,13 @@
 
 #include <utility>
 
-#include "ad/dirsync_round.hpp"
-#include "ad/ldap.hpp"
+#include "ad/connections.hpp"
+#include "ad/directory_round.hpp"
+#include "ad/failover_round.hpp"
 #include "ad/mapping.hpp"
-#include "ad/server.hpp"
+#include "ad/reading_check.hpp"
 #include "base/encoding.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 
 namespace gald::ad {
@@ -16,141 +18,44 @@ namespace {
 using sync::Finding;
 
 std::string fingerprint(const AdOptions& options) {
-  std::string scope = base::ascii_lower(options.naming_context);
-  scope.append("\n").append(kDirectoryFilter);
-  for (const std::string& attribute : wanted_attributes())
-    scope.append("\n").append(attribute);
-  scope.append("\n").append(std::to_string(kMappingVersion));
-  return base::sha256_hex(scope);
+  std::string asked = base::ascii_lower(options.naming_context);
+  asked.append("\n").append(class_filter(options.scope));
+  for (const std::string& attribute : wanted_attributes(options.photo_limit))
+    asked.append("\n").append(attribute);
+  asked.append("\n").append(std::to_string(kMappingVersion));
+  asked.append("\n").append(std::to_string(static_cast<int>(options.read_by)));
+  asked.append("\n").append(std::to_string(options.photo_limit));
+  asked.append("\nfilter ").append(options.scope.filter);
+  for (const auto& [key, names] :
+       {std::pair("base", &options.scope.base), std::pair("include", &options.scope.include),
+        std::pair("exclude", &options.scope.exclude)})
+    for (const std::string& dn : *names)
+      asked.append("\n").append(key).append(" ").append(base::ascii_lower(dn));
+  return base::sha256_hex(asked);
 }
 
-base::Result<std::unique_ptr<Session>> connect(const AdOptions& options, std::stop_token stop) {
-  const auto password = options.password
-                            ? options.password()
-                            : base::Result<base::Secret>(base::Error{
-                                  base::ErrorKind::config, options.url + ": no password given"});
-  if (!password)
-    return password.error();
-  auto connection = LdapConnection::open({.url = options.url,
-                                          .bind_name = options.bind_name,
-                                          .ca_file = options.ca_file,
-                                          .connect_timeout = options.connect_timeout,
-                                          .answer_timeout = options.answer_timeout},
-                                         *password, std::move(stop));
-  if (!connection)
-    return connection.error();
-  return std::unique_ptr<Session>(std::move(*connection));
+/// A complete read that sees less than this share of what was known is not believed.
+constexpr double kPlausibleShare = 0.5;
+
+sync::Collection directory(const AdOptions& options) {
+  sync::Collection collection{.name = "directory",
+                              .fingerprint = fingerprint(options),
+                              .complete_every = options.complete_every,
+                              .plausible_share = kPlausibleShare};
+  for (const model::RecordKind kind :
+       {model::RecordKind::contact, model::RecordKind::user, model::RecordKind::group})
+    if (!options.scope.wants(kind))
+      collection.kinds_left_out.push_back(kind);
+  return collection;
 }
-
-/// The questions of `gald check`, one after the other; the first that cannot be answered is the
-/// last that is asked.
-class Check {
- public:
-  Check(const AdOptions& options, const SessionFactory& open, std::stop_token stop)
-      : options_(options), open_(open), stop_(std::move(stop)) {}
-
-  std::vector<Finding> run() {
-    if (connect() && find_server() && find_right())
-      find_deletions();
-    return std::move(findings_);
-  }
-
- private:
-  void ok(const std::string& what) { say(Finding::Level::ok, what, {}); }
-
-  void say(Finding::Level level, const std::string& what, std::string remedy) {
-    findings_.push_back({level, options_.name + ": " + what, std::move(remedy)});
-  }
-
-  bool problem(const base::Error& error) {
-    say(Finding::Level::problem, error.what, error.remedy);
-    return false;
-  }
-
-  bool connect() {
-    auto session = open_(stop_);
-    if (!session)
-      return problem(session.error());
-    session_ = std::move(*session);
-    ok("bound as " + options_.bind_name + " to " + options_.url);
-    return true;
-  }
-
-  bool find_server() {
-    auto server = read_server(*session_, options_.naming_context, stop_);
-    if (!server)
-      return problem(server.error());
-    server_ = std::move(*server);
-    ok("domain controller " + server_.dns_name + ", naming context " + server_.naming_context);
-    if (!server_.offers_dirsync)
-      return problem({base::ErrorKind::protocol, server_.dns_name + " does not offer DirSync"});
-    return true;
-  }
-
-  /// A filter that matches nothing: the controller looks at the rights and has nothing to send.
-  base::Result<SearchEnd> try_dirsync(std::uint32_t flags) {
-    SearchRequest request = dirsync_search(server_.naming_context, flags, {});
-    request.filter =
-        "(objectGUID=\\00\\00\\00\\00\\00\\00\\00\\00\\00\\00\\00\\00\\00\\00\\00\\00)";
-    request.attributes = {"objectGUID"};
-    auto answer = search(*session_, request, stop_);
-    if (!answer)
-      return answer.error();
-    return std::move(answer->end);
-  }
-
-  bool find_right() {
-    auto end = try_dirsync(kBaseFlags);
-    if (end && end->code == result_code::kSuccess) {
-      ok("changes can be read (Replicating Directory Changes)");
-      return true;
-    }
-    const std::string remedy = changes_remedy(server_.naming_context, options_.bind_name);
-    if (end && end->code == result_code::kInsufficientAccessRights) {
-      end = try_dirsync(kBaseFlags | dirsync_flag::kObjectSecurity);
-      if (end && end->code == result_code::kSuccess) {
-        say(Finding::Level::warning,
-            options_.bind_name +
-                " has no right Replicating Directory Changes: only what it may read is seen",
-            remedy);
-        return true;
-      }
-    }
-    if (!end)
-      return problem(end.error());
-    return problem({base::ErrorKind::auth, "changes cannot be read: " + end->text, remedy});
-  }
-
-  bool find_deletions() {
-    const auto seen = sees_deletions(*session_, server_.naming_context, stop_);
-    if (!seen)
-      return problem(seen.error());
-    if (!*seen)
-      return problem({base::ErrorKind::auth,
-                      "CN=Deleted Objects," + server_.naming_context +
-                          " cannot be read: deletions would stay unnoticed",
-                      deletions_remedy(server_.naming_context, options_.bind_name)});
-    ok("deletions can be read");
-    return true;
-  }
-
-  const AdOptions& options_;
-  const SessionFactory& open_;
-  std::stop_token stop_;
-  std::unique_ptr<Session> session_;
-  ServerFacts server_;
-  std::vector<Finding> findings_;
-};
 
 class AdConnector final : public sync::Connector {
  public:
   AdConnector(AdOptions options, SessionFactory open)
       : options_(std::move(options)),
         open_(std::move(open)),
-        collections_{{.name = "directory", .fingerprint = fingerprint(options_)}} {
-    if (!open_)
-      open_ = [this](std::stop_token stop) { return connect(options_, std::move(stop)); };
-  }
+        connections_(options_),
+        collections_{directory(options_)} {}
 
   const std::string& name() const override { return options_.name; }
 
@@ -159,16 +64,56 @@ class AdConnector final : public sync::Connector {
   const std::vector<sync::Collection>& collections() const override { return collections_; }
 
   std::unique_ptr<sync::Round> begin(const sync::Collection&, const model::Cursor& from) override {
-    return std::make_unique<DirSyncRound>(options_, open_, from);
+    if (open_)
+      return std::make_unique<DirectoryRound>(options_, open_, from);
+    const auto server = std::make_shared<std::string>();
+    const auto begin = [this, server](const model::Cursor& cursor) {
+      return std::make_unique<DirectoryRound>(
+          options_,
+          [this, server](const std::string& preferred,
+                         std::stop_token stop) -> base::Result<std::unique_ptr<Session>> {
+            auto opened = connections_.open(preferred, std::move(stop));
+            if (!opened)
+              return opened.error();
+            *server = opened->url;
+            return std::move(opened->session);
+          },
+          cursor);
+    };
+    const auto lost = [this, server](const base::Error& error) {
+      base::log::warning("ad.connection-lost", error.what,
+                         {{"connector", options_.name}, {"server", *server}});
+      connections_.lost(std::exchange(*server, {}));
+    };
+    const auto peer = [server] { return *server; };
+    return std::make_unique<FailoverRound>(begin, lost, peer, from);
   }
 
   std::vector<Finding> check(std::stop_token stop) override {
-    return Check(options_, open_, std::move(stop)).run();
+    std::vector<Finding> findings;
+    std::unique_ptr<Session> session;
+    if (open_) {
+      auto opened = open_({}, stop);
+      if (!opened)
+        return {{Finding::Level::problem, options_.name + ": " + opened.error().what,
+                 opened.error().remedy, "bind"}};
+      findings.push_back(
+          {Finding::Level::ok, options_.name + ": bound as " + options_.bind_name, {}, "bind"});
+      session = std::move(*opened);
+    } else {
+      Connections::Checked checked = connections_.check(stop);
+      findings = std::move(checked.findings);
+      session = std::move(checked.opened.session);
+    }
+    if (session)
+      check_reading(options_, *session, findings, std::move(stop));
+    return findings;
   }
 
  private:
   const AdOptions options_;
-  SessionFactory open_;
+  SessionFactory open_;  ///< of a test; none: `connections_`
+  Connections connections_;
   std::vector<sync::Collection> collections_;
 };
 

@@ -1,13 +1,10 @@
 #include "ad/dial.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <system_error>
-#include <thread>
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -15,6 +12,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "ad/bounded.hpp"
 
 namespace gald::ad {
 
@@ -61,37 +60,35 @@ std::string explain(int lookup_code) {
   return std::string("host name could not be looked up: ") + gai_strerror(lookup_code);
 }
 
-/// getaddrinfo cannot be interrupted, so a thread of its own takes the wait. When we no longer
-/// want the answer, the thread ends with the resolver's own limits and drops what it got.
+/// Finds addresses within the limit.
 base::Result<Addresses> resolve(const std::string& host, const std::string& port,
                                 Steady::time_point deadline, std::stop_token stop) {
   Lookup numeric = look_up(host, port, AI_NUMERICHOST);
   if (numeric.code == 0)
     return std::move(numeric.addresses);
+  auto lookup = wait_in_thread(
+      [host, port] { return base::Result<Lookup>(look_up(host, port, AI_ADDRCONFIG)); }, deadline,
+      std::move(stop), "the host name was not answered in time by the name service");
+  if (!lookup)
+    return lookup.error();
+  if (lookup->code != 0)
+    return network_error(explain(lookup->code));
+  return std::move(lookup->addresses);
+}
 
-  struct Shared {
-    std::mutex mutex;
-    std::condition_variable_any arrived;
-    std::optional<Lookup> lookup;
-  };
-
-  auto shared = std::make_shared<Shared>();
-  std::thread([shared, host, port] {
-    Lookup lookup = look_up(host, port, AI_ADDRCONFIG);
-    const std::lock_guard lock(shared->mutex);
-    shared->lookup = std::move(lookup);
-    shared->arrived.notify_all();
-  }).detach();
-
-  std::unique_lock lock(shared->mutex);
-  shared->arrived.wait_until(lock, stop, deadline, [&] { return shared->lookup.has_value(); });
-  if (stop.stop_requested())
-    return stopped();
-  if (!shared->lookup)
-    return network_error("the host name was not answered in time by the name service");
-  if (shared->lookup->code != 0)
-    return network_error(explain(shared->lookup->code));
-  return std::move(shared->lookup->addresses);
+/// A peer that is gone without a word is noticed after a minute, whatever the limits of the layers
+/// above: probes after 20 s of silence, and the same for data that nobody acknowledges.
+void watch_peer(int fd) {
+  const int on = 1;
+  const int idle = 20;
+  const int interval = 10;
+  const int probes = 4;
+  const unsigned unacknowledged = 60'000;  // ms
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged, sizeof unacknowledged);
 }
 
 std::string explain_errno(int code) {
@@ -130,7 +127,7 @@ base::Result<Socket> connect_to(const addrinfo& address, Steady::time_point dead
   }
   const int on = 1;
   ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(socket.fd(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  watch_peer(socket.fd());
   return socket;
 }
 
@@ -148,6 +145,22 @@ Socket& Socket::operator=(Socket&& other) noexcept {
 Socket::~Socket() {
   if (fd_ >= 0)
     ::close(fd_);
+}
+
+base::Result<std::vector<std::string>> addresses_of(const std::string& host,
+                                                    std::chrono::seconds limit,
+                                                    std::stop_token stop) {
+  const auto found = resolve(host, "0", Steady::now() + limit, std::move(stop));
+  if (!found)
+    return found.error();
+  std::vector<std::string> texts;
+  for (const addrinfo* at = found->get(); at != nullptr; at = at->ai_next) {
+    std::array<char, NI_MAXHOST> text{};
+    if (getnameinfo(at->ai_addr, at->ai_addrlen, text.data(), text.size(), nullptr, 0,
+                    NI_NUMERICHOST) == 0)
+      texts.emplace_back(text.data());
+  }
+  return texts;
 }
 
 base::Result<Socket> dial(const std::string& host, int port, std::chrono::seconds limit,

@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -31,9 +32,14 @@ class Socket {
   int fd_ = -1;
 };
 
+/// The addresses of `host` as text, in the resolver's order. Errors as those of dial().
+base::Result<std::vector<std::string>> addresses_of(const std::string& host,
+                                                    std::chrono::seconds limit,
+                                                    std::stop_token stop);
+
 /// Tries the addresses of `host` in the resolver's order, for `limit` altogether; the socket
-/// is non-blocking. Errors are network or stopped, and say only what happened ("host
-/// name not found"): where to is the caller's to say.
+/// is non-blocking, and notices a peer that is gone (keepalive). Errors are network or stopped, and
+/// say only what happened ("host name not found"): where to is the caller's to say.
 base::Result<Socket> dial(const std::string& host, int port, std::chrono::seconds limit,
                           std::stop_token stop);
 

@@ -1,4 +1,4 @@
-// The DirSync control on the wire, and what a cursor remembers. Pure.
+// The DirSync control on the wire. Pure.
 #pragma once
 
 #include <chrono>
@@ -14,6 +14,7 @@ namespace gald::ad {
 inline constexpr std::string_view kDirSyncOid = "1.2.840.113556.1.4.841";
 inline constexpr std::string_view kExtendedDnOid = "1.2.840.113556.1.4.529";
 inline constexpr std::string_view kShowDeletedOid = "1.2.840.113556.1.4.417";
+inline constexpr std::string_view kShowRecycledOid = "1.2.840.113556.1.4.2064";
 
 /// Flags of the control (MS-ADTS 3.1.1.3.4.1.3).
 namespace dirsync_flag {
@@ -25,6 +26,9 @@ inline constexpr std::uint32_t kAncestorsFirst = 0x00000800;
 inline constexpr std::uint32_t kIncrementalValues = 0x80000000;
 }  // namespace dirsync_flag
 
+inline constexpr std::uint32_t kBaseFlags =
+    dirsync_flag::kIncrementalValues | dirsync_flag::kAncestorsFirst;
+
 /// Asks for changes since `cookie` (empty: for everything), in answers of about a megabyte.
 Control dirsync_control(std::uint32_t flags, std::string_view cookie);
 
@@ -33,6 +37,9 @@ Control extended_dn_control();
 
 /// Include tombstones (MS-ADTS 3.1.1.3.4.1.14).
 Control show_deleted_control();
+
+/// Include what the Recycle Bin has stripped, too (MS-ADTS 3.1.1.3.4.1.16).
+Control show_recycled_control();
 
 struct DirSyncAnswer {
   bool more = false;
@@ -44,20 +51,6 @@ std::optional<DirSyncAnswer> parse_dirsync_answer(const SearchEnd& end);
 
 /// SEQUENCE { MoreResults INTEGER, unused INTEGER, Cookie OCTET STRING }
 std::optional<DirSyncAnswer> parse_dirsync_value(std::string_view ber);
-
-/// The content of model::Cursor::position.
-struct Position {
-  std::uint32_t flags = 0;
-  bool saw_deletions = false;       ///< the account could read tombstones when this was written
-  std::uint64_t committed_usn = 0;  ///< of the controller, at the start of the round
-  std::chrono::sys_seconds server_time;  ///< likewise
-  std::string cookie;
-
-  bool operator==(const Position&) const = default;
-};
-
-std::string to_text(const Position& position);
-std::optional<Position> parse_position(std::string_view text);
 
 /// GeneralizedTime as AD writes it: "20261121053000.0Z".
 std::optional<std::chrono::sys_seconds> parse_generalized_time(std::string_view text);

@@ -2,18 +2,21 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <csignal>
-#include <cstring>
+#include <ctime>
 #include <mutex>
-#include <system_error>
+#include <set>
 
 #include <lber.h>
 #include <ldap.h>
 #include <openldap.h>
+#include <poll.h>
+#include <sasl/sasl.h>
 #include <sys/socket.h>
 
+#include "ad/ber.hpp"
 #include "ad/dial.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 
 namespace gald::ad {
@@ -30,53 +33,6 @@ struct FreeMessage {
 
 using Message = std::unique_ptr<LDAPMessage, FreeMessage>;
 
-/// Why a certificate was refused, libldap says only in its debug output. The switch for that output
-/// is global, so it is on only while somebody shakes hands, and each thread keeps its own lines.
-class HandshakeDiary {
- public:
-  HandshakeDiary() {
-    const std::lock_guard lock(mutex);
-    if (open_diaries++ == 0)
-      set_level(kTraceLevel);
-    mine = &lines_;
-  }
-
-  ~HandshakeDiary() {
-    mine = nullptr;
-    const std::lock_guard lock(mutex);
-    if (--open_diaries == 0)
-      set_level(0);
-  }
-
-  HandshakeDiary(const HandshakeDiary&) = delete;
-  HandshakeDiary& operator=(const HandshakeDiary&) = delete;
-
-  const std::string& lines() const { return lines_; }
-
-  static void install() {
-    ber_set_option(nullptr, LBER_OPT_LOG_PRINT_FN, reinterpret_cast<const void*>(&note));
-  }
-
- private:
-  static constexpr int kTraceLevel = 1;
-
-  static void note(const char* line) {
-    if (mine != nullptr && std::strncmp(line, "TLS:", 4) == 0)
-      mine->append(line);
-  }
-
-  static void set_level(int level) { ldap_set_option(nullptr, LDAP_OPT_DEBUG_LEVEL, &level); }
-
-  static std::mutex mutex;
-  static int open_diaries;
-  static thread_local std::string* mine;
-  std::string lines_;
-};
-
-std::mutex HandshakeDiary::mutex;
-int HandshakeDiary::open_diaries = 0;
-thread_local std::string* HandshakeDiary::mine = nullptr;
-
 /// libldap sets up its globals at first use, which must not happen in two threads at once.
 void prepare_library() {
   static std::once_flag once;
@@ -90,76 +46,6 @@ void prepare_library() {
   });
 }
 
-struct Address {
-  std::string host;
-  int port = 0;
-};
-
-base::Result<Address> parse_url(const std::string& url) {
-  if (base::ascii_lower(url).starts_with("ldap://"))
-    return Error{ErrorKind::config,
-                 url + ": refused, because a simple bind would send the password in clear text",
-                 "write ldaps://"};
-  LDAPURLDesc* parsed = nullptr;
-  const int code = ldap_url_parse(url.c_str(), &parsed);
-  const std::unique_ptr<LDAPURLDesc, void (*)(LDAPURLDesc*)> owner(parsed, ldap_free_urldesc);
-  if (code != LDAP_URL_SUCCESS || !base::ascii_iequals(parsed->lud_scheme, "ldaps") ||
-      parsed->lud_host == nullptr || *parsed->lud_host == '\0')
-    return Error{ErrorKind::config, url + ": expected ldaps://host or ldaps://host:port"};
-  return Address{parsed->lud_host, parsed->lud_port != 0 ? parsed->lud_port : LDAPS_PORT};
-}
-
-/// GnuTLS reports what it dislikes as bits (gnutls_certificate_status_t).
-std::string explain_certificate_status(unsigned status) {
-  struct Bit {
-    unsigned bit;
-    std::string_view text;
-  };
-
-  static constexpr std::array<Bit, 7> kBits = {{
-      {1u << 5, "revoked"},
-      {1u << 6, "its issuer is not trusted"},
-      {1u << 7, "its issuer is not a certificate authority"},
-      {1u << 8, "its algorithm is too weak"},
-      {1u << 9, "not valid yet"},
-      {1u << 10, "expired"},
-      {1u << 11, "its signature is wrong"},
-  }};
-  std::string out;
-  for (const Bit& bit : kBits)
-    if ((status & bit.bit) != 0)
-      out.append(out.empty() ? "" : ", ").append(bit.text);
-  return out;
-}
-
-/// From the diary: the reason in words, or "" when it does not speak of the certificate.
-std::string certificate_trouble(const std::string& diary) {
-  for (const std::string_view line : base::split(diary, '\n')) {
-    if (line.find("hostname") != std::string_view::npos &&
-        line.find("does not match") != std::string_view::npos)
-      return "it is for another name";
-    const std::size_t untrusted = line.find("untrusted or revoked (0x");
-    if (untrusted != std::string_view::npos) {
-      const std::string_view digits = line.substr(untrusted + 24);
-      unsigned status = 0;
-      std::from_chars(digits.data(), digits.data() + digits.size(), status, 16);
-      const std::string words = explain_certificate_status(status);
-      return words.empty() ? "untrusted" : words;
-    }
-  }
-  return {};
-}
-
-std::string default_ca_file() {
-  for (const char* candidate : {"/etc/ssl/certs/ca-certificates.crt",
-                                "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(candidate, ignored))
-      return candidate;
-  }
-  return {};
-}
-
 std::string code_text(int code, std::string_view diagnostic) {
   std::string text = std::string(ldap_err2string(code)) + " (" + std::to_string(code) + ")";
   const std::string_view said = base::trim(diagnostic);
@@ -169,6 +55,44 @@ std::string code_text(int code, std::string_view diagnostic) {
       text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r' || c == '\0'; }, ' ');
   return text;
 }
+
+/// The longest that a controller may work on a search (RFC 4511 4.5.1.6) that reads a directory:
+/// what AD itself never exceeds (MaxQueryDuration). It bounds the work that is left behind when we
+/// are no longer there.
+constexpr std::chrono::seconds kLongestSearch{1200};
+
+/// Referrals lead to other domains, which are connectors of their own. Whoever misses something
+/// finds the reason in the log, once.
+void note_referrals(const char* const* referrals) {
+  static std::mutex mutex;
+  static std::set<std::string, std::less<>> noted;
+  for (; referrals != nullptr && *referrals != nullptr; ++referrals) {
+    const std::lock_guard lock(mutex);
+    if (noted.insert(*referrals).second)
+      base::log::info("ad.referral", "a referral to another directory is not followed",
+                      {{"to", *referrals}});
+  }
+}
+
+/// What libldap wants to know during a SASL bind: nothing that the ticket does not say. It is the
+/// one moment when the connection has its SASL context and has not used it, so that the ticket can
+/// be given to this connection instead of to the whole process (KRB5CCNAME).
+struct TicketHandover {
+  void* credentials = nullptr;
+  bool done = false;
+
+  static int interact(LDAP* ld, unsigned /*flags*/, void* defaults, void* prompts) {
+    for (auto* prompt = static_cast<sasl_interact_t*>(prompts); prompt->id != SASL_CB_LIST_END;
+         ++prompt) {
+      prompt->result = "";
+      prompt->len = 0;
+    }
+    auto* handover = static_cast<TicketHandover*>(defaults);
+    handover->done =
+        ldap_set_option(ld, LDAP_OPT_X_SASL_GSS_CREDS, handover->credentials) == LDAP_OPT_SUCCESS;
+    return handover->done ? LDAP_SUCCESS : LDAP_LOCAL_ERROR;
+  }
+};
 
 }  // namespace
 
@@ -191,30 +115,44 @@ struct LdapConnection::State {
     return {kind, options.url + ": " + std::string(what), std::move(remedy)};
   }
 
+  std::optional<Error> prepare();
   std::optional<Error> prepare_tls();
+  std::optional<Error> start_tls(std::stop_token stop);
   std::optional<Error> shake_hands(std::stop_token stop, int fd);
   std::optional<Error> check_tls_version() const;
-  std::optional<Error> bind(const base::Secret& password, std::stop_token stop);
+  std::string tls_version() const;
+  std::optional<Certificate> peer_certificate() const;
+  std::optional<Error> bind(const Login& login, std::stop_token stop);
+  std::optional<Error> bind_simply(const SimpleLogin& login, std::stop_token stop);
+  std::optional<Error> bind_with_ticket(const Ticket& ticket, std::stop_token stop);
+  Error refusal(const std::string& name, int code, const std::string& diagnostic) const;
   base::Result<Message> wait(std::chrono::seconds limit, std::stop_token stop);
   base::Result<SearchEnd> parse_end(LDAPMessage* message) const;
+  void let_gather() const;
   std::optional<Error> deliver(LDAPMessage* message, const EntryVisitor& visit, Batch& batch);
 };
 
-std::optional<Error> LdapConnection::State::prepare_tls() {
-  const std::string ca = options.ca_file.empty() ? default_ca_file() : options.ca_file.string();
+std::optional<Error> LdapConnection::State::prepare() {
   const int version = LDAP_VERSION3;
   const int never = LDAP_DEREF_NEVER;
-  const int demand = LDAP_OPT_X_TLS_DEMAND;
-  const int tls_1_2 = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2;
-  const int as_client = 0;
   const timeval limit{options.connect_timeout.count(), 0};
   const bool set = ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version) == LDAP_OPT_SUCCESS &&
                    ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_OPT_SUCCESS &&
                    ldap_set_option(ld, LDAP_OPT_DEREF, &never) == LDAP_OPT_SUCCESS &&
                    // only the two together, and a non-blocking socket, bound the handshake
                    ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &limit) == LDAP_OPT_SUCCESS &&
-                   ldap_set_option(ld, LDAP_OPT_CONNECT_ASYNC, LDAP_OPT_ON) == LDAP_OPT_SUCCESS &&
-                   ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) == LDAP_OPT_SUCCESS &&
+                   ldap_set_option(ld, LDAP_OPT_CONNECT_ASYNC, LDAP_OPT_ON) == LDAP_OPT_SUCCESS;
+  if (!set)
+    return error(ErrorKind::config, "libldap does not know an option that gald needs");
+  return options.security == Security::gssapi ? std::nullopt : prepare_tls();
+}
+
+std::optional<Error> LdapConnection::State::prepare_tls() {
+  const std::string ca = options.ca_file.empty() ? default_ca_file() : options.ca_file.string();
+  const int demand = LDAP_OPT_X_TLS_DEMAND;
+  const int tls_1_2 = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2;
+  const int as_client = 0;
+  const bool set = ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) == LDAP_OPT_SUCCESS &&
                    ldap_set_option(ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, &tls_1_2) == LDAP_OPT_SUCCESS &&
                    (ca.empty() ||
                     ldap_set_option(ld, LDAP_OPT_X_TLS_CACERTFILE, ca.c_str()) == LDAP_OPT_SUCCESS);
@@ -224,6 +162,23 @@ std::optional<Error> LdapConnection::State::prepare_tls() {
   if (ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &as_client) != LDAP_OPT_SUCCESS)
     return error(ErrorKind::config, "cannot use the certificates in " + ca + " (ca_file)",
                  "ca_file must be readable and hold PEM certificates");
+  return std::nullopt;
+}
+
+std::optional<Error> LdapConnection::State::start_tls(std::stop_token stop) {
+  if (ldap_extended_operation(ld, LDAP_EXOP_START_TLS, nullptr, nullptr, nullptr, &message_id) !=
+      LDAP_SUCCESS)
+    return error(ErrorKind::network, "connection lost");
+  const auto message = wait(options.connect_timeout, std::move(stop));
+  message_id = 0;
+  if (!message)
+    return message.error();
+  const auto end = parse_end(message->get());
+  if (!end)
+    return end.error();
+  if (end->code != LDAP_SUCCESS)
+    return error(ErrorKind::tls, "StartTLS refused: " + end->text,
+                 "is there a certificate on the controller? Only then it offers StartTLS");
   return std::nullopt;
 }
 
@@ -255,28 +210,48 @@ std::optional<Error> LdapConnection::State::shake_hands(std::stop_token stop, in
                "is there a certificate on the controller, and is this its LDAPS port?");
 }
 
-/// With GnuTLS, libldap 2.5 does not heed LDAP_OPT_X_TLS_PROTOCOL_MIN.
-std::optional<Error> LdapConnection::State::check_tls_version() const {
+std::string LdapConnection::State::tls_version() const {
   char* text = nullptr;  // "TLS1.3" with GnuTLS, "TLSv1.3" with OpenSSL
   ldap_get_option(ld, LDAP_OPT_X_TLS_VERSION, static_cast<void*>(&text));
-  const std::string version = text != nullptr ? text : "an unknown version of TLS";
+  std::string version = text != nullptr ? text : "an unknown version of TLS";
   ldap_memfree(text);
+  return version;
+}
+
+/// With GnuTLS, libldap 2.5 does not heed LDAP_OPT_X_TLS_PROTOCOL_MIN.
+std::optional<Error> LdapConnection::State::check_tls_version() const {
+  const std::string version = tls_version();
   if (version.ends_with("1.2") || version.ends_with("1.3"))
     return std::nullopt;
   return error(ErrorKind::tls, "the server speaks " + version + ", TLS 1.2 is the least",
                "enable TLS 1.2 or later on the controller");
 }
 
-std::optional<Error> LdapConnection::State::bind(const base::Secret& password,
-                                                 std::stop_token stop) {
+std::optional<Certificate> LdapConnection::State::peer_certificate() const {
+  berval der{};
+  if (ldap_get_option(ld, LDAP_OPT_X_TLS_PEERCERT, &der) != LDAP_OPT_SUCCESS ||
+      der.bv_val == nullptr)
+    return std::nullopt;
+  const std::unique_ptr<char, void (*)(void*)> owner(der.bv_val, ldap_memfree);
+  return parse_certificate({reinterpret_cast<const unsigned char*>(der.bv_val), der.bv_len});
+}
+
+std::optional<Error> LdapConnection::State::bind(const Login& login, std::stop_token stop) {
+  if (const auto* simple = std::get_if<SimpleLogin>(&login))
+    return bind_simply(*simple, std::move(stop));
+  return bind_with_ticket(std::get<KerberosLogin>(login).ticket, std::move(stop));
+}
+
+std::optional<Error> LdapConnection::State::bind_simply(const SimpleLogin& login,
+                                                        std::stop_token stop) {
   berval credentials{};
-  credentials.bv_len = password.reveal().size();
-  credentials.bv_val = const_cast<char*>(password.reveal().data());  // libldap only reads it
-  const int code = ldap_sasl_bind(ld, options.bind_name.c_str(), LDAP_SASL_SIMPLE, &credentials,
-                                  nullptr, nullptr, &message_id);
+  credentials.bv_len = login.password.reveal().size();
+  credentials.bv_val = const_cast<char*>(login.password.reveal().data());  // libldap only reads it
+  const int code = ldap_sasl_bind(ld, login.name.c_str(), LDAP_SASL_SIMPLE, &credentials, nullptr,
+                                  nullptr, &message_id);
   if (code != LDAP_SUCCESS)
-    return error(ErrorKind::network, "connection lost");
-  const auto message = wait(options.connect_timeout, stop);
+    return error(ErrorKind::broken, "connection lost");
+  const auto message = wait(options.connect_timeout, std::move(stop));
   message_id = 0;
   if (!message)
     return message.error();
@@ -289,12 +264,78 @@ std::optional<Error> LdapConnection::State::bind(const base::Secret& password,
   ldap_memfree(said);
   if (answer == LDAP_SUCCESS)
     return std::nullopt;
-  const std::string refused = "bind as " + options.bind_name + " refused: ";
-  if (answer == LDAP_INVALID_CREDENTIALS)
-    return error(ErrorKind::auth, refused + explain_bind_refusal(diagnostic));
-  const bool later = answer == LDAP_BUSY || answer == LDAP_UNAVAILABLE;
-  return error(later ? ErrorKind::network : ErrorKind::auth,
-               refused + code_text(answer, diagnostic));
+  return refusal(login.name, answer, diagnostic);
+}
+
+/// Under TLS there must be no second layer, and the ticket is bound to the certificate (RFC 5929
+/// tls-server-end-point), which controllers may demand. Without TLS the layer of the bind protects:
+/// less than encryption is not accepted.
+std::optional<Error> LdapConnection::State::bind_with_ticket(const Ticket& ticket,
+                                                             std::stop_token stop) {
+  const bool under_tls = options.security != Security::gssapi;
+  const int endpoint = LDAP_OPT_X_SASL_CBINDING_TLS_ENDPOINT;
+  const char* properties = under_tls ? "maxssf=0" : "minssf=56";
+  if (ldap_set_option(ld, LDAP_OPT_X_SASL_NOCANON, LDAP_OPT_ON) != LDAP_OPT_SUCCESS ||
+      ldap_set_option(ld, LDAP_OPT_X_SASL_SECPROPS, properties) != LDAP_OPT_SUCCESS ||
+      (under_tls && ldap_set_option(ld, LDAP_OPT_X_SASL_CBINDING, &endpoint) != LDAP_OPT_SUCCESS))
+    return error(ErrorKind::config, "libldap was built without what a Kerberos bind needs");
+  TicketHandover handover{ticket.credentials()};
+  Message answer;
+  const char* mechanism = nullptr;  // libldap's memory from step to step
+  int code = LDAP_SUCCESS;
+  do {
+    code = ldap_sasl_interactive_bind(ld, nullptr, "GSSAPI", nullptr, nullptr, LDAP_SASL_QUIET,
+                                      &TicketHandover::interact, &handover, answer.get(),
+                                      &mechanism, &message_id);
+    if (code != LDAP_SASL_BIND_IN_PROGRESS)
+      break;
+    auto message = wait(options.connect_timeout, stop);
+    if (!message)
+      return message.error();
+    answer = std::move(*message);
+  } while (true);
+  message_id = 0;
+  char* said = nullptr;
+  ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, static_cast<void*>(&said));
+  const std::string diagnostic = said != nullptr ? said : "";
+  ldap_memfree(said);
+  if (code == LDAP_AUTH_UNKNOWN)
+    return error(ErrorKind::config, "this machine's SASL library cannot do GSSAPI",
+                 "install libsasl2-modules-gssapi-mit");
+  if (code == LDAP_SERVER_DOWN)
+    return error(ErrorKind::broken, "connection lost");
+  if (code != LDAP_SUCCESS)
+    return refusal(ticket.principal(), code, diagnostic);
+  // not what libldap made of it, but what the controller said last
+  int said_last = LDAP_OTHER;
+  if (answer)
+    ldap_parse_result(ld, answer.get(), &said_last, nullptr, nullptr, nullptr, nullptr, 0);
+  if (!handover.done || said_last != LDAP_SUCCESS)
+    return error(ErrorKind::auth, "the Kerberos bind ended before it was complete");
+  ber_len_t strength = 0;
+  ldap_get_option(ld, LDAP_OPT_X_SASL_SSF, &strength);
+  if (!under_tls && strength < 2)
+    return error(ErrorKind::auth, "the controller did not agree to encrypt");
+  return std::nullopt;
+}
+
+Error LdapConnection::State::refusal(const std::string& name, int code,
+                                     const std::string& diagnostic) const {
+  const std::string refused = "bind as " + name + " refused: ";
+  // SEC_E_BAD_BINDINGS: the ticket is bound to another certificate than the controller's
+  if (diagnostic.find("80090346") != std::string::npos)
+    return error(ErrorKind::auth, refused + "the channel binding does not match",
+                 "is there a device between gald and the controller that ends TLS? Use security "
+                 "= \"gssapi\" through it");
+  if (code == LDAP_INVALID_CREDENTIALS)
+    return error(
+        ErrorKind::auth, refused + explain_bind_refusal(diagnostic),
+        "look at the account in Active Directory and at what the configuration says of it");
+  const bool later = code == LDAP_BUSY || code == LDAP_UNAVAILABLE;
+  if (code == LDAP_STRONG_AUTH_REQUIRED && options.security != Security::gssapi)
+    return error(ErrorKind::auth, refused + code_text(code, diagnostic),
+                 "this controller wants Kerberos to sign or seal: security = \"gssapi\"");
+  return error(later ? ErrorKind::network : ErrorKind::auth, refused + code_text(code, diagnostic));
 }
 
 /// The next message of the request `message_id`.
@@ -314,20 +355,23 @@ base::Result<Message> LdapConnection::State::wait(std::chrono::seconds limit,
       ldap_get_option(ld, LDAP_OPT_RESULT_CODE, &code);
       if (code == LDAP_DECODING_ERROR)
         return error(ErrorKind::protocol, "the answer is not LDAP");
-      return error(ErrorKind::network, "connection lost");
+      return error(ErrorKind::broken, "connection lost");
     }
     if (Steady::now() >= deadline)
-      return error(ErrorKind::network, "no answer for " + std::to_string(limit.count()) + " s");
+      return error(ErrorKind::broken, "no answer for " + std::to_string(limit.count()) + " s");
   }
 }
 
 base::Result<SearchEnd> LdapConnection::State::parse_end(LDAPMessage* message) const {
   SearchEnd end;
   char* said = nullptr;
+  char** referrals = nullptr;
   LDAPControl** controls = nullptr;
-  if (ldap_parse_result(ld, message, &end.code, nullptr, &said, nullptr, &controls, 0) !=
+  if (ldap_parse_result(ld, message, &end.code, nullptr, &said, &referrals, &controls, 0) !=
       LDAP_SUCCESS)
     return error(ErrorKind::protocol, "the end of a search is not LDAP");
+  note_referrals(referrals);
+  ldap_memvfree(reinterpret_cast<void**>(referrals));
   end.text = code_text(end.code, said != nullptr ? said : "");
   ldap_memfree(said);
   for (LDAPControl** at = controls; at != nullptr && *at != nullptr; ++at) {
@@ -341,8 +385,23 @@ base::Result<SearchEnd> LdapConnection::State::parse_end(LDAPMessage* message) c
   return end;
 }
 
-/// ldap_get_attribute_ber walks the entry once and copies nothing; ldap_get_values_len would search
-/// it from the start for every attribute.
+/// In the middle of a stream, when nothing is there: a moment in which something gathers. Whoever
+/// wakes up for every entry spends a third of his time on waking up.
+void LdapConnection::State::let_gather() const {
+  constexpr timespec kMoment{0, 1'000'000};
+  Sockbuf* buffer = nullptr;
+  ldap_get_option(ld, LDAP_OPT_SOCKBUF, &buffer);
+  int fd = -1;
+  if (buffer == nullptr || ber_sockbuf_ctrl(buffer, LBER_SB_OPT_DATA_READY, nullptr) != 0 ||
+      ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &fd) != 1)
+    return;
+  pollfd waiting{fd, POLLIN, 0};
+  if (::poll(&waiting, 1, 0) == 0)
+    ::nanosleep(&kMoment, nullptr);
+}
+
+/// One attribute after the other, once, and nothing is copied: ldap_get_values_len would search the
+/// entry from its start for each of them, and ldap_get_attribute_ber allocates a list for each.
 std::optional<Error> LdapConnection::State::deliver(LDAPMessage* message, const EntryVisitor& visit,
                                                     Batch& batch) {
   BerElement* raw = nullptr;
@@ -355,23 +414,29 @@ std::optional<Error> LdapConnection::State::deliver(LDAPMessage* message, const 
   attributes.clear();
   value_counts.clear();
   batch.bytes += dn.bv_len;
-  while (true) {
-    berval name{};
-    berval* list = nullptr;
-    if (ldap_get_attribute_ber(ld, message, walker.get(), &name, &list) != LDAP_SUCCESS)
+  berval element{};
+  while (ber_skip_element(walker.get(), &element) == ber::kSequence) {
+    // PartialAttribute: a name, and a set of values
+    std::string_view rest(element.bv_val, element.bv_len);
+    const auto name = ber::take(rest, ber::kOctetString);
+    auto set = ber::take(rest, ber::kSet);
+    if (!name || !set)
       return error(ErrorKind::protocol, "an attribute of an entry is not LDAP");
-    const std::unique_ptr<berval, void (*)(void*)> owner(list, ldap_memfree);
-    if (name.bv_val == nullptr)
-      break;
     const std::size_t before = values.size();
-    for (const berval* value = list; value != nullptr && value->bv_val != nullptr; ++value) {
-      values.emplace_back(value->bv_val, value->bv_len);
-      batch.bytes += value->bv_len;
+    while (const auto value = ber::take(*set, ber::kOctetString)) {
+      values.push_back(*value);
+      batch.bytes += value->size();
     }
-    attributes.push_back({std::string_view(name.bv_val, name.bv_len), {}});
+    if (!set->empty())
+      return error(ErrorKind::protocol, "a value of an entry is not LDAP");
+    attributes.push_back({*name, {}});
     value_counts.push_back(values.size() - before);
-    batch.bytes += name.bv_len;
+    batch.bytes += name->size();
   }
+  ber_len_t left = 0;
+  if (ber_get_option(walker.get(), LBER_OPT_BER_REMAINING_BYTES, &left) != LBER_OPT_SUCCESS ||
+      left != 0)
+    return error(ErrorKind::protocol, "the attributes of an entry are not LDAP");
   // spans only now: the vector of values has stopped moving
   std::size_t at = 0;
   for (std::size_t i = 0; i < attributes.size(); ++i) {
@@ -388,29 +453,50 @@ LdapConnection::LdapConnection(std::unique_ptr<State> state) : state_(std::move(
 LdapConnection::~LdapConnection() = default;
 
 base::Result<std::unique_ptr<LdapConnection>> LdapConnection::open(const LdapOptions& options,
-                                                                   const base::Secret& password,
-                                                                   std::stop_token stop) {
+                                                                   const Login& login,
+                                                                   std::stop_token stop,
+                                                                   Progress* progress) {
   prepare_library();
-  const auto address = parse_url(options.url);
-  if (!address)
-    return address.error();
+  Progress unwanted;
+  Progress& told = progress != nullptr ? *progress : unwanted;
   auto state = std::make_unique<State>();
   state->options = options;
-  if (options.bind_name.empty() || password.empty())
-    return state->error(ErrorKind::config,
-                        "refused to bind without a name or without a password: that would be an "
-                        "anonymous bind");
+  const auto address = parse_server_url(options.url, options.security);
+  if (!address)
+    return state->error(ErrorKind::config, options.security == Security::ldaps
+                                               ? "expected ldaps://host or ldaps://host:port"
+                                               : "expected ldap://host or ldap://host:port");
+  if (const auto* simple = std::get_if<SimpleLogin>(&login)) {
+    if (options.security == Security::gssapi)
+      return state->error(ErrorKind::config, "refused to send a password in clear text");
+    if (simple->name.empty() || simple->password.empty())
+      return state->error(ErrorKind::config,
+                          "refused to bind without a name or without a password: that would be an "
+                          "anonymous bind");
+  }
   auto socket = dial(address->host, address->port, options.connect_timeout, stop);
   if (!socket)
     return state->error(socket.error().kind, socket.error().what);
+  told.connected = true;
   const int fd = socket->fd();
   if (ldap_init_fd(fd, LDAP_PROTO_TCP, options.url.c_str(), &state->ld) != LDAP_SUCCESS)
     return state->error(ErrorKind::config, "libldap does not accept this url");
   socket->release();
-  if (auto trouble = state->prepare_tls())
+  if (auto trouble = state->prepare())
     return std::move(*trouble);
-  if (auto trouble = state->shake_hands(stop, fd))
-    return std::move(*trouble);
+  if (options.security == Security::starttls)
+    if (auto trouble = state->start_tls(stop))
+      return std::move(*trouble);
+  if (options.security != Security::gssapi) {
+    auto trouble = state->shake_hands(stop, fd);
+    if (progress != nullptr) {
+      told.certificate = state->peer_certificate();
+      told.tls_version = state->tls_version();
+    }
+    if (trouble)
+      return std::move(*trouble);
+  }
+  told.secured = true;
   // the handshake left the socket blocking, and ldap_result would then hang when the peer stalls
   // inside a TLS record
   Sockbuf* buffer = nullptr;
@@ -418,7 +504,11 @@ base::Result<std::unique_ptr<LdapConnection>> LdapConnection::open(const LdapOpt
   int on = 1;
   if (buffer == nullptr || ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_NONBLOCK, &on) < 0)
     return state->error(ErrorKind::network, "the connection cannot be made non-blocking");
-  if (auto trouble = state->bind(password, stop))
+  // below TLS: servers send a record for each entry, of which each would cost a poll and two reads
+  int ahead = 1 << 16;
+  if (ber_sockbuf_add_io(buffer, &ber_sockbuf_io_readahead, LBER_SBIOD_LEVEL_PROVIDER, &ahead) < 0)
+    return state->error(ErrorKind::network, "the connection cannot be buffered");
+  if (auto trouble = state->bind(login, std::move(stop)))
     return std::move(*trouble);
   return std::unique_ptr<LdapConnection>(new LdapConnection(std::move(state)));
 }
@@ -442,12 +532,16 @@ base::Result<std::monostate> LdapConnection::start(const SearchRequest& request)
     list.push_back(&controls[i]);
   }
   list.push_back(nullptr);
-  const int code = ldap_search_ext(
-      state_->ld, request.base.c_str(),
-      request.scope == Scope::base ? LDAP_SCOPE_BASE : LDAP_SCOPE_SUBTREE, request.filter.c_str(),
-      names.data(), 0, list.data(), nullptr, nullptr, LDAP_NO_LIMIT, &state_->message_id);
+  const bool small = request.scope == Scope::base;
+  timeval limit{small ? state_->options.answer_timeout.count()
+                      : std::max(state_->options.answer_timeout, kLongestSearch).count(),
+                0};
+  const int code = ldap_search_ext(state_->ld, request.base.c_str(),
+                                   small ? LDAP_SCOPE_BASE : LDAP_SCOPE_SUBTREE,
+                                   request.filter.c_str(), names.data(), 0, list.data(), nullptr,
+                                   &limit, LDAP_NO_LIMIT, &state_->message_id);
   if (code == LDAP_SERVER_DOWN)
-    return state_->error(ErrorKind::network, "connection lost");
+    return state_->error(ErrorKind::broken, "connection lost");
   if (code != LDAP_SUCCESS)
     return state_->error(ErrorKind::protocol, "search not sent: " + code_text(code, ""));
   return std::monostate{};
@@ -457,6 +551,8 @@ base::Result<Batch> LdapConnection::take(std::size_t most, const EntryVisitor& v
                                          std::stop_token stop) {
   Batch batch;
   while (batch.entries < most) {
+    if (batch.entries > 0)
+      state_->let_gather();
     const auto message = state_->wait(state_->options.answer_timeout, stop);
     if (!message)
       return message.error();
@@ -465,7 +561,13 @@ base::Result<Batch> LdapConnection::take(std::size_t most, const EntryVisitor& v
         if (auto trouble = state_->deliver(message->get(), visit, batch))
           return std::move(*trouble);
         break;
-      case LDAP_RES_SEARCH_REFERENCE:  // to another domain: a connector of its own reads that
+      case LDAP_RES_SEARCH_REFERENCE: {
+        char** referrals = nullptr;
+        ldap_parse_reference(state_->ld, message->get(), &referrals, nullptr, 0);
+        note_referrals(referrals);
+        ldap_memvfree(reinterpret_cast<void**>(referrals));
+        break;
+      }
       case LDAP_RES_INTERMEDIATE:
         break;
       case LDAP_RES_SEARCH_RESULT: {

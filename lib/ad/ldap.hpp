@@ -1,44 +1,66 @@
-// The only door to libldap.
-//
-// Two things are the business of main, before any thread starts:
-//   signal(SIGPIPE, SIG_IGN)   libldap writes with write(): a peer that hangs up would kill us.
-//                              Should main have left the default, the first connection ignores
-//                              the signal for the whole process.
-//   setenv("LDAPNOINIT", "1")  else /etc/ldap/ldap.conf, ~/.ldaprc and LDAP* variables have a say
-//                              in what this file decides (ldap.conf(5)).
+// A bound connection to a domain controller with libldap: Session over TLS (LDAPS or StartTLS) or
+// under the sign-and-seal layer of a Kerberos bind.
 #pragma once
 
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <variant>
 
+#include "ad/kerberos.hpp"
+#include "ad/servers.hpp"
 #include "ad/session.hpp"
+#include "ad/tls.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
 
 namespace gald::ad {
 
 struct LdapOptions {
-  std::string url;                           ///< "ldaps://host[:port]"
-  std::string bind_name;                     ///< a DN, user@realm or DOMAIN\user
+  std::string url;  ///< "ldaps://host[:port]", or "ldap://..." for the other two kinds of security
+  Security security = Security::ldaps;
   std::filesystem::path ca_file;             ///< PEM; empty: the system's store
-  std::chrono::seconds connect_timeout{10};  ///< each of: name, TCP with TLS, bind
+  std::chrono::seconds connect_timeout{10};  ///< each of: name, TCP, TLS, bind
   std::chrono::seconds answer_timeout{120};  ///< without a message from the server
 };
 
-/// One connection over TLS 1.2 or later to a server whose certificate and name were verified.
-/// Referrals are not followed, aliases not dereferenced.
+/// Name and password (RFC 4513 5.1.3). The name is a DN, user@realm or DOMAIN\user.
+struct SimpleLogin {
+  std::string name;
+  base::Secret password;
+};
+
+/// SASL GSSAPI (RFC 4752). The ticket must reach the host of the url already.
+struct KerberosLogin {
+  Ticket ticket;
+};
+
+using Login = std::variant<SimpleLogin, KerberosLogin>;
+
+/// How far open() came, for those who want to tell.
+struct Progress {
+  bool connected = false;
+  bool secured = false;                    ///< TLS stands; with Security::gssapi: nothing to do
+  std::optional<Certificate> certificate;  ///< of the server, even a refused one where it is known
+  std::string tls_version;
+};
+
+/// One connection to a server whose identity was verified: by its certificate and name, or by
+/// Kerberos. TLS is 1.2 or later. Referrals are not followed but logged, each once in a process;
+/// aliases are not dereferenced.
 class LdapConnection final : public Session {
  public:
-  /// Resolves, connects, checks the certificate and binds with name and password (RFC 4513 5.1.3).
-  /// Errors are network, tls, auth, config or stopped, one line that begins with the url. An empty
-  /// password is refused here: the server would take it for an anonymous bind and call it success
-  /// (RFC 4513 5.1.2).
+  /// Resolves, connects, secures and binds. Errors are network (no connection), broken (it was
+  /// there and then not), tls, auth, config or stopped, one line that begins with the url.
+  /// Refused here: an empty password, which the server would take for an anonymous bind and call
+  /// success (RFC 4513 5.1.2), and a password without TLS.
   static base::Result<std::unique_ptr<LdapConnection>> open(const LdapOptions& options,
-                                                            const base::Secret& password,
-                                                            std::stop_token stop);
+                                                            const Login& login,
+                                                            std::stop_token stop,
+                                                            Progress* progress = nullptr);
   ~LdapConnection() override;
   LdapConnection(const LdapConnection&) = delete;
   LdapConnection& operator=(const LdapConnection&) = delete;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/clock.hpp"
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
 #include "base/text.hpp"
@@ -18,11 +19,6 @@ using model::Change;
 using model::Presence;
 using model::RecordKind;
 using model::Rejected;
-
-const std::string_view kDirectoryFilter =
-    "(|(objectClass=contact)(&(objectClass=user)(!(objectClass=computer)))(objectClass=group)"
-    "(objectClass=organizationalUnit)(objectClass=container)(objectClass=domainDNS)"
-    "(objectClass=builtinDomain))";
 
 namespace {
 
@@ -36,6 +32,8 @@ enum class Form {
   recipient_type,  // a number with a name
   group_type,      // bits
   account,         // bits
+  expiry,          // FILETIME
+  photo,           // bytes, up to a limit
 };
 
 struct Rule {
@@ -81,6 +79,7 @@ constexpr auto kRules = std::to_array<Rule>({
     {"postalCode", A::postal_code},
     {"co", A::country},
     {"userAccountControl", A::account_enabled, Form::account},
+    {"accountExpires", A::account_expires, Form::expiry},
     {"msExchHideFromAddressLists", A::hidden, Form::boolean},
     {"msExchRecipientTypeDetails", A::recipient_type, Form::recipient_type},
     {"isCriticalSystemObject", A::critical_object, Form::boolean},
@@ -105,55 +104,101 @@ constexpr auto kRules = std::to_array<Rule>({
     {"extensionAttribute15", A::extension_attribute_15},
 });
 
+/// Asked for only when somebody wants it: it is as large as all the rest together.
+constexpr Rule kPhotoRule = {"thumbnailPhoto", A::photo, Form::photo};
+
 /// What map_entry() reads besides the rules. `name` goes with parentGUID: without it in the list
 /// DirSync keeps a move to itself.
-constexpr std::array<std::string_view, 8> kStructure = {
-    "name",        "parentGUID", "isDeleted",       "isRecycled",
-    "objectClass", "objectGUID", "lastKnownParent", "member"};
+constexpr std::array<std::string_view, 7> kStructure = {
+    "name", "parentGUID", "isDeleted", "isRecycled", "objectClass", "objectGUID", "member"};
 
-const Rule* rule_for(const std::string& lower_name) {
-  static const auto* const kIndex = [] {
-    auto* index = new std::unordered_map<std::string, const Rule*>;
-    for (const Rule& rule : kRules)
-      index->emplace(base::ascii_lower(rule.ldap), &rule);
-    return index;
-  }();
-  const auto it = kIndex->find(lower_name);
-  return it == kIndex->end() ? nullptr : it->second;
-}
+/// What an attribute is to us.
+enum class Role {
+  none,
+  value,  // of a rule
+  object_guid,
+  object_class,
+  is_deleted,
+  is_recycled,
+  parent,
+  member,
+};
 
 /// Which part of an attribute's values an entry brings, from the option behind its name.
 enum class Part {
   all,        // "member", "member;range=0-*"
   added,      // "member;range=1-1": DirSync with incremental values
   removed,    // "member;range=0-0": likewise
-  some,       // "member;range=0-1499": ranged retrieval
+  some,       // "member;range=0-1499": ranged retrieval that was not completed
   not_known,  // some other option
 };
 
 struct Name {
-  std::string base;  // lower case
+  Role role = Role::none;
   Part part = Part::all;
+  const Rule* rule = nullptr;
 };
 
-Name parse_name(std::string_view name) {
-  const std::size_t at = name.find(';');
-  Name parsed{base::ascii_lower(name.substr(0, at))};
-  if (at == std::string_view::npos)
-    return parsed;
-  const std::string option = base::ascii_lower(name.substr(at + 1));
-  if (option == "range=1-1")
-    parsed.part = Part::added;
-  else if (option == "range=0-0")
-    parsed.part = Part::removed;
-  else if (option == "range=0-*")
-    parsed.part = Part::all;
-  else if (option.starts_with("range="))
-    parsed.part = Part::some;
-  else
-    parsed.part = Part::not_known;
-  return parsed;
+Part parse_option(const std::string& option, Way way) {
+  if (way == Way::dirsync && option == "range=1-1")
+    return Part::added;
+  if (way == Way::dirsync && option == "range=0-0")
+    return Part::removed;
+  if (option == "range=0-*")
+    return Part::all;
+  return option.starts_with("range=") ? Part::some : Part::not_known;
 }
+
+Name parse_name(std::string_view text, Way way) {
+  static const auto* const kIndex = [] {
+    auto* index = new std::unordered_map<std::string, Name>{
+        {"objectguid", {Role::object_guid}}, {"objectclass", {Role::object_class}},
+        {"isdeleted", {Role::is_deleted}},   {"isrecycled", {Role::is_recycled}},
+        {"parentguid", {Role::parent}},      {"member", {Role::member}},
+    };
+    for (const Rule& rule : kRules)
+      index->emplace(base::ascii_lower(rule.ldap), Name{Role::value, Part::all, &rule});
+    index->emplace(base::ascii_lower(kPhotoRule.ldap), Name{Role::value, Part::all, &kPhotoRule});
+    return index;
+  }();
+  const std::size_t at = text.find(';');
+  const auto known = kIndex->find(base::ascii_lower(text.substr(0, at)));
+  Name name = known == kIndex->end() ? Name{} : known->second;
+  if (at != std::string_view::npos)
+    name.part = parse_option(base::ascii_lower(text.substr(at + 1)), way);
+  return name;
+}
+
+/// Names as they come: a server writes them the same way, and in the same order, in every entry.
+class Names {
+ public:
+  explicit Names(Way way) : way_(way) {}
+
+  void begin_entry() { next_ = 0; }
+
+  const Name& find(std::string_view text) {
+    if (next_ < known_.size() && known_[next_].first == text)
+      return known_[next_++].second;
+    for (std::size_t i = 0; i < known_.size(); ++i)
+      if (known_[i].first == text) {
+        next_ = i + 1;
+        return known_[i].second;
+      }
+    if (known_.size() == kMost)  // ranges: there is no end of names
+      known_.clear();
+    next_ = std::min(next_, known_.size());
+    known_.emplace(known_.begin() + static_cast<std::ptrdiff_t>(next_), text,
+                   parse_name(text, way_));
+    return known_[next_++].second;
+  }
+
+ private:
+  static constexpr std::size_t kMost = 200;
+
+  const Way way_;
+  std::size_t next_ = 0;
+  std::vector<std::pair<std::string, Name>> known_;
+};
 
 std::optional<std::int64_t> parse_number(std::string_view text) {
   std::int64_t value = 0;
@@ -223,9 +268,12 @@ std::optional<std::string> convert(Form form, std::string_view value) {
       std::string text = form == Form::sid ? sid_text(value) : guid_of(value);
       return text.empty() ? std::nullopt : std::optional(std::move(text));
     }
+    case Form::photo:
+      return base::base64_encode(value);
     case Form::recipient_type:
     case Form::group_type:
     case Form::account:
+    case Form::expiry:
       break;
   }
   const auto number = parse_number(value);
@@ -233,6 +281,8 @@ std::optional<std::string> convert(Form form, std::string_view value) {
     return std::nullopt;
   if (form == Form::recipient_type)
     return recipient_type_name(*number);
+  if (form == Form::expiry)
+    return expiry_text(*number);
   if (form == Form::group_type)
     return (*number & kSecurityEnabled) != 0 ? "security" : "distribution";
   return (*number & kAccountDisabled) != 0 ? "false" : "true";
@@ -245,6 +295,7 @@ std::string_view expected(Form form) {
     case Form::boolean:
       return "expected TRUE or FALSE";
     case Form::base64:
+    case Form::photo:
       return "expected bytes";
     case Form::sid:
       return "expected a SID";
@@ -253,6 +304,7 @@ std::string_view expected(Form form) {
     case Form::recipient_type:
     case Form::group_type:
     case Form::account:
+    case Form::expiry:
       return "expected a number";
   }
   return {};
@@ -267,57 +319,101 @@ bool is_true(const EntryAttribute& attribute) {
   return !attribute.values.empty() && base::ascii_iequals(attribute.values.front(), "TRUE");
 }
 
+}  // namespace
+
+/// What a mapper keeps from entry to entry.
+struct EntryMapper::Memory {
+  explicit Memory(MappingOptions given)
+      : options(std::move(given)),
+        names(options.way),
+        deleted_objects("CN=Deleted Objects," + options.naming_context) {}
+
+  const MappingOptions options;
+  Names names;
+  const std::string deleted_objects;
+  std::array<const EntryAttribute*, model::kAttributeCount> values{};  ///< of the entry at hand
+};
+
+namespace {
+
 /// Works through the attributes of one entry.
 class Mapper {
  public:
-  Mapper(const Entry& entry, std::string_view naming_context)
+  Mapper(const Entry& entry, const MappingOptions& options, Names& names,
+         const std::string& deleted_objects,
+         std::array<const EntryAttribute*, model::kAttributeCount>& values)
       : entry_(entry),
+        options_(options),
+        names_(names),
+        deleted_objects_(deleted_objects),
+        values_(values),
         dn_(plain_dn(entry.dn)),
-        is_head_(base::ascii_iequals(dn_, naming_context)),
-        deleted_objects_("CN=Deleted Objects," + std::string(naming_context)) {}
+        is_head_(base::ascii_iequals(dn_, options.naming_context)) {}
 
   Mapped run() {
     if (base::ascii_iequals(dn_, deleted_objects_))
       return {Ignored{}};
-    for (const EntryAttribute& attribute : entry_.attributes)
-      if (base::ascii_iequals(attribute.name, "objectGUID") && attribute.values.size() == 1)
-        if (const auto guid = base::Guid::from_ad_bytes(attribute.values.front()))
-          change_.anchor = guid->text();
-    if (change_.anchor.empty())
-      reject("objectGUID", "expected 16 bytes");
+    values_.fill(nullptr);
+    names_.begin_entry();
     for (const EntryAttribute& attribute : entry_.attributes)
       read(attribute);
+    if (change_.anchor.empty())
+      reject("objectGUID", "expected 16 bytes");
     if (ignored_)
       return {Ignored{}};
     conclude_presence();
     const bool gone = change_.presence != Presence::live;
     if (!gone && !base::is_valid_utf8(dn_))
       reject("dn", "expected UTF-8");
+    conclude_values();
+    if (ignored_)
+      return {Ignored{}};
     if (!reason_.empty() && gone && !change_.anchor.empty())
       return {tombstone_only()};
     if (!reason_.empty())
       return {Rejected{std::move(change_.anchor), std::move(reason_)}};
     conclude_members();
+    conclude_scope();
+    change_.whole = options_.way == Way::polling && !gone;
     return {std::move(change_), std::move(note_)};
   }
 
  private:
   void read(const EntryAttribute& attribute) {
-    const Name name = parse_name(attribute.name);
+    const Name& name = names_.find(attribute.name);
     if (name.part == Part::not_known)
       return;
-    if (name.base == "objectclass")
-      read_classes(attribute.values);
-    else if (name.base == "isdeleted")
-      deleted_ = is_true(attribute);
-    else if (name.base == "isrecycled")
-      recycled_ = recycled_ || is_true(attribute);
-    else if (name.base == "parentguid")
-      read_parent(attribute.values);
-    else if (name.base == "member")
-      read_members(name.part, attribute.values);
-    else if (const Rule* rule = rule_for(name.base))
-      read_value(*rule, name.part, attribute.values);
+    switch (name.role) {
+      case Role::none:
+        break;
+      case Role::value:
+        read_value(*name.rule, name.part, attribute);
+        break;
+      case Role::object_guid:
+        read_guid(attribute.values);
+        break;
+      case Role::object_class:
+        read_classes(attribute.values);
+        break;
+      case Role::is_deleted:
+        deleted_ = is_true(attribute);
+        break;
+      case Role::is_recycled:
+        recycled_ = recycled_ || is_true(attribute);
+        break;
+      case Role::parent:
+        read_parent(attribute.values);
+        break;
+      case Role::member:
+        read_members(name.part, attribute.values);
+        break;
+    }
+  }
+
+  void read_guid(std::span<const std::string_view> values) {
+    if (values.size() == 1)
+      if (const auto guid = base::Guid::from_ad_bytes(values.front()))
+        change_.anchor = guid->text();
   }
 
   void read_classes(std::span<const std::string_view> classes) {
@@ -365,36 +461,66 @@ class Mapper {
     else
       partial_members_ = true;
     if (part == Part::some)
-      note_ = "member: only a range of the values came, the rest is unknown";
+      reject("member", "only a range of the values came");
   }
 
-  void read_value(const Rule& rule, Part part, std::span<const std::string_view> values) {
+  /// Values are taken in the end, in our order.
+  void read_value(const Rule& rule, Part part, const EntryAttribute& attribute) {
     // manager is a link: incremental values say what it was (removed) and what it is (added)
     if (part == Part::removed) {
-      if (!change_.set.contains(rule.attribute))
-        clear(rule.attribute);
+      clear(rule.attribute);
       return;
     }
     if (part == Part::some || (part == Part::added && rule.form != Form::link))
       return reject(rule.ldap, "only a range of the values came");
+    rules_[static_cast<std::size_t>(rule.attribute)] = &rule;
+    values_[static_cast<std::size_t>(rule.attribute)] = &attribute;
+  }
+
+  void conclude_values() {
+    change_.set.reserve(entry_.attributes.size() + 3);
+    for (std::size_t i = 0; i < values_.size(); ++i)
+      if (values_[i] != nullptr)
+        take_values(*rules_[i], values_[i]->values);
+      else
+        take_place(static_cast<Attribute>(i));
+  }
+
+  void take_place(Attribute attribute) {
+    if (change_.presence != Presence::live || dn_.empty())
+      return;
+    if (attribute == Attribute::distinguished_name)
+      change_.set[attribute].emplace_back(dn_);
+    else if (attribute == Attribute::rdn)
+      change_.set[attribute].emplace_back(first_rdn(dn_));
+    else if (attribute == Attribute::parent && !parent_.empty())
+      change_.set[attribute].push_back(std::move(parent_));
+  }
+
+  void take_values(const Rule& rule, std::span<const std::string_view> values) {
     const bool multi_valued = model::info(rule.attribute).multi_valued;
     model::Values converted;
+    if (multi_valued)
+      converted.reserve(values.size());
     for (const std::string_view value : values) {
       if (value.empty())
         continue;
+      if (rule.form == Form::photo && value.size() > options_.photo_limit) {
+        note_ = "thumbnailPhoto: larger than the limit";
+        continue;
+      }
       auto text = convert(rule.form, value);
       if (!text)
         return reject(rule.ldap, expected(rule.form));
+      if (text->empty())
+        continue;
       if (rule.form == Form::account && (*parse_number(value) & kInterdomainTrust) != 0)
         ignored_ = true;
       if (converted.empty() || multi_valued)
         converted.push_back(std::move(*text));
     }
-    if (converted.empty()) {
-      if (!change_.set.contains(rule.attribute))
-        clear(rule.attribute);
-      return;
-    }
+    if (converted.empty())
+      return clear(rule.attribute);
     std::erase(change_.cleared, rule.attribute);
     change_.set.insert_or_assign(rule.attribute, std::move(converted));
   }
@@ -417,12 +543,6 @@ class Mapper {
       return;
     }
     change_.presence = Presence::live;
-    if (dn_.empty())
-      return;
-    change_.set[Attribute::distinguished_name] = {std::string(dn_)};
-    change_.set[Attribute::rdn] = {std::string(first_rdn(dn_))};
-    if (!parent_.empty())
-      change_.set[Attribute::parent] = {parent_};
   }
 
   /// That an object is gone must not be missed because one of its attributes cannot be read.
@@ -436,7 +556,24 @@ class Mapper {
 
   /// With ranges in the same entry an empty "member" says nothing: it is how servers announce that
   /// there are too many.
-  void conclude_members() { change_.members_complete = whole_members_ && !partial_members_; }
+  void conclude_members() {
+    const bool told_by_silence = options_.way == Way::polling && change_.kind == RecordKind::group;
+    change_.members_complete = (whole_members_ || told_by_silence) && !partial_members_;
+  }
+
+  /// A container that is none of the rules' any more (another one took its name) must lose its rule
+  /// too.
+  void conclude_scope() {
+    if (!options_.scoped || change_.presence != Presence::live)
+      return;
+    if (const auto rule = options_.scope.containers.find(change_.anchor);
+        rule != options_.scope.containers.end())
+      change_.set[Attribute::scope] = {rule->second};
+    else if (is_head_ && options_.scope.head_is_out)
+      change_.set[Attribute::scope] = {"out"};
+    else
+      clear(Attribute::scope);
+  }
 
   void clear(Attribute attribute) {
     if (std::find(change_.cleared.begin(), change_.cleared.end(), attribute) ==
@@ -450,9 +587,13 @@ class Mapper {
   }
 
   const Entry& entry_;
+  const MappingOptions& options_;
+  Names& names_;
+  const std::string& deleted_objects_;
+  std::array<const EntryAttribute*, model::kAttributeCount>& values_;
+  std::array<const Rule*, model::kAttributeCount> rules_;  // set where values_ is
   const std::string_view dn_;
   const bool is_head_;
-  const std::string deleted_objects_;
   Change change_;
   std::optional<bool> deleted_;  // what isDeleted says, where it is there
   bool recycled_ = false;
@@ -466,18 +607,37 @@ class Mapper {
 
 }  // namespace
 
-const std::vector<std::string>& wanted_attributes() {
-  static const auto* const kNames = [] {
-    auto* names = new std::vector<std::string>(kStructure.begin(), kStructure.end());
-    for (const Rule& rule : kRules)
-      names->emplace_back(rule.ldap);
-    return names;
-  }();
-  return *kNames;
+std::vector<std::string> wanted_attributes(std::size_t photo_limit) {
+  std::vector<std::string> names(kStructure.begin(), kStructure.end());
+  for (const Rule& rule : kRules)
+    names.emplace_back(rule.ldap);
+  if (photo_limit > 0)
+    names.emplace_back(kPhotoRule.ldap);
+  return names;
 }
 
-Mapped map_entry(const Entry& entry, std::string_view naming_context) {
-  return Mapper(entry, naming_context).run();
+EntryMapper::EntryMapper(MappingOptions options)
+    : memory_(std::make_unique<Memory>(std::move(options))) {}
+
+EntryMapper::~EntryMapper() = default;
+
+Mapped EntryMapper::map(const Entry& entry) {
+  return Mapper(entry, memory_->options, memory_->names, memory_->deleted_objects, memory_->values)
+      .run();
+}
+
+Mapped map_entry(const Entry& entry, const MappingOptions& options) {
+  return EntryMapper(options).map(entry);
+}
+
+std::string expiry_text(std::int64_t file_time) {
+  constexpr std::int64_t kTicks = 10'000'000;           // in a second
+  constexpr std::int64_t kBefore1970 = 11'644'473'600;  // seconds since 1601
+  constexpr std::int64_t kYear10000 = 253'402'300'800;  // seconds since 1970
+  const std::int64_t seconds = file_time / kTicks - kBefore1970;
+  if (file_time <= 0 || seconds >= kYear10000)
+    return {};
+  return base::to_iso8601(base::TimePoint(std::chrono::seconds(seconds)));
 }
 
 std::string_view plain_dn(std::string_view extended_dn) {

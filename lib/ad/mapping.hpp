@@ -1,27 +1,34 @@
-// From entries of Active Directory, as DirSync delivers them, to what gald says about an object.
-// Pure: no LDAP, no clock.
+// From entries of Active Directory to what gald says about an object. Pure: no LDAP, no clock.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "ad/scope.hpp"
 #include "ad/session.hpp"
+#include "ad/watermark.hpp"
 #include "model/record.hpp"
 
 namespace gald::ad {
 
 /// Raise when map_entry() concludes something else from the same entry: cursors of before are then
 /// not used.
-inline constexpr int kMappingVersion = 1;
+inline constexpr int kMappingVersion = 2;
 
-/// Selects by object class alone: every other attribute can change or be stripped from a tombstone,
-/// and DirSync does not tell of an object that leaves the filter.
-extern const std::string_view kDirectoryFilter;
+struct MappingOptions {
+  std::string naming_context;  ///< tells the head (no parent) and Deleted Objects apart
+  Way way = Way::dirsync;
+  bool scoped = false;          ///< something is left out: every change says whether its object is
+  ScopeRules scope = {};        ///< the rules that begin at containers
+  std::size_t photo_limit = 0;  ///< bytes; 0: photos are not read
+};
 
-/// Every attribute that map_entry() reads. DirSync delivers an object when one of these changed.
-const std::vector<std::string>& wanted_attributes();
+/// Every attribute that is read. DirSync delivers an object when one of these changed.
+std::vector<std::string> wanted_attributes(std::size_t photo_limit);
 
 /// An object that is none of ours.
 struct Ignored {};
@@ -32,11 +39,31 @@ struct Mapped {
   std::string note = {};
 };
 
-/// `naming_context` tells the head (no parent) and the Deleted Objects container apart.
+/// With DirSync a change is a patch; an entry that was polled is whole, and what it does not name
+/// has no value. Ranges must be complete before (range_retrieval.hpp); an object of which only a
+/// part is known is rejected.
 ///
 /// What the DN says of an entry is true for every live object, so distinguished_name and rdn are
 /// always set; the mangled DN of a tombstone says nothing worth keeping.
-Mapped map_entry(const Entry& entry, std::string_view naming_context);
+class EntryMapper {
+ public:
+  explicit EntryMapper(MappingOptions options);
+  ~EntryMapper();
+  EntryMapper(const EntryMapper&) = delete;
+  EntryMapper& operator=(const EntryMapper&) = delete;
+
+  Mapped map(const Entry& entry);
+
+ private:
+  struct Memory;
+  std::unique_ptr<Memory> memory_;
+};
+
+/// The same for one entry. A mapper of many is faster: it recognizes names that it has met.
+Mapped map_entry(const Entry& entry, const MappingOptions& options);
+
+/// accountExpires: 100 ns since 1601 → ISO 8601; "" for never (0, and what is out of reach).
+std::string expiry_text(std::int64_t file_time);
 
 /// "<GUID=...>;<SID=...>;CN=x" → "CN=x".
 std::string_view plain_dn(std::string_view extended_dn);

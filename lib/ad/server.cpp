@@ -45,12 +45,13 @@ base::Result<std::string> choose_context(const OwnedEntry& root, const std::stri
 
 base::Result<ServerFacts> read_server(Session& session, const std::string& wanted_context,
                                       std::stop_token stop) {
-  auto answer = search(session,
-                       {.base = "",
-                        .attributes = {"defaultNamingContext", "namingContexts",
-                                       "configurationNamingContext", "dnsHostName", "dsServiceName",
-                                       "highestCommittedUSN", "supportedControl", "currentTime"}},
-                       stop);
+  auto answer =
+      search(session,
+             {.base = "",
+              .attributes = {"defaultNamingContext", "namingContexts", "configurationNamingContext",
+                             "schemaNamingContext", "dnsHostName", "dsServiceName",
+                             "highestCommittedUSN", "supportedControl", "currentTime"}},
+             stop);
   if (!answer)
     return answer.error();
   if (answer->end.code != result_code::kSuccess || answer->entries.size() != 1)
@@ -60,6 +61,7 @@ base::Result<ServerFacts> read_server(Session& session, const std::string& wante
   ServerFacts facts;
   facts.dns_name = base::ascii_lower(root.first("dnsHostName"));
   facts.configuration_context = root.first("configurationNamingContext");
+  facts.schema_context = root.first("schemaNamingContext");
   const std::string_view usn = root.first("highestCommittedUSN");
   const auto parsed = std::from_chars(usn.data(), usn.data() + usn.size(), facts.committed_usn);
   const auto time = parse_generalized_time(root.first("currentTime"));
@@ -68,7 +70,11 @@ base::Result<ServerFacts> read_server(Session& session, const std::string& wante
     return Error{ErrorKind::protocol, "the rootDSE is not that of a domain controller"};
   facts.time = *time;
   const auto controls = root.values("supportedControl");
-  facts.offers_dirsync = std::find(controls.begin(), controls.end(), kDirSyncOid) != controls.end();
+  const auto offers = [&controls](std::string_view oid) {
+    return std::find(controls.begin(), controls.end(), oid) != controls.end();
+  };
+  facts.offers_dirsync = offers(kDirSyncOid);
+  facts.offers_show_recycled = offers(kShowRecycledOid);
 
   auto context = choose_context(root, wanted_context);
   if (!context)

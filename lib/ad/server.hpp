@@ -16,9 +16,11 @@ struct ServerFacts {
   std::string invocation_id;   ///< changes when the controller is restored from a backup
   std::string naming_context;  ///< the one to read
   std::string configuration_context;
+  std::string schema_context;
   std::uint64_t committed_usn = 0;
   std::chrono::sys_seconds time;
   bool offers_dirsync = false;
+  bool offers_show_recycled = false;
 
   /// Who answers: cursors carry it (model::Cursor::answered_by).
   std::string identity() const { return dns_name + '/' + invocation_id; }

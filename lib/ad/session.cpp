@@ -12,6 +12,18 @@ OwnedEntry::OwnedEntry(const Entry& entry) : dn(entry.dn) {
         std::vector<std::string>(attribute.values.begin(), attribute.values.end()));
 }
 
+void with_views(const OwnedEntry& entry, const std::function<void(const Entry&)>& visit) {
+  std::vector<std::vector<std::string_view>> values;
+  values.reserve(entry.attributes.size());
+  std::vector<EntryAttribute> attributes;
+  attributes.reserve(entry.attributes.size());
+  for (const auto& [name, texts] : entry.attributes) {
+    values.emplace_back(texts.begin(), texts.end());
+    attributes.push_back({name, values.back()});
+  }
+  visit({entry.dn, attributes});
+}
+
 std::span<const std::string> OwnedEntry::values(std::string_view name) const {
   for (const auto& [candidate, found] : attributes)
     if (base::ascii_iequals(candidate, name))
@@ -22,6 +34,19 @@ std::span<const std::string> OwnedEntry::values(std::string_view name) const {
 std::string_view OwnedEntry::first(std::string_view name) const {
   const auto found = values(name);
   return found.empty() ? std::string_view() : std::string_view(found.front());
+}
+
+base::Result<std::monostate> CountingSession::start(const SearchRequest& request) {
+  ++requests_;
+  return session_->start(request);
+}
+
+base::Result<Batch> CountingSession::take(std::size_t most, const EntryVisitor& visit,
+                                          std::stop_token stop) {
+  auto batch = session_->take(most, visit, std::move(stop));
+  if (batch)
+    bytes_ += batch->bytes;
+  return batch;
 }
 
 base::Result<Answer> search(Session& session, const SearchRequest& request, std::stop_token stop) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -21,6 +22,8 @@ namespace gald::ad {
 namespace result_code {
 inline constexpr int kSuccess = 0;
 inline constexpr int kProtocolError = 2;
+inline constexpr int kSizeLimitExceeded = 4;
+inline constexpr int kAdminLimitExceeded = 11;
 inline constexpr int kUnavailableCriticalExtension = 12;
 inline constexpr int kNoSuchObject = 32;
 inline constexpr int kInsufficientAccessRights = 50;
@@ -41,6 +44,11 @@ struct Entry {
   std::string_view dn;
   std::span<const EntryAttribute> attributes;
 };
+
+struct OwnedEntry;
+
+/// Shows a kept entry as one that just came.
+void with_views(const OwnedEntry& entry, const std::function<void(const Entry&)>& visit);
 
 /// The same with a life of its own, for the few entries that are kept.
 struct OwnedEntry {
@@ -100,6 +108,26 @@ class Session {
   /// Every wait inside is bounded, and a stop is seen within a second.
   virtual base::Result<Batch> take(std::size_t most, const EntryVisitor& visit,
                                    std::stop_token stop) = 0;
+};
+
+/// Counts what goes through a session.
+class CountingSession final : public Session {
+ public:
+  explicit CountingSession(std::unique_ptr<Session> session) : session_(std::move(session)) {}
+
+  base::Result<std::monostate> start(const SearchRequest& request) override;
+  base::Result<Batch> take(std::size_t most, const EntryVisitor& visit,
+                           std::stop_token stop) override;
+
+  /// Since the last time this was asked: requests, and bytes of names and values.
+  std::pair<int, std::uint64_t> counted() {
+    return {std::exchange(requests_, 0), std::exchange(bytes_, 0)};
+  }
+
+ private:
+  std::unique_ptr<Session> session_;
+  int requests_ = 0;
+  std::uint64_t bytes_ = 0;
 };
 
 struct Answer {

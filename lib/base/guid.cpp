@@ -74,13 +74,13 @@ Guid Guid::from_name(const Guid& name_space, std::string_view name) {
 
 std::string Guid::text() const {
   static constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(36);
+  std::string out(36, '-');
+  char* at = out.data();
   for (std::size_t i = 0; i < 16; ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10)
-      out += '-';
-    out += kDigits[bytes_[i] >> 4];
-    out += kDigits[bytes_[i] & 0x0f];
+      ++at;
+    *at++ = kDigits[bytes_[i] >> 4];
+    *at++ = kDigits[bytes_[i] & 0x0f];
   }
   return out;
 }

@@ -1,5 +1,7 @@
 #include "index/attributes_json.hpp"
 
+#include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -21,6 +23,66 @@ const std::unordered_map<std::string_view, model::Attribute>& by_name() {
   return kByName;
 }
 
+/// Attributes by name.
+struct NameOrder {
+  std::array<model::Attribute, model::kAttributeCount> at_rank;
+  std::array<std::size_t, model::kAttributeCount> rank_of;
+};
+
+const NameOrder& name_order() {
+  static const NameOrder kOrder = [] {
+    NameOrder order;
+    for (std::size_t i = 0; i < model::kAttributeCount; ++i)
+      order.at_rank[i] = static_cast<model::Attribute>(i);
+    std::sort(order.at_rank.begin(), order.at_rank.end(),
+              [](auto a, auto b) { return model::name(a) < model::name(b); });
+    for (std::size_t i = 0; i < model::kAttributeCount; ++i)
+      order.rank_of[static_cast<std::size_t>(order.at_rank[i])] = i;
+    return order;
+  }();
+  return kOrder;
+}
+
+/// A JSON string (RFC 8259 section 7); what is not ASCII stays as it is.
+void append_string(std::string& text, std::string_view value) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  text += '"';
+  std::size_t plain = 0;  // from here to where we are, nothing needs an escape
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const auto c = static_cast<unsigned char>(value[i]);
+    if (c >= 0x20 && c != '"' && c != '\\')
+      continue;
+    text.append(value, plain, i - plain);
+    plain = i + 1;
+    text += '\\';
+    switch (c) {
+      case '"':
+      case '\\':
+        text += value[i];
+        break;
+      case '\b':
+        text += 'b';
+        break;
+      case '\f':
+        text += 'f';
+        break;
+      case '\n':
+        text += 'n';
+        break;
+      case '\r':
+        text += 'r';
+        break;
+      case '\t':
+        text += 't';
+        break;
+      default:
+        text.append("u00").append(1, kDigits[c >> 4]).append(1, kDigits[c & 0xf]);
+    }
+  }
+  text.append(value, plain);
+  text += '"';
+}
+
 json parse(std::string_view text) {
   json parsed = json::parse(text, nullptr, false);
   if (!parsed.is_object())
@@ -30,16 +92,45 @@ json parse(std::string_view text) {
 
 }  // namespace
 
+/// By hand, because every record of a first import passes here: the document of a general library
+/// is some fifty allocations. The order of the names and the form are those that it would give.
 std::string to_json(const model::Attributes& attributes) {
-  json object = json::object();
+  std::array<const model::Values*, model::kAttributeCount> by_rank{};
+  std::size_t size = 2;
   for (const auto& [attribute, values] : attributes) {
-    const model::AttributeInfo& info = model::info(attribute);
-    if (info.multi_valued)
-      object[std::string(info.name)] = values;
-    else if (!values.empty())
-      object[std::string(info.name)] = values.front();
+    by_rank[name_order().rank_of[static_cast<std::size_t>(attribute)]] = &values;
+    size += model::name(attribute).size() + 8;
+    for (const std::string& value : values)
+      size += value.size() + 4;
   }
-  return object.dump();
+  std::string text;
+  text.reserve(size);
+  text += '{';
+  for (std::size_t rank = 0; rank < by_rank.size(); ++rank) {
+    if (by_rank[rank] == nullptr)
+      continue;
+    const model::AttributeInfo& info = model::info(name_order().at_rank[rank]);
+    const model::Values& values = *by_rank[rank];
+    if (!info.multi_valued && values.empty())
+      continue;
+    if (text.size() > 1)
+      text += ',';
+    append_string(text, info.name);
+    text += ':';
+    if (!info.multi_valued) {
+      append_string(text, values.front());
+      continue;
+    }
+    text += '[';
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (i > 0)
+        text += ',';
+      append_string(text, values[i]);
+    }
+    text += ']';
+  }
+  text += '}';
+  return text;
 }
 
 model::Attributes attributes_from_json(std::string_view text) {
@@ -52,7 +143,7 @@ model::Attributes attributes_from_json(std::string_view text) {
     if (value.is_string())
       attributes[known->second] = {value.get<std::string>()};
     else if (value.is_array())
-      attributes[known->second] = value.get<model::Values>();
+      attributes[known->second] = value.get<std::vector<std::string>>();
   }
   return attributes;
 }

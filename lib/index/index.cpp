@@ -39,6 +39,8 @@ void configure(SQLite::Database& database) {
   // read again, as the cursors go with them.
   database.exec("PRAGMA synchronous = NORMAL");
   database.exec("PRAGMA journal_size_limit = 67108864");
+  // four times the default: a first import waits for the disk a quarter as often
+  database.exec("PRAGMA wal_autocheckpoint = 4000");
   // Read-only consumers need the -wal and -shm files even while no writer runs.
   int keep = 1;
   sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
@@ -97,11 +99,11 @@ Position Index::restart(const CollectionKey& key) {
   return impl_->guarded([&] { return impl_->staging->restart(key); });
 }
 
-model::StagedCounts Index::apply(const CollectionKey& key,
-                                 const std::vector<model::Change>& changes,
+model::StagedCounts Index::apply(const CollectionKey& key, std::vector<model::Change> changes,
                                  const std::vector<model::Rejected>& rejected,
                                  const std::optional<model::Cursor>& next, bool last) {
-  return impl_->guarded([&] { return impl_->staging->apply(key, changes, rejected, next, last); });
+  return impl_->guarded(
+      [&] { return impl_->staging->apply(key, std::move(changes), rejected, next, last); });
 }
 
 std::vector<std::string> Index::never_complete(const std::vector<CollectionKey>& keys) {
@@ -118,6 +120,7 @@ model::PublishedCounts Index::publish(std::int64_t run,
                                       const std::function<void(std::int64_t)>& progress,
                                       std::stop_token stop) {
   return impl_->guarded([&] {
+    impl_->staging->settle();
     return Publisher(impl_->database, impl_->statements, impl_->clock, run)
         .publish(progress, std::move(stop));
   });

@@ -32,6 +32,8 @@ struct CollectionKey {
   std::string fingerprint;
   bool lists_everything = false;
   std::optional<std::chrono::milliseconds> complete_every = {};
+  double plausible_share = 0;
+  std::vector<model::RecordKind> kinds_left_out = {};
 };
 
 /// Thread-safe: calls are serialised. Every call that writes is one or several transactions, each
@@ -56,9 +58,10 @@ class Index {
   Position restart(const CollectionKey& key);
 
   /// Stages the changes of one page and, if `next` is given, the cursor behind it: one
-  /// transaction. With `last`, a full round sweeps what it did not see. Applying the same page
-  /// twice changes nothing.
-  model::StagedCounts apply(const CollectionKey& key, const std::vector<model::Change>& changes,
+  /// transaction. With `last`, a full round sweeps what it did not see; one that saw implausibly
+  /// little sweeps nothing, says so (StagedCounts::held) and begins anew next time. Applying the
+  /// same page twice changes nothing.
+  model::StagedCounts apply(const CollectionKey& key, std::vector<model::Change> changes,
                             const std::vector<model::Rejected>& rejected,
                             const std::optional<model::Cursor>& next, bool last);
 

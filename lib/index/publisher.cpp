@@ -46,6 +46,7 @@ Publisher::Publisher(SQLite::Database& database, Statements& statements, const b
     : database_(database),
       statements_(statements),
       clock_(clock),
+      now_(base::to_iso8601(clock.now())),
       run_(run),
       last_number_(database
                        .execAndGet("SELECT coalesce(max(seq), 0) FROM sqlite_sequence"
@@ -131,6 +132,8 @@ StagedRecord Publisher::load_record(std::int64_t id) {
     record.kind = model::record_kind_named(query.text(3)).value();
     record.presence = model::presence_named(query.text(4)).value();
     record.attributes = attributes_from_json(query.text(5));
+    const std::string& end = first_value(record.attributes, Attribute::account_expires);
+    record.expired = !end.empty() && end <= now_;
     record.touched = query.integer(6) != 0;
     record.entry_id = query.text(7);
     record.joined_by = query.text(8);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +19,7 @@ class Statements {
   explicit Statements(SQLite::Database& database) : database_(database) {}
 
   SQLite::Statement& prepared(std::string_view sql) {
-    const auto it = statements_.find(std::string(sql));
+    const auto it = statements_.find(sql);
     if (it != statements_.end())
       return *it->second;
     auto statement = std::make_unique<SQLite::Statement>(database_, std::string(sql));
@@ -26,8 +27,17 @@ class Statements {
   }
 
  private:
+  struct Hash {
+    using is_transparent = void;
+
+    std::size_t operator()(std::string_view sql) const {
+      return std::hash<std::string_view>{}(sql);
+    }
+  };
+
   SQLite::Database& database_;
-  std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>> statements_;
+  std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>, Hash, std::equal_to<>>
+      statements_;
 };
 
 /// One use of a prepared statement: bind, then run() or next(). Reset at the end of its scope, so

@@ -48,17 +48,21 @@ CREATE TABLE record (
   published_live INTEGER NOT NULL DEFAULT 0, -- whether it was live at the last publication
   entry_id       INTEGER REFERENCES entry,
   joined_by      TEXT NOT NULL DEFAULT '',
-  UNIQUE (connector_id, anchor)
+  expires_at     TEXT                       -- when its account ends; NULL: never, or published so
 );
 CREATE INDEX record_touched ON record (id) WHERE touched = 1;
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
-CREATE INDEX record_parent ON record (connector_id, parent) WHERE parent IS NOT NULL;
 CREATE INDEX record_collection ON record (collection_id, presence);
+CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
 CREATE TABLE record_key (
   key        TEXT NOT NULL,
   record_id  INTEGER NOT NULL,
   PRIMARY KEY (key, record_id)
 ) WITHOUT ROWID;
+CREATE TABLE pending_key (                  -- keys of a first import; '': look at the record again
+  key        TEXT NOT NULL,
+  record_id  INTEGER NOT NULL
+);
 CREATE TABLE record_member (
   group_id  INTEGER NOT NULL,               -- record of the group
   member    TEXT NOT NULL,                  -- anchor in the same connector, known or not
@@ -302,6 +306,9 @@ constexpr const char* kUpgrades[] = {
     "INSERT OR IGNORE INTO record_key SELECT 'object:' || r.anchor, r.id FROM record r"
     " JOIN connector c ON c.id = r.connector_id WHERE c.kind = 'entra'"
     " AND r.kind IN ('user', 'group') AND r.presence = 'live';",
+    "ALTER TABLE record ADD COLUMN expires_at TEXT;"
+    "CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;"
+    "CREATE TABLE pending_key (key TEXT NOT NULL, record_id INTEGER NOT NULL);",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 
@@ -349,6 +356,17 @@ int version_of(SQLite::Database& database, const std::string& file) {
 
 }  // namespace
 
+void make_record_indexes(SQLite::Database& database) {
+  database.exec(
+      "CREATE UNIQUE INDEX IF NOT EXISTS record_anchor ON record (connector_id, anchor);"
+      "CREATE INDEX IF NOT EXISTS record_parent ON record (connector_id, parent)"
+      " WHERE parent IS NOT NULL");
+}
+
+void drop_record_indexes(SQLite::Database& database) {
+  database.exec("DROP INDEX IF EXISTS record_anchor; DROP INDEX IF EXISTS record_parent");
+}
+
 void require_schema(SQLite::Database& database, const std::string& file) {
   if (version_of(database, file) < kSchemaVersion)
     throw std::runtime_error(file +
@@ -364,6 +382,7 @@ void prepare_schema(SQLite::Database& database, const std::string& file) {
     return;
   }
   database.exec(kTables);
+  make_record_indexes(database);
   database.exec(kViews);
   database.exec("PRAGMA application_id = " + std::to_string(kApplicationId));
   database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));

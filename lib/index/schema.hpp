@@ -10,7 +10,7 @@ class Database;
 namespace gald::index {
 
 /// Of the tables; PRAGMA user_version holds it. A file of a newer version is refused.
-inline constexpr int kSchemaVersion = 2;
+inline constexpr int kSchemaVersion = 3;
 
 /// Of the views: the promise to consumers, readable as `SELECT version FROM contract`.
 inline constexpr int kContractVersion = 1;
@@ -21,6 +21,11 @@ inline constexpr int kApplicationId = 0x67616c64;
 /// Creates or upgrades, in one transaction. Throws std::runtime_error for a file that is no index
 /// or belongs to a newer gald; `file` is for that message.
 void prepare_schema(SQLite::Database& database, const std::string& file);
+
+/// The indexes that find records by anchor and by parent. A first import does without them until
+/// its end: random insertions, page by page, would be most of what it costs.
+void make_record_indexes(SQLite::Database& database);
+void drop_record_indexes(SQLite::Database& database);
 
 /// The checks of prepare_schema without the writing, for readers.
 void require_schema(SQLite::Database& database, const std::string& file);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "index/attributes_json.hpp"
+#include "index/schema.hpp"
 #include "reconcile/join.hpp"
 
 namespace gald::index {
@@ -18,18 +19,25 @@ namespace {
 /// How much of a sweep is in memory at a time.
 constexpr int kSlice = 1000;
 
+/// A complete read may always miss this many: a small directory changes by more than a share.
+constexpr std::int64_t kHandful = 10;
+
+/// Paths of containers longer than this are a loop in the data.
+constexpr std::size_t kDeepest = 64;
+
 /// The marks of a full round. Those of a resumable one must survive a crash; a source that lists
 /// everything in every round starts over anyway, and must not write a row per record and round.
 std::string marks(bool lists_everything, std::string_view table) {
   return (lists_everything ? "temp." : "main.") + std::string(table);
 }
 
-/// What the names of the objects below a container are made of.
+/// What the names of the objects below a container, and whether they are in scope, depend on.
 std::vector<std::string> names_path(const model::Attributes& container) {
   using model::Attribute;
   const std::string& parent = first_value(container, Attribute::parent);
   return {parent,
-          first_value(container, parent.empty() ? Attribute::distinguished_name : Attribute::rdn)};
+          first_value(container, parent.empty() ? Attribute::distinguished_name : Attribute::rdn),
+          first_value(container, Attribute::scope)};
 }
 
 model::StagedRecord as_record(model::ConnectorKind connector, const std::string& anchor,
@@ -44,6 +52,31 @@ model::StagedRecord as_record(model::ConnectorKind connector, const std::string&
   return record;
 }
 
+/// What an object has after a change: of `old`, what the change leaves.
+model::Attributes patched(const model::Attributes& old, Change& change, bool replaced) {
+  model::Attributes attributes;
+  if (replaced && change.kept.empty()) {
+    attributes = std::move(change.set);
+    erase_if(attributes, [](const auto& attribute) { return attribute.second.empty(); });
+  } else {
+    attributes = old;
+    if (replaced)
+      erase_if(attributes, [&change](const auto& attribute) {
+        return std::find(change.kept.begin(), change.kept.end(), attribute.first) ==
+               change.kept.end();
+      });
+    for (auto& [attribute, values] : change.set) {
+      if (values.empty())
+        attributes.erase(attribute);
+      else
+        attributes[attribute] = std::move(values);
+    }
+  }
+  for (const model::Attribute attribute : change.cleared)
+    attributes.erase(attribute);
+  return attributes;
+}
+
 }  // namespace
 
 Staging::Staging(SQLite::Database& database, Statements& statements, const base::Clock& clock)
@@ -53,6 +86,62 @@ Staging::Staging(SQLite::Database& database, Statements& statements, const base:
       " PRIMARY KEY (collection_id, record_id)) WITHOUT ROWID;"
       "CREATE TEMP TABLE seen_member (collection_id INTEGER, group_id INTEGER, member TEXT,"
       " PRIMARY KEY (collection_id, group_id, member)) WITHOUT ROWID;");
+  SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  finish_import();  // of an earlier process, if it did not come to it
+  transaction.commit();
+}
+
+/// Before the first record of all.
+void Staging::begin_import() {
+  if (importing_ ||
+      database_
+              .execAndGet("SELECT EXISTS (SELECT 1 FROM record) OR NOT EXISTS"
+                          " (SELECT 1 FROM sqlite_schema WHERE name = 'record_anchor')")
+              .getInt() != 0)
+    return;
+  drop_record_indexes(database_);
+  anchors_ = {};
+  importing_ = true;
+}
+
+/// Makes what begin_import() put off; afterwards everything is as if it had been made row by row.
+/// REQUIRES: a transaction, in which a crash leaves it to the next process.
+void Staging::finish_import() {
+  if (!importing_ && database_
+                             .execAndGet("SELECT count(*) FROM sqlite_schema WHERE name IN"
+                                         " ('record_anchor', 'sqlite_autoindex_record_1')")
+                             .getInt() != 0)
+    return;
+  importing_ = false;
+  anchors_ = {};
+  imported_.clear();
+  make_record_indexes(database_);
+  std::vector<std::int64_t> again;
+  {
+    Query query(statements_, "SELECT DISTINCT record_id FROM pending_key WHERE key = ''");
+    while (query.next())
+      again.push_back(query.integer(0));
+  }
+  if (!again.empty())
+    database_.exec(
+        "DELETE FROM pending_key WHERE record_id IN"
+        " (SELECT record_id FROM pending_key WHERE key = '')");
+  database_.exec(
+      "INSERT OR IGNORE INTO record_key (key, record_id)"
+      " SELECT key, record_id FROM pending_key ORDER BY key, record_id");
+  database_.exec("DELETE FROM pending_key");
+  for (const std::int64_t id : again) {
+    Query query(statements_,
+                "SELECT c.kind, r.anchor, r.kind, r.presence, r.attributes FROM record r"
+                " JOIN connector c ON c.id = r.connector_id WHERE r.id = ?1");
+    query.bind(id);
+    query.next();
+    add_keys(id, reconcile::join_keys(as_record(model::connector_kind_named(query.text(0)).value(),
+                                                query.text(1),
+                                                model::record_kind_named(query.text(2)).value(),
+                                                model::presence_named(query.text(3)).value(),
+                                                attributes_from_json(query.text(4)))));
+  }
 }
 
 Staging::Collection Staging::collection(const CollectionKey& key) {
@@ -83,11 +172,14 @@ Staging::Collection Staging::collection(const CollectionKey& key) {
   found.marking = query.integer(6) != 0;
   found.full_at = base::parse_iso8601(query.text(7));
   found.lists_everything = key.lists_everything;
+  found.plausible_share = key.plausible_share;
+  found.kinds_left_out = key.kinds_left_out;
   return found;
 }
 
 Position Staging::position(const CollectionKey& key) {
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  begin_import();
   const Collection found = collection(key);
   Position position{found.cursor, found.full};
   const bool due = key.complete_every && !found.full &&
@@ -114,6 +206,8 @@ Position Staging::restart(const CollectionKey& key) {
 }
 
 Position Staging::begin_full(const Collection& collection) {
+  if (imported_.contains(collection.id))
+    finish_import();  // what is there already will be compared
   forget_marks(collection);
   // Who is still unreadable will be quarantined again in the course of this round.
   if (collection.lists_everything)
@@ -139,20 +233,33 @@ void Staging::forget_marks(const Collection& collection) {
         .run();
 }
 
-model::StagedCounts Staging::apply(const CollectionKey& key, const std::vector<Change>& changes,
+model::StagedCounts Staging::apply(const CollectionKey& key, std::vector<Change> changes,
                                    const std::vector<model::Rejected>& rejected,
                                    const std::optional<model::Cursor>& next, bool last) {
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
   const Collection found = collection(key);
   model::StagedCounts counts;
-  for (const Change& change : changes)
-    apply_change(found, change, counts);
+  {
+    Query query(statements_, "SELECT 1 FROM quarantine WHERE collection_id = ?1");
+    query.bind(found.id);
+    quarantined_ = query.next();
+  }
+  for (Change& change : changes)
+    apply_change(found, std::move(change), counts);
   for (const model::Rejected& object : rejected) {
     keep(found, object.anchor);
     quarantine(found, object);
     if (found.lists_everything)
       rejected_[found.id].insert(object.anchor);
     ++counts.rejected;
+  }
+  if (last && is_implausible(found, counts)) {
+    // from the beginning again: an empty position makes the next round begin anew
+    Query(statements_, "UPDATE collection SET position = '', answered_by = '' WHERE id = ?1")
+        .bind(found.id)
+        .run();
+    transaction.commit();
+    return counts;
   }
   if (next && *next != found.cursor)
     Query(statements_, "UPDATE collection SET position = ?2, answered_by = ?3 WHERE id = ?1")
@@ -177,14 +284,28 @@ model::StagedCounts Staging::apply(const CollectionKey& key, const std::vector<C
 
 std::optional<Staging::Stored> Staging::stored(const Collection& collection,
                                                const std::string& anchor) {
+  const auto read = [](Query& query) {
+    return Stored{query.integer(0), model::record_kind_named(query.text(1)).value(),
+                  model::presence_named(query.text(2)).value(), query.text(3)};
+  };
+  if (importing_) {
+    std::optional<Stored> found;
+    anchors_.find(collection.connector, anchor, [&](std::int64_t row) {
+      Query query(statements_,
+                  "SELECT id, kind, presence, attributes FROM record"
+                  " WHERE id = ?1 AND connector_id = ?2 AND anchor = ?3");
+      query.bind(row, collection.connector, anchor);
+      if (query.next())
+        found = read(query);
+      return found.has_value();
+    });
+    return found;
+  }
   Query query(statements_,
               "SELECT id, kind, presence, attributes FROM record"
               " WHERE connector_id = ?1 AND anchor = ?2");
   query.bind(collection.connector, anchor);
-  if (!query.next())
-    return std::nullopt;
-  return Stored{query.integer(0), model::record_kind_named(query.text(1)).value(),
-                model::presence_named(query.text(2)).value(), query.text(3)};
+  return query.next() ? std::optional(read(query)) : std::nullopt;
 }
 
 /// Marks the record as seen in this full round; true when it was not before. A record is replaced
@@ -218,12 +339,13 @@ void Staging::keep(const Collection& collection, const std::string& anchor) {
   }
 }
 
-void Staging::apply_change(const Collection& collection, const Change& change,
+void Staging::apply_change(const Collection& collection, Change change,
                            model::StagedCounts& counts) {
   const std::optional<Stored> before = stored(collection, change.anchor);
-  Query(statements_, "DELETE FROM quarantine WHERE collection_id = ?1 AND anchor = ?2")
-      .bind(collection.id, change.anchor)
-      .run();
+  if (quarantined_)
+    Query(statements_, "DELETE FROM quarantine WHERE collection_id = ?1 AND anchor = ?2")
+        .bind(collection.id, change.anchor)
+        .run();
   if (!before && change.presence != Presence::live) {
     ++counts.unchanged;  // gone before we ever heard of it
     return;
@@ -236,74 +358,77 @@ void Staging::apply_change(const Collection& collection, const Change& change,
     return;
   }
 
-  const RecordKind kind = change.kind ? *change.kind : before->kind;
+  model::StagedRecord record;
+  record.connector_kind = collection.connector_kind;
+  record.anchor = change.anchor;
+  record.kind = change.kind ? *change.kind : before->kind;
+  // whether what is there is in scope, settle() decides
+  record.presence =
+      change.presence == Presence::live && before && before->presence == Presence::out_of_scope
+          ? Presence::out_of_scope
+          : change.presence;
+  const bool first = before && first_sight(collection, before->id);
+  const bool replaced = !before || (first && !change.part) || change.whole;
   model::Attributes old_attributes;
-  if (before)
+  if (before && !(replaced && change.kept.empty()))
     old_attributes = attributes_from_json(before->attributes);
-  const bool replaced = before && first_sight(collection, before->id) && !change.part;
-  model::Attributes attributes = old_attributes;
-  if (replaced)
-    std::erase_if(attributes, [&change](const auto& attribute) {
-      return std::find(change.kept.begin(), change.kept.end(), attribute.first) ==
-             change.kept.end();
-    });
-  for (const auto& [attribute, values] : change.set) {
-    if (values.empty())
-      attributes.erase(attribute);
-    else
-      attributes[attribute] = values;
-  }
-  for (const model::Attribute attribute : change.cleared)
-    attributes.erase(attribute);
+  record.attributes = patched(old_attributes, change, replaced);
 
-  const std::string json = to_json(attributes);
-  const std::vector<std::string> keys = reconcile::join_keys(
-      as_record(collection.connector_kind, change.anchor, kind, change.presence, attributes));
-  const std::string& parent = model::first_value(attributes, model::Attribute::parent);
+  const std::string json = to_json(record.attributes);
+  const std::string& parent = model::first_value(record.attributes, model::Attribute::parent);
   const std::optional<std::string> parent_or_null =
       parent.empty() ? std::nullopt : std::optional(parent);
+  const std::string& end = model::first_value(record.attributes, model::Attribute::account_expires);
+  const std::optional<std::string> end_or_null =
+      end.empty() || change.presence != Presence::live ? std::nullopt : std::optional(end);
 
   std::int64_t id = 0;
   bool changed = false;
   if (!before) {
     Query(statements_,
           "INSERT INTO record (connector_id, collection_id, anchor, kind, presence, attributes,"
-          " parent, touched) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)")
-        .bind(collection.connector, collection.id, change.anchor, to_string(kind),
-              to_string(change.presence), json, parent_or_null)
+          " parent, expires_at, touched) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)")
+        .bind(collection.connector, collection.id, record.anchor, to_string(record.kind),
+              to_string(record.presence), json, parent_or_null, end_or_null)
         .run();
     id = database_.getLastInsertRowid();
+    if (importing_) {
+      anchors_.insert(collection.connector, record.anchor, id);
+      imported_.insert(collection.id);
+    }
     first_sight(collection, id);
-    replace_keys(id, {}, keys);
-    if (kind == RecordKind::container)
-      touch_below(collection, change.anchor);  // they may have come, and been published, before it
+    add_keys(id, reconcile::join_keys(record));
+    if (record.kind == RecordKind::container)
+      touch_below(collection, record.anchor);  // they may have come, and been published, before it
     changed = true;
   } else {
     id = before->id;
-    changed =
-        before->attributes != json || before->presence != change.presence || before->kind != kind;
+    changed = before->attributes != json || before->presence != record.presence ||
+              before->kind != record.kind;
     if (changed) {
       Query(statements_,
             "UPDATE record SET collection_id = ?2, kind = ?3, presence = ?4, attributes = ?5,"
-            " parent = ?6, touched = 1 WHERE id = ?1")
-          .bind(id, collection.id, to_string(kind), to_string(change.presence), json,
-                parent_or_null)
+            " parent = ?6, expires_at = ?7, touched = 1 WHERE id = ?1")
+          .bind(id, collection.id, to_string(record.kind), to_string(record.presence), json,
+                parent_or_null, end_or_null)
           .run();
-      replace_keys(id,
-                   reconcile::join_keys(as_record(collection.connector_kind, change.anchor,
-                                                  before->kind, before->presence, old_attributes)),
-                   keys);
-      if (kind == RecordKind::container && (before->presence != change.presence ||
-                                            names_path(old_attributes) != names_path(attributes)))
-        touch_below(collection, change.anchor);
+      const model::StagedRecord old =
+          as_record(collection.connector_kind, record.anchor, before->kind, before->presence,
+                    attributes_from_json(before->attributes));
+      replace_keys(id, reconcile::join_keys(old), reconcile::join_keys(record));
+      if (record.kind == RecordKind::container &&
+          (before->presence != record.presence ||
+           names_path(old.attributes) != names_path(record.attributes)))
+        touch_below(collection, record.anchor);
     }
   }
   if (change.presence == Presence::deleted)
-    drop_links(collection, id, change.anchor);
-  else if (kind == RecordKind::group && change.presence == Presence::live)
+    drop_links(collection, id, record.anchor);
+  else if (record.kind == RecordKind::group && change.presence == Presence::live)
     changed = apply_members(collection, id, change) || changed;
 
-  const bool was_live = before && before->presence == Presence::live;
+  const bool was_live =
+      before && (before->presence == Presence::live || before->presence == Presence::out_of_scope);
   if (!changed)
     ++counts.unchanged;
   else if (change.presence != Presence::live)
@@ -395,6 +520,8 @@ void Staging::drop_links(const Collection& collection, std::int64_t record,
 
 /// Distinguished names below a container are rebuilt from it; DirSync reports the container alone.
 void Staging::touch_below(const Collection& collection, const std::string& anchor) {
+  if (importing_)
+    return;  // nothing was published yet
   Query(statements_,
         "WITH RECURSIVE container(anchor) AS ("
         "  VALUES (?2)"
@@ -406,8 +533,22 @@ void Staging::touch_below(const Collection& collection, const std::string& ancho
       .run();
 }
 
+void Staging::add_keys(std::int64_t record, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys)
+    Query(statements_, importing_
+                           ? "INSERT INTO pending_key (key, record_id) VALUES (?1, ?2)"
+                           : "INSERT OR IGNORE INTO record_key (key, record_id) VALUES (?1, ?2)")
+        .bind(key, record)
+        .run();
+}
+
 void Staging::replace_keys(std::int64_t record, const std::vector<std::string>& before,
                            const std::vector<std::string>& now) {
+  if (importing_) {
+    if (before != now)
+      add_keys(record, {""});
+    return;
+  }
   const std::set<std::string> old_keys(before.begin(), before.end());
   const std::set<std::string> new_keys(now.begin(), now.end());
   for (const std::string& key : old_keys) {
@@ -430,6 +571,33 @@ void Staging::replace_keys(std::int64_t record, const std::vector<std::string>& 
           .run();
 }
 
+/// A complete read that saw far less than was there before: success proves that the source
+/// answered, not that it showed everything.
+bool Staging::is_implausible(const Collection& collection, model::StagedCounts& counts) {
+  if (!collection.full || !collection.marking || collection.plausible_share <= 0)
+    return false;
+  std::string kinds;
+  for (const RecordKind kind : collection.kinds_left_out)
+    kinds.append(kinds.empty() ? "'" : ", '").append(to_string(kind)).append("'");
+  Query query(statements_,
+              "SELECT count(*), count(s.record_id) FROM record r LEFT JOIN " +
+                  marks(collection.lists_everything, "seen_record") +
+                  " s ON s.collection_id = r.collection_id AND s.record_id = r.id"
+                  " WHERE r.collection_id = ?1 AND r.presence IN ('live', 'out_of_scope')"
+                  " AND r.kind NOT IN (" +
+                  kinds + ")");
+  query.bind(collection.id);
+  query.next();
+  const std::int64_t known = query.integer(0);
+  const std::int64_t unseen = known - query.integer(1);
+  const double least = collection.plausible_share * static_cast<double>(known);
+  if (unseen <= kHandful || static_cast<double>(known - unseen) >= least)
+    return false;
+  counts.held = unseen;
+  counts.known = known;
+  return true;
+}
+
 /// The end of a full round that is proven complete: what it did not see is not there any more. In
 /// slices, as it may be much; swept records and links drop out of the queries.
 std::int64_t Staging::sweep(const Collection& collection) {
@@ -443,46 +611,64 @@ std::int64_t Staging::sweep(const Collection& collection) {
       return 0;
   }
   std::int64_t swept = 0;
-  while (const std::int64_t slice = sweep_records(collection, seen_record))
-    swept += slice;
+  for (bool more = true; more;)
+    swept += sweep_records(collection, seen_record, more);
   while (sweep_members(collection, seen_member)) {
   }
   return swept;
 }
 
-std::int64_t Staging::sweep_records(const Collection& collection, const std::string& seen) {
+std::int64_t Staging::sweep_records(const Collection& collection, const std::string& seen,
+                                    bool& more) {
   struct Unseen {
     std::int64_t id;
     std::string anchor;
     RecordKind kind;
+    Presence presence;
     std::string attributes;
   };
 
+  // what the configuration leaves unread is there for all we know
+  static const std::string kLeftOut = to_json({{model::Attribute::scope, {"out"}}});
+
   std::vector<Unseen> unseen;
   {
-    Query query(
-        statements_,
-        "SELECT r.id, r.anchor, r.kind, r.attributes FROM record r"
-        " WHERE r.collection_id = ?1 AND r.presence = 'live' AND NOT EXISTS (SELECT 1 FROM " +
-            seen + " s WHERE s.collection_id = ?1 AND s.record_id = r.id) LIMIT ?2");
+    Query query(statements_,
+                "SELECT r.id, r.anchor, r.kind, r.attributes, r.presence FROM record r"
+                " WHERE r.collection_id = ?1 AND r.presence IN ('live', 'out_of_scope')"
+                " AND NOT EXISTS (SELECT 1 FROM " +
+                    seen + " s WHERE s.collection_id = ?1 AND s.record_id = r.id) LIMIT ?2");
     query.bind(collection.id, kSlice);
     while (query.next())
       unseen.push_back({query.integer(0), query.text(1),
-                        model::record_kind_named(query.text(2)).value(), query.text(3)});
+                        model::record_kind_named(query.text(2)).value(),
+                        model::presence_named(query.text(4)).value(), query.text(3)});
   }
+  std::int64_t swept = 0;
   for (const Unseen& record : unseen) {
+    const bool left_out =
+        std::find(collection.kinds_left_out.begin(), collection.kinds_left_out.end(),
+                  record.kind) != collection.kinds_left_out.end();
+    if (left_out) {
+      first_sight(collection, record.id);
+      if (record.presence == Presence::out_of_scope && record.attributes == kLeftOut)
+        continue;
+    }
+    ++swept;
     Query(statements_,
-          "UPDATE record SET presence = 'absent', attributes = '{}', parent = NULL, touched = 1"
-          " WHERE id = ?1")
-        .bind(record.id)
+          "UPDATE record SET presence = ?2, attributes = ?3, parent = NULL, expires_at = NULL,"
+          " touched = 1 WHERE id = ?1")
+        .bind(record.id, to_string(left_out ? Presence::out_of_scope : Presence::absent),
+              left_out ? kLeftOut : std::string("{}"))
         .run();
     replace_keys(
         record.id,
         reconcile::join_keys(as_record(collection.connector_kind, record.anchor, record.kind,
-                                       Presence::live, attributes_from_json(record.attributes))),
+                                       record.presence, attributes_from_json(record.attributes))),
         {});
   }
-  return static_cast<std::int64_t>(unseen.size());
+  more = !unseen.empty();
+  return swept;
 }
 
 bool Staging::sweep_members(const Collection& collection, const std::string& seen) {
@@ -509,6 +695,119 @@ bool Staging::sweep_members(const Collection& collection, const std::string& see
   return !links.empty();
 }
 
+void Staging::settle() {
+  {
+    SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+    finish_import();
+    transaction.commit();
+  }
+  Query(statements_, "UPDATE record SET touched = 1, expires_at = NULL WHERE expires_at <= ?1")
+      .bind(base::to_iso8601(clock_.now()))
+      .run();
+  std::map<std::pair<std::int64_t, std::string>, bool> known;
+  for (std::int64_t at = 0; at >= 0;)
+    at = settle_scope(at, known);
+}
+
+/// A slice of the records that changed, behind the record `after`. Where one belongs is known only
+/// when everything above it has come, so not before the round is over. Returns the last record of
+/// the slice; -1: there was none.
+std::int64_t Staging::settle_scope(std::int64_t after,
+                                   std::map<std::pair<std::int64_t, std::string>, bool>& known) {
+  struct Moved {
+    std::int64_t id;
+    std::string anchor;
+    RecordKind kind;
+    Presence to;
+    model::Attributes attributes;
+  };
+
+  struct Touched {
+    std::int64_t id;
+    std::int64_t connector;
+    std::string parent;
+    bool out;
+    bool left_out;
+  };
+
+  std::vector<Touched> touched;
+  {
+    // A quotation mark inside a value is escaped: only the attribute itself reads like this.
+    Query query(statements_,
+                "SELECT r.id, r.connector_id, coalesce(r.parent, ''), r.presence = 'out_of_scope',"
+                " instr(r.attributes, '\"scope\":\"out\"') > 0"
+                " FROM record r JOIN connector c ON c.id = r.connector_id"
+                " WHERE r.touched = 1 AND r.id > ?1 AND c.kind = 'active-directory'"
+                " AND r.kind <> 'container' AND r.presence IN ('live', 'out_of_scope')"
+                " ORDER BY r.id LIMIT ?2");
+    query.bind(after, kSlice);
+    while (query.next())
+      touched.push_back({query.integer(0), query.integer(1), query.text(2), query.integer(3) != 0,
+                         query.integer(4) != 0});
+  }
+  std::vector<Moved> moved;
+  for (const Touched& record : touched) {
+    const bool out = record.left_out || leaves_out(record.connector, record.parent, known);
+    if (out == record.out)
+      continue;
+    Query query(statements_, "SELECT anchor, kind, attributes FROM record WHERE id = ?1");
+    query.bind(record.id);
+    query.next();
+    moved.push_back({record.id, query.text(0), model::record_kind_named(query.text(1)).value(),
+                     out ? Presence::out_of_scope : Presence::live,
+                     attributes_from_json(query.text(2))});
+  }
+  if (!moved.empty()) {
+    SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+    for (const Moved& record : moved) {
+      const std::vector<std::string> keys =
+          reconcile::join_keys(as_record(model::ConnectorKind::active_directory, record.anchor,
+                                         record.kind, Presence::live, record.attributes));
+      Query(statements_, "UPDATE record SET presence = ?2 WHERE id = ?1")
+          .bind(record.id, to_string(record.to))
+          .run();
+      if (record.to == Presence::live)
+        replace_keys(record.id, {}, keys);
+      else
+        replace_keys(record.id, keys, {});
+    }
+    transaction.commit();
+  }
+  return touched.empty() ? -1 : touched.back().id;
+}
+
+/// Whether what lies in this container is out of scope: the nearest container that says so decides.
+/// `known` remembers the containers on the way.
+bool Staging::leaves_out(std::int64_t connector, const std::string& container,
+                         std::map<std::pair<std::int64_t, std::string>, bool>& known) {
+  std::vector<std::string> path;
+  std::string at = container;
+  bool out = false;
+  while (!at.empty() && path.size() < kDeepest) {
+    if (const auto it = known.find({connector, at}); it != known.end()) {
+      out = it->second;
+      break;
+    }
+    path.push_back(at);
+    Query query(statements_,
+                "SELECT attributes FROM record WHERE connector_id = ?1 AND anchor = ?2"
+                " AND presence = 'live'");
+    query.bind(connector, at);
+    if (!query.next())
+      break;
+    const model::Attributes attributes = attributes_from_json(query.text(0));
+    if (const std::string& rule = model::first_value(attributes, model::Attribute::scope);
+        !rule.empty()) {
+      out = rule == "out";
+      break;
+    }
+    at = model::first_value(attributes, model::Attribute::parent);
+  }
+  for (const std::string& step : path)
+    known[{connector, step}] = out;
+  return out;
+}
+
 /// The end of a listing: what it did not reject leaves the quarantine, and nothing is written when
 /// that is nobody.
 void Staging::release(const Collection& collection) {
@@ -527,6 +826,7 @@ void Staging::release(const Collection& collection) {
 }
 
 void Staging::quarantine(const Collection& collection, const model::Rejected& rejected) {
+  quarantined_ = true;
   Query(statements_,
         "INSERT INTO quarantine (collection_id, anchor, reason, at) VALUES (?1, ?2, ?3, ?4)"
         " ON CONFLICT DO UPDATE SET reason = excluded.reason, at = excluded.at"

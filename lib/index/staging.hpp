@@ -5,11 +5,13 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "base/clock.hpp"
+#include "index/anchor_table.hpp"
 #include "index/index.hpp"
 #include "index/query.hpp"
 
@@ -22,10 +24,14 @@ class Staging {
 
   Position position(const CollectionKey& key);
   Position restart(const CollectionKey& key);
-  model::StagedCounts apply(const CollectionKey& key, const std::vector<model::Change>& changes,
+  model::StagedCounts apply(const CollectionKey& key, std::vector<model::Change> changes,
                             const std::vector<model::Rejected>& rejected,
                             const std::optional<model::Cursor>& next, bool last);
   std::vector<std::string> never_complete(const std::vector<CollectionKey>& keys);
+
+  /// Before a publication: what follows for the records without their source saying so. Accounts
+  /// whose end has passed are looked at again, and whatever changed is in scope or out of it.
+  void settle();
 
  private:
   struct Collection {
@@ -38,6 +44,8 @@ class Staging {
     bool marking = false;
     std::optional<base::TimePoint> full_at;
     bool lists_everything = false;
+    double plausible_share = 0;
+    std::vector<model::RecordKind> kinds_left_out;
   };
 
   struct Stored {
@@ -47,11 +55,13 @@ class Staging {
     std::string attributes;
   };
 
+  void begin_import();
+  void finish_import();
   Collection collection(const CollectionKey& key);
   Position begin_full(const Collection& collection);
   void forget_marks(const Collection& collection);
   std::optional<Stored> stored(const Collection& collection, const std::string& anchor);
-  void apply_change(const Collection& collection, const model::Change& change,
+  void apply_change(const Collection& collection, model::Change change,
                     model::StagedCounts& counts);
   bool apply_members(const Collection& collection, std::int64_t group, const model::Change& change);
   bool add_member(const Collection& collection, std::int64_t group, const std::string& member);
@@ -60,12 +70,18 @@ class Staging {
   bool first_sight(const Collection& collection, std::int64_t record);
   void touch_below(const Collection& collection, const std::string& anchor);
   void drop_links(const Collection& collection, std::int64_t record, const std::string& anchor);
+  void add_keys(std::int64_t record, const std::vector<std::string>& keys);
   void replace_keys(std::int64_t record, const std::vector<std::string>& before,
                     const std::vector<std::string>& now);
   void keep(const Collection& collection, const std::string& anchor);
+  bool is_implausible(const Collection& collection, model::StagedCounts& counts);
   std::int64_t sweep(const Collection& collection);
-  std::int64_t sweep_records(const Collection& collection, const std::string& seen);
+  std::int64_t sweep_records(const Collection& collection, const std::string& seen, bool& more);
   bool sweep_members(const Collection& collection, const std::string& seen);
+  std::int64_t settle_scope(std::int64_t after,
+                            std::map<std::pair<std::int64_t, std::string>, bool>& known);
+  bool leaves_out(std::int64_t connector, const std::string& container,
+                  std::map<std::pair<std::int64_t, std::string>, bool>& known);
   void quarantine(const Collection& collection, const model::Rejected& rejected);
   void release(const Collection& collection);
 
@@ -73,6 +89,14 @@ class Staging {
   Statements& statements_;
   const base::Clock& clock_;
   std::map<std::int64_t, std::set<std::string>> rejected_;  ///< by collection: in this listing
+
+  bool quarantined_ = false;  ///< somebody of the collection at hand may be
+
+  /// The first import is under way: there was no record when it began, and the indexes over the
+  /// records are made, and the keys sorted in, at its end. Every record is still to be published.
+  bool importing_ = false;
+  AnchorTable anchors_;              ///< of the records, while importing_
+  std::set<std::int64_t> imported_;  ///< collections with records, likewise
 };
 
 }  // namespace gald::index

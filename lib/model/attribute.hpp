@@ -6,12 +6,13 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "model/attributes.hpp"
 
 namespace gald::model {
 
@@ -68,6 +69,9 @@ enum class Attribute : std::uint8_t {
   sync_enabled,    ///< Graph onPremisesSyncEnabled, Exchange IsDirSynced: "true" | "false"; absent:
                    ///< never
   critical_object,  ///< AD isCriticalSystemObject: "true" for the directory's own objects
+  account_expires,  ///< AD accountExpires: when the account ends, ISO 8601; absent: never
+  scope,            ///< AD, from the configuration: "out" on an object that it leaves out, "in" or
+                    ///< "out" on a container for all below it, up to the next that says otherwise
   // identity
   immutable_id,                  ///< Graph onPremisesImmutableId: base64 of the source anchor
   consistency_guid,              ///< AD mS-DS-ConsistencyGuid: base64 of its bytes
@@ -82,6 +86,8 @@ enum class Attribute : std::uint8_t {
   parent,              ///< anchor of the AD object above
   // groups
   group_type,  ///< "security" | "distribution" | "microsoft365"
+  // pictures
+  photo,  ///< AD thumbnailPhoto: base64 of its bytes
   // custom attributes, Exchange's fifteen
   extension_attribute_1,
   extension_attribute_2,
@@ -118,12 +124,6 @@ std::optional<Attribute> attribute_named(std::string_view name);
 
 /// REQUIRES: 1 <= number <= 15.
 Attribute extension_attribute(int number);
-
-/// Valid UTF-8, never empty strings. A single-valued attribute has exactly one.
-using Values = std::vector<std::string>;
-
-/// An attribute without values is not in the map.
-using Attributes = std::map<Attribute, Values>;
 
 /// The only value of a single-valued attribute, the first of a multi-valued one; "" when absent.
 const std::string& first_value(const Attributes& attributes, Attribute attribute);

@@ -19,11 +19,12 @@ constexpr Names<RecordKind, 4> kRecordKinds = {{
     {RecordKind::container, "container"},
 }};
 
-constexpr Names<Presence, 4> kPresences = {{
+constexpr Names<Presence, 5> kPresences = {{
     {Presence::live, "live"},
     {Presence::soft_deleted, "soft_deleted"},
     {Presence::deleted, "deleted"},
     {Presence::absent, "absent"},
+    {Presence::out_of_scope, "out_of_scope"},
 }};
 
 }  // namespace

@@ -30,6 +30,7 @@ enum class Presence {
                  ///< Recycle Bin)
   deleted,       ///< gone for good, links included (Graph "deleted", AD tombstone)
   absent,        ///< a complete read did not contain it
+  out_of_scope,  ///< still there, where the configuration does not look
 };
 
 std::string_view to_string(Presence presence);
@@ -48,6 +49,9 @@ struct Change {
   /// The source tells its objects in several parts, of which this is one that names all of its
   /// attributes: in a full round too, the others stay as they were.
   bool part = false;
+
+  /// Names all of the object's attributes in a delta round too: the others have no value any more.
+  bool whole = false;
 
   /// Attributes that the source tells elsewhere: they stay as they were in a full round, although
   /// this change does not name them.

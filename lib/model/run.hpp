@@ -21,6 +21,10 @@ struct StagedCounts {
   std::int64_t removed = 0;
   std::int64_t unchanged = 0;
   std::int64_t rejected = 0;
+
+  /// Of a complete read that saw far less than the one before: what it did not see, and stays.
+  std::int64_t held = 0;
+  std::int64_t known = 0;  ///< then: how many there were
 };
 
 /// How the reading of one collection went.

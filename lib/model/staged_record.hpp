@@ -17,6 +17,7 @@ struct StagedRecord {
   Presence presence = Presence::live;
   Attributes attributes;  ///< for AD, distinguished_name is rebuilt from the objects above
 
+  bool expired = false;   ///< its account's end (account_expires) has passed
   bool touched = false;   ///< changed since the last publication
   bool was_live = false;  ///< stood for somebody at the last publication
   std::string entry_id;   ///< the entry it belongs to by an earlier decision; may be empty

@@ -107,7 +107,7 @@ void merge_values(const Records& records, const Records& by_strength, Entry& ent
 void merge_signals(const Records& records, Entry& entry) {
   entry.status = model::Status::active;
   for (const StagedRecord* record : records)
-    if (model::flag(record->attributes, Attribute::account_enabled) == false) {
+    if (record->expired || model::flag(record->attributes, Attribute::account_enabled) == false) {
       entry.status = model::Status::disabled;
       entry.origins["status"] = record->connector;
       break;

@@ -13,8 +13,8 @@ namespace gald::reconcile {
 ///
 /// Precedence: on-premises values win for what is synchronized, the cloud's for what once was and
 /// is now mastered there (onPremisesSyncEnabled false); behind them whoever has a value. One live
-/// side that says disabled makes it disabled, one that says hidden makes it hidden. References
-/// (is_reference) say nothing; at least one of `live` is none.
+/// side that says disabled, or whose account has ended, makes it disabled, one that says hidden
+/// makes it hidden. References (is_reference) say nothing; at least one of `live` is none.
 model::Entry merge(std::span<const model::StagedRecord* const> live);
 
 }  // namespace gald::reconcile

@@ -32,6 +32,15 @@ struct Collection {
   /// A full round is due when the last one is this long ago: it finds what the source failed to
   /// tell. Nothing: never on this account.
   std::optional<std::chrono::milliseconds> complete_every = {};
+
+  /// A complete read that sees less than this share of what was there before, and misses more than
+  /// a handful, may be the sight of a source that lost something itself (rights, a replica that is
+  /// not filled yet): nothing is swept and the round has failed.
+  double plausible_share = 0;
+
+  /// Kinds of objects that the configuration leaves unread: those that staging still knows are out
+  /// of scope, not gone.
+  std::vector<model::RecordKind> kinds_left_out = {};
 };
 
 /// What it took to get a page.
@@ -62,6 +71,7 @@ struct Page {
 /// everything has to be read anew.
 struct CursorRefused {
   std::string reason;
+  bool routine = false;  ///< planned, nothing to be warned of
 };
 
 /// Not now. With `retry_after` the source (or the limit on requests that we keep to) says when:

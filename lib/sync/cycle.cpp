@@ -42,7 +42,9 @@ class Reading {
              collection.name,
              collection.fingerprint,
              collection.lists_everything,
-             collection.complete_every},
+             collection.complete_every,
+             collection.plausible_share,
+             collection.kinds_left_out},
         index_(index),
         clock_(clock),
         options_(options),
@@ -89,15 +91,16 @@ class Reading {
     }
   }
 
-  void stage(const Page& page) {
+  void stage(Page& page) {
+    const std::size_t objects = page.changes.size() + page.rejected.size();
     const model::StagedCounts counts =
-        index_.apply(key_, page.changes, page.rejected, page.next, page.last);
+        index_.apply(key_, std::move(page.changes), page.rejected, page.next, page.last);
     report_.pages += 1;
     report_.requests += page.effort.requests;
     report_.units += page.effort.units;
     report_.bytes += page.effort.bytes;
     report_.waited += page.effort.paced;
-    report_.objects += static_cast<std::int64_t>(page.changes.size() + page.rejected.size());
+    report_.objects += static_cast<std::int64_t>(objects);
     report_.staged.added += counts.added;
     report_.staged.updated += counts.updated;
     report_.staged.removed += counts.removed;
@@ -111,10 +114,23 @@ class Reading {
       options_.progress(
           {Progress::Stage::reading, report_.connector, report_.collection, report_.objects});
     }
-    if (page.last) {
+    if (counts.held > 0)
+      hold(counts);
+    else if (page.last) {
       report_.complete = true;
       over_ = true;
     }
+  }
+
+  /// Success is no proof of completeness: a replica that is not filled yet and an account that lost
+  /// its rights both answer politely with very little.
+  void hold(const model::StagedCounts& counts) {
+    fail({base::ErrorKind::protocol,
+          "a complete read did not see " + std::to_string(counts.held) + " of " +
+              std::to_string(counts.known) + " known objects: nothing was removed",
+          "gald check shows what the account sees; a complete read is made in every cycle until it "
+          "sees at least " +
+              std::to_string(static_cast<int>(collection_.plausible_share * 100)) + " % of them"});
   }
 
   /// A dead cursor is no error: everything is read anew, once.
@@ -126,11 +142,14 @@ class Reading {
       return;
     }
     restarted_ = true;
-    base::log::warning("cursor.refused",
-                       "the source no longer accepts our cursor; reading everything",
-                       {{"connector", report_.connector},
-                        {"collection", report_.collection},
-                        {"reason", refused.reason}});
+    base::log::event(refused.routine ? base::log::Level::info : base::log::Level::warning,
+                     refused.routine ? "collection.compare" : "cursor.refused",
+                     refused.routine
+                         ? "reading everything to compare"
+                         : "the source no longer accepts our cursor; reading everything",
+                     {{"connector", report_.connector},
+                      {"collection", report_.collection},
+                      {"reason", refused.reason}});
     begin(index_.restart(key_));
   }
 
@@ -269,7 +288,8 @@ std::vector<index::CollectionKey> keys_of(
   for (const auto& connector : connectors)
     for (const Collection& collection : connector->collections())
       keys.push_back({connector->name(), connector->kind(), collection.name, collection.fingerprint,
-                      collection.lists_everything, collection.complete_every});
+                      collection.lists_everything, collection.complete_every,
+                      collection.plausible_share, collection.kinds_left_out});
   return keys;
 }
 

@@ -193,14 +193,15 @@ class Controller:
             controls=["show_deleted:1", f"sd_flags:1:{security.SECINFO_DACL}"])
 
     def name_services(self):
-        """Let Kerberos clients ask for ldap/<address>: without DNS the address is the only name.
+        """Let Kerberos clients ask for ldap/<name>, and for ldap/<address> where no DNS is.
 
         A whole range is registered because a clone may be given another address.
         """
         host = self.settings.get("netbios name")
+        names = [f"{host}.{self.settings.get('realm')}".lower(), *(f"127.0.0.{n}" for n in range(1, 100))]
         found = self.db.search(self.base, expression=f"(sAMAccountName={host}$)", attrs=[])
         self.change(str(found[0].dn), ldb.FLAG_MOD_ADD,
-                    {"servicePrincipalName": [f"ldap/127.0.0.{n}" for n in range(1, 100)]})
+                    {"servicePrincipalName": ["ldap/" + name for name in names]})
 
     def export_keytab(self, account):
         import samba.dckeytab  # noqa: F401  adds export_keytab to Net

@@ -26,6 +26,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import stat
 import subprocess
 import tempfile
 import time
@@ -193,6 +194,53 @@ class DomainController:
         self.domain = self.settings["DC_DNSDOMAIN"]
 
     @classmethod
+    def pair(cls, **settings):
+        """Two fresh, stopped controllers of one domain, on two free addresses, in temporary directories.
+
+        `settings` go to both, as DC_STRONG_AUTH does. What changes on one comes to the other by pull().
+        """
+        cache_dir = cls.cache_dir()
+        original = cls._join_once(cache_dir)
+        both = []
+        for name in ("dc1", "dc2"):
+            ip, reserved = reserve_address(cache_dir)
+            directory = os.path.join(tempfile.mkdtemp(prefix=f"gald-{name}-"), "dc")
+            run_dc("clone", directory, os.path.join(original, name), DC_IP=ip, **settings)
+            controller = cls(directory)
+            controller.remove_on_close, controller.reserved = True, reserved
+            both.append(controller)
+        return both
+
+    @staticmethod
+    def cache_dir():
+        return os.environ.get("LAB_CACHE") or os.path.join(tempfile.gettempdir(), f"gald-lab-{os.getuid()}")
+
+    @classmethod
+    def _join_once(cls, cache_dir):
+        first = cls._provision_once(cache_dir, False)
+        kept = os.path.join(cache_dir, "pair-" + os.path.basename(first).partition("-")[2])
+        with open(kept + ".lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.isdir(kept):
+                unfinished = kept + ".new"
+                shutil.rmtree(unfinished, ignore_errors=True)
+                addresses = [reserve_address(cache_dir) for _ in range(2)]
+                one, two = os.path.join(unfinished, "dc1"), os.path.join(unfinished, "dc2")
+                # a joining controller asks over RPC and CLDAP
+                run_dc("clone", one, first, DC_IP=addresses[0][0], DC_SERVICES="ldap kdc rpc cldap")
+                run_dc("start", one)
+                try:
+                    run_dc("join", two, one, DC_IP=addresses[1][0])
+                    run_dc("start", two)
+                    run_dc("stop", two)
+                finally:
+                    run_dc("stop", one)
+                    for _, reserved in addresses:
+                        reserved.close()
+                os.rename(unfinished, kept)
+        return kept
+
+    @classmethod
     def provisioned(cls, cache_dir=None, directory=None, ip=None, recycle_bin=False):
         """A fresh, stopped controller: a clone of one that is provisioned once and kept.
 
@@ -200,8 +248,7 @@ class DomainController:
         files makes a new one. With no directory given the clone is temporary and close() removes it.
         ip="free" picks an address that nobody uses; otherwise DC_IP, otherwise 127.0.0.11.
         """
-        cache_dir = cache_dir or os.environ.get("LAB_CACHE") or os.path.join(
-            tempfile.gettempdir(), f"gald-lab-{os.getuid()}")
+        cache_dir = cache_dir or cls.cache_dir()
         original = cls._provision_once(cache_dir, recycle_bin)
         reserved = None
         if ip == "free":
@@ -222,7 +269,7 @@ class DomainController:
         for name in ("dc", "dc_setup.py"):
             with open(os.path.join(HERE, name), "rb") as file:
                 digest.update(file.read())
-        names = ("DC_HOST", "DC_REALM", "DC_DOMAIN", "DC_MODEL", "DC_KDC_PORT")
+        names = ("DC_HOST", "DC_REALM", "DC_DOMAIN", "DC_MODEL", "DC_KDC_PORT", "DC_SERVICES", "DC_STRONG_AUTH")
         digest.update(repr([recycle_bin, [os.environ.get(name) for name in names]]).encode())
         kept = os.path.join(cache_dir, "dc-" + digest.hexdigest()[:16])
         with open(kept + ".lock", "w", encoding="ascii") as lock:
@@ -247,8 +294,39 @@ class DomainController:
             self._admin = None
         run_dc("stop", self.directory)
 
+    def kill(self):
+        """End it as a power cut does."""
+        self._admin = None
+        run_dc("kill", self.directory)
+
+    def freeze(self):
+        """Let it stand still: the kernel accepts connections for it, and nothing answers."""
+        self._admin = None
+        run_dc("freeze", self.directory)
+
+    def thaw(self):
+        run_dc("thaw", self.directory)
+
+    def pull(self, other):
+        """Bring what changed on another running controller of the domain to this one."""
+        run_dc("pull", self.directory, other.directory)
+
+    def backup(self, directory):
+        """Copy the stopped controller away, without the sockets that it may have left."""
+        def sockets(place, names):
+            return [name for name in names if stat.S_ISSOCK(os.lstat(os.path.join(place, name)).st_mode)]
+
+        shutil.copytree(self.directory, directory, symlinks=True, ignore=sockets)
+
+    def restore(self, directory):
+        """Put a copy back in the place of the stopped controller, as a virtual machine's snapshot does."""
+        shutil.rmtree(self.directory)
+        shutil.copytree(directory, self.directory, symlinks=True)
+
     def close(self):
         """Stop, and remove the directory if it was a temporary one."""
+        with contextlib.suppress(LabError):
+            run_dc("thaw", self.directory)  # what stands still does not end
         self.stop()
         if self.reserved:
             self.reserved.close()
@@ -578,6 +656,8 @@ class Gald:
         self.config = os.path.join(self.directory, "gald.toml")
         self.index_path = os.path.join(self.directory, "gald.db")
         self.daemon = None
+        self.prefix = []  # a command that runs the program, as NameServer.prefix does
+        self.environment = {}
         os.makedirs(self.directory, exist_ok=True)
         self.sections = {"index": {"path": self.index_path}, "schedule": {
             # Sources that fail on purpose shall not be waited for long.
@@ -618,8 +698,9 @@ class Gald:
 
     def run(self, *arguments, seconds=600):
         """Run a subcommand to its end: (exit code, standard output, standard error)."""
-        done = subprocess.run([self.binary, "--config", self.config, *arguments], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=seconds, check=False)
+        done = subprocess.run([*self.prefix, self.binary, "--config", self.config, *arguments],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
+                              env={**os.environ, **self.environment}, check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 
     def sync(self, *arguments, **options):
@@ -640,8 +721,9 @@ class Gald:
     def start(self, *arguments):
         """Start the daemon (`gald run`); its output goes to gald.log."""
         with open(os.path.join(self.directory, "gald.log"), "ab") as log:
-            self.daemon = subprocess.Popen([self.binary, "--config", self.config, "run", *arguments],
-                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.daemon = subprocess.Popen([*self.prefix, self.binary, "--config", self.config, "run", *arguments],
+                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                           env={**os.environ, **self.environment})
         return self.daemon
 
     def stop(self, seconds=20):

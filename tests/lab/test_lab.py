@@ -7,11 +7,14 @@ Needs root (or CAP_NET_BIND_SERVICE) and the packages that `dc check` names; is 
 The tests with a tenant are skipped while the simulator is not there.
 """
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -21,7 +24,8 @@ try:
 
     import sample
     from connect import Connect
-    from lab import DomainController, Gald, LabError, Tenant, child, guid_text, run_dc
+    from lab import DomainController, Gald, LabError, Tenant, child, guid_text, reserve_address, run_dc
+    from wire import NameServer, Wire
     from world import World
 except ImportError as missing:
     raise unittest.SkipTest(f"the test lab needs {missing.name}") from None
@@ -93,6 +97,87 @@ class ControllerLife(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertEqual(done.stderr.count("\n"), 1)
             self.assertIn("CAP_NET_BIND_SERVICE", done.stderr)
+
+
+class TwoControllers(unittest.TestCase):
+    def test_what_changes_on_one_comes_to_the_other(self):
+        first, second = DomainController.pair()
+        with first, second:
+            first.start()
+            second.start()
+            self.assertNotEqual(first.ip, second.ip)
+            dn = child("Staff", first.base_dn, "OU")
+            guid = first.add(dn, {"objectClass": "organizationalUnit"})
+            second.pull(first)
+            self.assertEqual(second.guid(dn), guid)
+            first.freeze()
+            self.assertEqual(second.guid(dn), guid)
+            first.thaw()
+            self.assertEqual(first.guid(dn), guid)
+            first.kill()
+            first.start()
+            self.assertEqual(first.guid(dn), guid)
+
+    def test_a_backup_is_the_past(self):
+        with DomainController.provisioned(ip="free") as dc, tempfile.TemporaryDirectory() as place:
+            dc.backup(os.path.join(place, "backup"))
+            dc.start()
+            dc.add(child("Staff", dc.base_dn, "OU"), {"objectClass": "organizationalUnit"})
+            dc.stop()
+            dc.restore(os.path.join(place, "backup"))
+            dc.start()
+            self.assertEqual(dc.search("(ou=Staff)"), [])
+
+
+class Wires(unittest.TestCase):
+    def test_names_of_our_own(self):
+        names = {"dc1.contoso.test": "127.0.0.30"}
+        with reserved() as address, tempfile.TemporaryDirectory() as place, NameServer(address, names) as server:
+            command = [*server.prefix(place), "getent", "ahostsv4"]
+            done = subprocess.run([*command, "dc1.contoso.test"], capture_output=True, text=True, check=True)
+            self.assertIn("127.0.0.30", done.stdout)
+            self.assertNotEqual(subprocess.run([*command, "dc2.contoso.test"], check=False).returncode, 0)
+            self.assertIn(("dc2.contoso.test", 1), server.asked)
+
+    def test_wires_that_break(self):
+        with reserved() as address, socket.create_server((address, 0)) as behind:
+            def answer():
+                with contextlib.suppress(OSError):
+                    while True:
+                        peer, _ = behind.accept()
+                        with peer:
+                            peer.sendall(peer.recv(100) * 10)
+
+            threading.Thread(target=answer, daemon=True).start()
+
+            def ask(wire_port, limit=5):
+                with socket.create_connection((address, wire_port), limit) as asking:
+                    asking.sendall(b"x" * 100)
+                    heard = b""
+                    while data := asking.recv(4096):
+                        heard += data
+                    return len(heard)
+
+            with Wire(address, 0, behind.getsockname()) as wire:
+                self.assertEqual(ask(wire.port), 1000)
+                wire.mode = "refuse"
+                with contextlib.suppress(ConnectionResetError):
+                    self.assertEqual(ask(wire.port), 0)
+                wire.mode = "stall"
+                with self.assertRaises(TimeoutError):
+                    ask(wire.port, 0.3)
+                wire.mode = ("cut", 1)
+                self.assertLessEqual(ask(wire.port), 1000)
+                self.assertEqual(wire.mode, "pass")
+            behind.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def reserved():
+    """A loopback address for what is no controller."""
+    address, lock = reserve_address(DomainController.cache_dir())
+    with lock:
+        yield address
 
 
 class Helpers(WithController):

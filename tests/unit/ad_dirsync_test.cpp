@@ -2,6 +2,7 @@
 
 #include "ad/dirsync.hpp"
 #include "ad/ldap.hpp"
+#include "ad/watermark.hpp"
 
 namespace gald::ad {
 namespace {
@@ -51,24 +52,32 @@ TEST(AdDirSync, BrokenAnswers) {
   EXPECT_FALSE(parse_dirsync_answer({}));
 }
 
-TEST(AdDirSync, PositionSurvives) {
-  Position position;
-  position.flags = 0x80000801;
-  position.saw_deletions = true;
-  position.committed_usn = 18446744073709551615u;
-  position.server_time = std::chrono::sys_seconds(std::chrono::seconds(1795241174));
-  position.cookie = std::string("\x00 MSDS\n\xff", 8);
-  EXPECT_EQ(parse_position(to_text(position)), position);
+TEST(AdWatermark, Survives) {
+  Watermark watermark;
+  watermark.flags = 0x80000801;
+  watermark.saw_deletions = true;
+  watermark.committed_usn = 18446744073709551615u;
+  watermark.server_time = std::chrono::sys_seconds(std::chrono::seconds(1795241174));
+  watermark.complete_at = std::chrono::sys_seconds(std::chrono::seconds(1795000000));
+  watermark.cookie = std::string("\x00 MSDS\n\xff", 8);
+  EXPECT_EQ(parse_watermark(to_text(watermark)), watermark);
+
+  watermark.way = Way::polling;
+  watermark.flags = 0;
+  watermark.cookie.clear();
+  EXPECT_EQ(parse_watermark(to_text(watermark)), watermark);
 }
 
-TEST(AdDirSync, OtherPositionsAreNotRead) {
+TEST(AdWatermark, OthersAreNotRead) {
   for (const char* text :
-       {"", "dirsync1", "dirsync1 1 1 1 1", "dirsync1 1 1 1 1 ", "dirsync1 1 1 1 1 ====x",
-        "dirsync2 1 1 1 1 QUJD", "dirsync1 x 1 1 1 QUJD", "dirsync1 1 2 1 1 QUJD",
-        "dirsync1 1 1 -1 1 QUJD", "dirsync1 4294967296 1 1 1 QUJD", "dirsync1 1 1 1 1 QUJD more",
-        "https://graph.microsoft.com/v1.0/users/delta"})
-    EXPECT_FALSE(parse_position(text)) << text;
-  EXPECT_TRUE(parse_position("dirsync1 1 1 1 1 QUJD"));
+       {"", "dirsync2", "dirsync2 1 1 1 1 1", "dirsync2 1 1 1 1 1 ", "dirsync2 1 1 1 1 1 ====x",
+        "dirsync1 1 1 1 1 QUJD", "dirsync2 x 1 1 1 1 QUJD", "dirsync2 1 2 1 1 1 QUJD",
+        "dirsync2 1 1 -1 1 1 QUJD", "dirsync2 4294967296 1 1 1 1 QUJD",
+        "dirsync2 1 1 1 1 1 QUJD more", "polling1 0 1 1 1", "polling1 0 1 1 1 1 QUJD",
+        "polling1 0 1 1 1 ", "https://graph.microsoft.com/v1.0/users/delta"})
+    EXPECT_FALSE(parse_watermark(text)) << text;
+  EXPECT_TRUE(parse_watermark("dirsync2 1 1 1 1 1 QUJD"));
+  EXPECT_TRUE(parse_watermark("polling1 0 1 1 1 1"));
 }
 
 TEST(AdDirSync, GeneralizedTime) {
@@ -98,13 +107,14 @@ TEST(AdLdap, RefusedBindsInWords) {
 }
 
 TEST(AdLdap, RefusesBeforeAnythingIsSent) {
-  const auto open = [](const char* url, const char* password) {
-    const auto connection = LdapConnection::open(
-        {.url = url, .bind_name = "svc@contoso.test", .ca_file = {}}, base::Secret(password), {});
+  const auto open = [](const char* url, const char* password, Security security = Security::ldaps) {
+    const auto connection =
+        LdapConnection::open({.url = url, .security = security, .ca_file = {}},
+                             SimpleLogin{"svc@contoso.test", base::Secret(password)}, {});
     return connection ? "connected" : connection.error().what;
   };
-  EXPECT_NE(open("ldap://dc1", "x").find("clear text"), std::string::npos);
-  EXPECT_NE(open("LDAP://dc1", "x").find("clear text"), std::string::npos);
+  EXPECT_NE(open("ldap://dc1", "x").find("expected ldaps://"), std::string::npos);
+  EXPECT_NE(open("ldap://dc1", "x", Security::gssapi).find("clear text"), std::string::npos);
   EXPECT_NE(open("dc1.contoso.test", "x").find("expected ldaps://"), std::string::npos);
   EXPECT_NE(open("ldapi://%2ftmp", "x").find("expected ldaps://"), std::string::npos);
   EXPECT_NE(open("ldaps://127.0.0.1", "").find("anonymous"), std::string::npos);

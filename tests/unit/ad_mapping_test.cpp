@@ -31,7 +31,8 @@ std::string link(const char* guid, std::string_view dn = "CN=x,DC=contoso,DC=tes
 
 using Attributes = std::vector<std::pair<std::string, std::vector<std::string>>>;
 
-Mapped map(std::string dn, Attributes attributes, std::string_view context = kContext) {
+Mapped map(std::string dn, Attributes attributes,
+           const MappingOptions& options = {.naming_context = std::string(kContext)}) {
   std::vector<std::vector<std::string_view>> values;
   values.reserve(attributes.size());
   std::vector<EntryAttribute> list;
@@ -39,7 +40,7 @@ Mapped map(std::string dn, Attributes attributes, std::string_view context = kCo
     values.emplace_back(texts.begin(), texts.end());
     list.push_back({name, values.back()});
   }
-  return map_entry({dn, list}, context);
+  return map_entry({dn, list}, options);
 }
 
 /// A contact in OU=People, with `more` attributes.
@@ -309,16 +310,87 @@ TEST(AdMapping, WholeMemberLists) {
 }
 
 TEST(AdMapping, ARangeIsNeverTheWholeList) {
-  // Windows beyond 1,500 members: an empty "member" announces the range
-  const Mapped mapped = map_contact({{"member", {}}, {"member;range=0-1499", {link(kOther)}}});
-  EXPECT_FALSE(mapped.note.empty());
-  const Change c = change(mapped);
-  EXPECT_FALSE(c.members_complete);
-  EXPECT_EQ(c.members_added, std::vector<std::string>{kOther});
-
-  EXPECT_FALSE(change(map_contact({{"member;range=1500-*", {link(kOther)}}})).members_complete);
+  // what could not be completed is not known, whatever came of it
+  EXPECT_EQ(rejection(map_contact({{"member", {}}, {"member;range=0-1499", {link(kOther)}}})),
+            "member: only a range of the values came");
+  EXPECT_EQ(rejection(map_contact({{"member;range=1500-*", {link(kOther)}}})),
+            "member: only a range of the values came");
   EXPECT_EQ(rejection(map_contact({{"proxyAddresses;range=0-1499", {"SMTP:a@b.c"}}})),
             "proxyAddresses: only a range of the values came");
+}
+
+MappingOptions polling() {
+  return {.naming_context = std::string(kContext), .way = Way::polling};
+}
+
+Attributes polled(const char* object_class, Attributes more = {}) {
+  more.emplace_back("objectGUID", std::vector{ad_bytes(kAnchor)});
+  more.emplace_back("objectClass", std::vector<std::string>{object_class});
+  return more;
+}
+
+TEST(AdMapping, WhatIsPolledIsWhole) {
+  const std::string dn = link(kAnchor, "CN=G,DC=contoso,DC=test");
+  const Change empty = change(map(dn, polled("group"), polling()));
+  EXPECT_TRUE(empty.whole);
+  EXPECT_TRUE(empty.members_complete) << "a group without the attribute has no members";
+  EXPECT_TRUE(empty.members_added.empty());
+  EXPECT_FALSE(change(map(dn, polled("group"))).whole) << "DirSync tells what changed";
+  // here 1-1 is a place among the values, not a link that came
+  EXPECT_EQ(rejection(map(dn, polled("group", {{"member;range=1-1", {link(kOther)}}}), polling())),
+            "member: only a range of the values came");
+  EXPECT_FALSE(change(map(dn, polled("contact", {{"isDeleted", {"TRUE"}}}), polling())).whole)
+      << "a tombstone lost its values, its record need not";
+}
+
+TEST(AdMapping, TheEndOfAnAccount) {
+  const auto end = [](const char* file_time) {
+    return value(change(map_contact({{"accountExpires", {file_time}}})),
+                 Attribute::account_expires);
+  };
+  EXPECT_EQ(end("134087616000000000"), "2025-11-28T00:00:00.000Z");
+  EXPECT_EQ(end("116444736000000000"), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(end("0"), "") << "never";
+  EXPECT_EQ(end("9223372036854775807"), "") << "never";
+  EXPECT_TRUE(
+      cleared(change(map_contact({{"accountExpires", {"0"}}})), Attribute::account_expires));
+  EXPECT_EQ(rejection(map_contact({{"accountExpires", {"soon"}}})),
+            "accountExpires: expected a number");
+}
+
+TEST(AdMapping, APhotoUpToItsLimit) {
+  MappingOptions options{.naming_context = std::string(kContext), .photo_limit = 4};
+  const auto photo = [&options](const std::string& bytes) {
+    return map(link(kAnchor), polled("user", {{"thumbnailPhoto", {bytes}}}), options);
+  };
+  EXPECT_EQ(value(change(photo(std::string("\xff\xd8\x00\n", 4))), Attribute::photo), "/9gACg==");
+  const Mapped large = photo("12345");
+  EXPECT_FALSE(large.note.empty());
+  EXPECT_TRUE(cleared(change(large), Attribute::photo));
+  const auto plain = wanted_attributes(0);
+  EXPECT_EQ(std::count(plain.begin(), plain.end(), "thumbnailPhoto"), 0);
+  const auto with = wanted_attributes(4);
+  EXPECT_EQ(std::count(with.begin(), with.end(), "thumbnailPhoto"), 1);
+}
+
+TEST(AdMapping, ContainersCarryTheRulesOfTheScope) {
+  MappingOptions options{.naming_context = std::string(kContext), .scoped = true};
+  options.scope.containers[kAnchor] = "in";
+  options.scope.head_is_out = true;
+  const auto scope_of = [&options](const char* guid, const std::string& dn) {
+    return value(
+        change(map(link(guid, dn),
+                   {{"objectGUID", {ad_bytes(guid)}}, {"objectClass", {"organizationalUnit"}}},
+                   options)),
+        Attribute::scope);
+  };
+  EXPECT_EQ(scope_of(kAnchor, "OU=People,DC=contoso,DC=test"), "in");
+  EXPECT_EQ(scope_of(kOther, "DC=contoso,DC=test"), "out") << "the head, outside of every base";
+  EXPECT_EQ(scope_of(kThird, "OU=Else,DC=contoso,DC=test"), "");
+  EXPECT_TRUE(cleared(change(map(link(kThird, "OU=Else,DC=contoso,DC=test"),
+                                 {{"objectGUID", {ad_bytes(kThird)}}}, options)),
+                      Attribute::scope))
+      << "an OU that lost its rule to another of its name";
 }
 
 TEST(AdMapping, MembersNeedTheirGuid) {
@@ -389,10 +461,10 @@ TEST(AdMapping, Undelete) {
 }
 
 TEST(AdMapping, AsksForWhatItReads) {
-  const auto& wanted = wanted_attributes();
+  const auto wanted = wanted_attributes(0);
   EXPECT_EQ(wanted.size(), 64u);
   for (const char* name : {"name", "parentGUID", "isDeleted", "isRecycled", "objectClass",
-                           "objectGUID", "lastKnownParent", "member", "extensionAttribute15"})
+                           "objectGUID", "member", "extensionAttribute15"})
     EXPECT_EQ(std::count(wanted.begin(), wanted.end(), name), 1) << name;
 }
 

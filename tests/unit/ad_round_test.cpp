@@ -1,10 +1,13 @@
 // DirSync rounds against a scripted controller: what Samba never does, a Windows controller may.
 #include <deque>
+#include <map>
+#include <set>
 
 #include <gtest/gtest.h>
 
 #include "ad/ad_connector.hpp"
 #include "ad/dirsync.hpp"
+#include "ad/watermark.hpp"
 #include "base/guid.hpp"
 
 namespace gald::ad {
@@ -150,10 +153,13 @@ class ScriptedSession final : public Session {
 class AdRound : public testing::Test {
  protected:
   AdRound() {
-    AdOptions options;
-    options.name = "ad";
-    options.url = "ldaps://dc1";
-    connector_ = make_ad_connector(options, [this](std::stop_token) {
+    options_.name = "ad";
+    options_.url = "ldaps://dc1";
+    connect();
+  }
+
+  void connect() {
+    connector_ = make_ad_connector(options_, [this](const std::string&, std::stop_token) {
       ++controller_.sessions;
       return base::Result<std::unique_ptr<Session>>(std::make_unique<ScriptedSession>(controller_));
     });
@@ -181,6 +187,7 @@ class AdRound : public testing::Test {
     return {};
   }
 
+  AdOptions options_;
   Controller controller_;
   std::unique_ptr<sync::Connector> connector_;
 };
@@ -193,7 +200,7 @@ TEST_F(AdRound, QuietRoundIsOneSearch) {
   EXPECT_TRUE(page.last);
   EXPECT_TRUE(page.changes.empty());
   EXPECT_EQ(page.next->answered_by, "dc1.contoso.test/"s + kInvocation);
-  EXPECT_EQ(parse_position(page.next->position)->cookie, "second");
+  EXPECT_EQ(parse_watermark(page.next->position)->cookie, "second");
   EXPECT_EQ(page.effort.requests, 4);
   EXPECT_EQ(controller_.dirsync_values.size(), 1u);
   EXPECT_NE(controller_.dirsync_values[0].find("first"), std::string::npos);
@@ -211,7 +218,7 @@ TEST_F(AdRound, GoesOnWhileThereIsMoreEvenWhenABatchIsEmpty) {
   EXPECT_FALSE(first.last);
   const Page second = next_is<Page>(*round);
   EXPECT_TRUE(second.changes.empty());
-  EXPECT_EQ(parse_position(second.next->position)->cookie, "b");
+  EXPECT_EQ(parse_watermark(second.next->position)->cookie, "b");
   EXPECT_FALSE(second.last);
   const Page third = next_is<Page>(*round);
   EXPECT_EQ(third.changes.size(), 2u);
@@ -274,7 +281,7 @@ TEST_F(AdRound, FallsBackToWhatTheAccountMayRead) {
   EXPECT_TRUE(page.last);
   EXPECT_EQ(page.effort.requests, 5);
   ASSERT_EQ(controller_.dirsync_values.size(), 2u);
-  const auto position = parse_position(page.next->position);
+  const auto position = parse_watermark(page.next->position);
   EXPECT_EQ(position->flags & dirsync_flag::kObjectSecurity, dirsync_flag::kObjectSecurity);
 
   // and the next round asks that way at once
@@ -285,6 +292,8 @@ TEST_F(AdRound, FallsBackToWhatTheAccountMayRead) {
 }
 
 TEST_F(AdRound, RefusedEitherWayIsAMatterOfRights) {
+  options_.read_by = ReadBy::dirsync;
+  connect();
   controller_.scripts = {{.code = result_code::kInsufficientAccessRights},
                          {.code = result_code::kInsufficientAccessRights}};
   const Failed failed = next_is<Failed>(*begin());
@@ -299,6 +308,8 @@ TEST_F(AdRound, ALostRightMakesTheCursorWorthless) {
 }
 
 TEST_F(AdRound, RefusedCookies) {
+  options_.read_by = ReadBy::dirsync;
+  connect();
   for (const int code : {result_code::kProtocolError, result_code::kUnavailableCriticalExtension,
                          result_code::kUnwillingToPerform}) {
     const model::Cursor from = cursor();
@@ -327,13 +338,12 @@ TEST_F(AdRound, ControllerThatWentBackInTime) {
   next_is<CursorRefused>(*begin(from));
 }
 
-TEST_F(AdRound, AnotherControllerGoesOnWithTheCookie) {
+TEST_F(AdRound, AnotherControllerIsReadFromTheBeginning) {
   const model::Cursor from = cursor();
   controller_.dns_name = "dc2.contoso.test";
   controller_.invocation = "00000000-0000-0000-0000-000000000002";
-  controller_.usn = "17";
-  controller_.scripts = {{}};
-  EXPECT_TRUE(next_is<Page>(*begin(from)).last);
+  controller_.usn = "17000";
+  EXPECT_FALSE(next_is<CursorRefused>(*begin(from)).routine);
 }
 
 TEST_F(AdRound, LongerAwayThanDeletionsAreRemembered) {
@@ -345,13 +355,32 @@ TEST_F(AdRound, LongerAwayThanDeletionsAreRemembered) {
   next_is<CursorRefused>(*begin(from));
 }
 
-TEST_F(AdRound, DeletionsThatComeIntoViewNeedAFullRead) {
+TEST_F(AdRound, DeletionsThatComeIntoViewOrGoNeedAFullRead) {
   controller_.sees_deletions = false;
   const model::Cursor from = cursor();
   controller_.scripts = {{}};
   EXPECT_TRUE(next_is<Page>(*begin(from)).last) << "without the right the rounds go on";
   controller_.sees_deletions = true;
   next_is<CursorRefused>(*begin(from));
+  const model::Cursor with = cursor();
+  controller_.sees_deletions = false;
+  next_is<CursorRefused>(*begin(with));
+}
+
+TEST_F(AdRound, WhereDeletionsAreNotSeenEverythingIsComparedInGoodTime) {
+  controller_.sees_deletions = false;
+  const model::Cursor from = cursor();  // at 05:30
+  controller_.time = "20261121112959.0Z";
+  controller_.scripts = {{.cookie = "later"}};
+  const Page page = next_is<Page>(*begin(from));
+  EXPECT_TRUE(page.last);
+  controller_.time = "20261121113000.0Z";
+  EXPECT_TRUE(next_is<CursorRefused>(*begin(*page.next)).routine)
+      << "counted from the last complete read, not from the last round";
+  controller_.scripts = {{.cookie = "anew"}};
+  const Page complete = next_is<Page>(*begin());
+  controller_.scripts = {{}};
+  EXPECT_TRUE(next_is<Page>(*begin(*complete.next)).last);
 }
 
 TEST_F(AdRound, BusyIsNotNowAndTheSamePageComesLater) {
@@ -366,13 +395,31 @@ TEST_F(AdRound, BusyIsNotNowAndTheSamePageComesLater) {
 TEST_F(AdRound, CheckNamesWhatIsMissing) {
   controller_.scripts = {{.code = result_code::kInsufficientAccessRights}, {}};
   controller_.sees_deletions = false;
-  const auto findings = connector_->check({});
-  ASSERT_EQ(findings.size(), 4u);
-  EXPECT_EQ(findings[0].level, sync::Finding::Level::ok);
-  EXPECT_EQ(findings[2].level, sync::Finding::Level::warning);
-  EXPECT_NE(findings[2].remedy.find("Replicating Directory Changes"), std::string::npos);
-  EXPECT_EQ(findings[3].level, sync::Finding::Level::problem);
-  EXPECT_NE(findings[3].remedy.find("dsacls"), std::string::npos);
+  std::map<std::string, sync::Finding> findings;
+  for (const sync::Finding& finding : connector_->check({}))
+    EXPECT_TRUE(findings.emplace(finding.check, finding).second) << "twice: " << finding.check;
+  EXPECT_EQ(findings.at("bind").level, sync::Finding::Level::ok);
+  EXPECT_EQ(findings.at("rights").level, sync::Finding::Level::warning);
+  EXPECT_NE(findings.at("rights").remedy.find("Replicating Directory Changes"), std::string::npos);
+  EXPECT_EQ(findings.at("deletions").level, sync::Finding::Level::warning);
+  EXPECT_NE(findings.at("deletions").what.find("every 6 h"), std::string::npos);
+  EXPECT_NE(findings.at("deletions").remedy.find("dsacls"), std::string::npos);
+  EXPECT_EQ(findings.at("scope").level, sync::Finding::Level::ok);
+  EXPECT_FALSE(findings.contains("clock")) << "nobody gave it a clock";
+}
+
+TEST_F(AdRound, CheckComparesClocks) {
+  const base::ManualClock clock(base::TimePoint(std::chrono::seconds(1795239000 + 301)));
+  options_.clock = &clock;
+  connect();
+  controller_.scripts = {{}};
+  for (const sync::Finding& finding : connector_->check({}))
+    if (finding.check == "clock") {
+      EXPECT_EQ(finding.level, sync::Finding::Level::warning);
+      EXPECT_NE(finding.what.find("301 s"), std::string::npos);
+      return;
+    }
+  FAIL() << "no word about the clock";
 }
 
 TEST_F(AdRound, FingerprintFollowsTheScope) {
@@ -384,6 +431,22 @@ TEST_F(AdRound, FingerprintFollowsTheScope) {
   };
   EXPECT_EQ(fingerprint("ldaps://dc1", "DC=a"), fingerprint("ldaps://dc2", "dc=A"));
   EXPECT_NE(fingerprint("ldaps://dc1", "DC=a"), fingerprint("ldaps://dc1", "DC=b"));
+
+  std::set<std::string> all;
+  const auto add = [&all](auto change) {
+    AdOptions options;
+    change(options);
+    all.insert(make_ad_connector(options)->collections()[0].fingerprint);
+  };
+  add([](AdOptions&) {});
+  add([](AdOptions& o) { o.scope.base = {"OU=a,DC=a"}; });
+  add([](AdOptions& o) { o.scope.include = {"OU=a,DC=a"}; });
+  add([](AdOptions& o) { o.scope.exclude = {"OU=a,DC=a"}; });
+  add([](AdOptions& o) { o.scope.filter = "(mail=*)"; });
+  add([](AdOptions& o) { o.scope.kinds = {model::RecordKind::contact}; });
+  add([](AdOptions& o) { o.photo_limit = 1000; });
+  add([](AdOptions& o) { o.read_by = ReadBy::polling; });
+  EXPECT_EQ(all.size(), 8u);
 }
 
 }  // namespace

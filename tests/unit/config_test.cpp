@@ -77,6 +77,8 @@ TEST(Config, FillsInTheDefaults) {
   EXPECT_EQ(ad.bind_name, "svc-gald@contoso.test");
   EXPECT_EQ(ad.secret_file.name, "ad-password");
   EXPECT_EQ(ad.secret_file.line, 6);
+  EXPECT_EQ(ad.security, "ldaps");
+  EXPECT_EQ(ad.auth, "simple");
   EXPECT_EQ(ad.connect_timeout, seconds(10));
   EXPECT_EQ(ad.answer_timeout, minutes(2));
   const ConnectorConfig& entra = config.connectors[1];
@@ -165,7 +167,7 @@ TEST(Config, Choices) {
 
 TEST(Config, MissingKeysNameTheSection) {
   EXPECT_EQ(parse("\n[connector.ad]\ntype = \"active-directory\"\n").errors,
-            (Lines{"gald.toml:2: connector.ad: missing key url: an ldaps:// address",
+            (Lines{"gald.toml:2: connector.ad: missing key: one of url, servers, domain",
                    "gald.toml:2: connector.ad: missing key bind_name: a text in quotes",
                    "gald.toml:2: connector.ad: missing key password_file: a file name"}));
 }
@@ -358,11 +360,98 @@ TEST(Config, SizesAndDates) {
             Lines{where + "complete_every: must be between 0s and 720h, found 721h"});
 }
 
-TEST(Config, LdapWithoutTlsIsRefused) {
-  std::string text = kAd;
-  text.replace(text.find("ldaps://"), 8, "ldap://");
-  EXPECT_EQ(parse(text).errors, Lines{"gald.toml:4: connector.ad.url: only ldaps:// is accepted, "
-                                      "found ldap://dc1.contoso.test"});
+/// A connector of active-directory with these lines behind its type, which is in line 2.
+std::string ad_with(const std::string& lines) {
+  return "[connector.ad]\ntype = \"active-directory\"\n" + lines;
+}
+
+constexpr const char* kPassword = "bind_name = \"a@b\"\npassword_file = \"p\"\n";
+constexpr const char* kKeytab = "auth = \"kerberos\"\nprincipal = \"a@B\"\nkeytab_file = \"k\"\n";
+
+TEST(ConfigDirectory, OneWayToNameTheControllers) {
+  const auto connector = [](const std::string& lines) {
+    const ParsedConfig parsed = parse(ad_with(lines) + kPassword);
+    EXPECT_EQ(parsed.errors, Lines()) << lines;
+    return parsed.errors.empty() ? parsed.config.connectors.at(0) : ConnectorConfig();
+  };
+  EXPECT_EQ(connector("url = \"LDAPS://dc1/\"\n").url, "LDAPS://dc1");
+  EXPECT_EQ(connector("servers = [\"ldaps://dc1\", \"ldaps://dc2:10636/\"]\n").servers,
+            (std::vector<std::string>{"ldaps://dc1", "ldaps://dc2:10636"}));
+  const ConnectorConfig domain = connector("domain = \"contoso.com\"\nsite = \"Paris-1\"\n");
+  EXPECT_EQ(domain.domain, "contoso.com");
+  EXPECT_EQ(domain.site, "Paris-1");
+  EXPECT_EQ(domain.security, "ldaps");
+
+  const std::string where = "gald.toml:3: connector.ad.";
+  EXPECT_EQ(parse(ad_with("url = \"ldaps://a\"\ndomain = \"b\"\n") + kPassword).errors,
+            Lines{"gald.toml:4: connector.ad.domain: only one of url, servers and domain, and "
+                  "there is url already"});
+  EXPECT_EQ(parse(ad_with("site = \"Paris\"\nurl = \"ldaps://a\"\n") + kPassword).errors,
+            Lines{where + "site: has no meaning without domain"});
+  const std::string list =
+      "expected a list in brackets, each element an ldaps:// or ldap:// address, found ";
+  EXPECT_EQ(parse(ad_with("servers = \"ldaps://a\"\n") + kPassword).errors,
+            Lines{where + "servers: " + list + "\"ldaps://a\""});
+  EXPECT_EQ(parse(ad_with("servers = []\n") + kPassword).errors,
+            Lines{where + "servers: " + list + "an empty list"});
+  EXPECT_EQ(parse(ad_with("servers = [\"ldaps://a\",\n 7]\n") + kPassword).errors,
+            Lines{"gald.toml:4: connector.ad.servers: " + list + "7 in it"});
+  EXPECT_EQ(parse(ad_with("servers = [\"ldaps://a\", \"ldaps://me@b\"]\n") + kPassword).errors,
+            Lines{where + "servers: must not contain a name or a password"});
+  EXPECT_EQ(parse(ad_with("domain = \"contoso com\"\n") + kPassword).errors,
+            Lines{where + "domain: expected a name of letters, digits, dots and hyphens, found "
+                          "\"contoso com\""});
+  EXPECT_EQ(parse(ad_with("url = \"dc1\"\n") + kPassword).errors,
+            Lines{where + "url: expected an ldaps:// or ldap:// address, found \"dc1\""});
+}
+
+TEST(ConfigDirectory, SecurityFollowsFromTheAddress) {
+  const auto security = [](const std::string& lines) {
+    const ParsedConfig parsed = parse(ad_with(lines));
+    EXPECT_EQ(parsed.errors, Lines()) << lines;
+    return parsed.errors.empty() ? parsed.config.connectors.at(0).security : std::string();
+  };
+  const std::string password = kPassword;
+  const std::string keytab = kKeytab;
+  EXPECT_EQ(security(password + "url = \"ldaps://a\"\n"), "ldaps");
+  EXPECT_EQ(security(password + "url = \"ldap://a\"\nsecurity = \"starttls\"\n"), "starttls");
+  EXPECT_EQ(security(password + "domain = \"a.b\"\nsecurity = \"starttls\"\n"), "starttls");
+  EXPECT_EQ(security(keytab + "url = \"ldaps://a\"\n"), "ldaps");
+  EXPECT_EQ(security(keytab + "url = \"ldap://a\"\n"), "gssapi");
+  EXPECT_EQ(security(keytab + "domain = \"a.b\"\n"), "gssapi");
+  EXPECT_EQ(security(keytab + "servers = [\"ldap://a\"]\nsecurity = \"starttls\"\n"), "starttls");
+}
+
+TEST(ConfigDirectory, NoPasswordInClearText) {
+  const std::string refused =
+      "a simple bind over ldap:// would send the password in clear text: write ldaps://, or add "
+      "security = \"starttls\"";
+  EXPECT_EQ(parse(ad_with("url = \"ldap://a\"\n") + kPassword).errors,
+            Lines{"gald.toml:3: connector.ad.url: " + refused});
+  EXPECT_EQ(parse(ad_with("servers = [\"ldap://a\"]\n") + kPassword).errors,
+            Lines{"gald.toml:3: connector.ad.servers: " + refused});
+  EXPECT_EQ(parse(ad_with("security = \"gssapi\"\nurl = \"ldap://a\"\n") + kPassword).errors,
+            Lines{"gald.toml:3: connector.ad.security: \"gssapi\" has no meaning without auth = "
+                  "\"kerberos\""});
+  EXPECT_EQ(parse(ad_with("security = \"ldaps\"\nurl = \"ldap://a\"\n") + kPassword).errors,
+            Lines{"gald.toml:3: connector.ad.security: \"ldaps\" needs ldaps:// addresses"});
+}
+
+TEST(ConfigDirectory, WhatDoesNotFitTogether) {
+  EXPECT_EQ(parse(ad_with("security = \"starttls\"\nurl = \"ldaps://a\"\n") + kPassword).errors,
+            Lines{"gald.toml:3: connector.ad.security: \"starttls\" needs ldap:// addresses"});
+  EXPECT_EQ(parse(ad_with("servers = [\"ldaps://a\", \"ldap://b\"]\n") + kPassword).errors,
+            Lines{"gald.toml:3: connector.ad.servers: ldaps:// and ldap:// cannot be mixed"});
+  EXPECT_EQ(parse(ad_with("ca_file = \"c\"\nurl = \"ldap://a\"\n") + kKeytab).errors,
+            Lines{"gald.toml:3: connector.ad.ca_file: has no meaning with security = \"gssapi\": "
+                  "there is no certificate"});
+  EXPECT_EQ(parse(ad_with("url = \"ldaps://a\"\n") + kPassword + "principal = \"a@B\"\n").errors,
+            Lines{"gald.toml:6: connector.ad.principal: has no meaning with auth = \"simple\""});
+  EXPECT_EQ(parse(ad_with("auth = \"kerberos\"\nurl = \"ldaps://a\"\nbind_name = \"a\"\n")).errors,
+            (Lines{"gald.toml:1: connector.ad: missing key principal: a text in quotes",
+                   "gald.toml:1: connector.ad: missing key keytab_file: a file name",
+                   "gald.toml:5: connector.ad.bind_name: has no meaning with auth = "
+                   "\"kerberos\""}));
 }
 
 TEST(Config, ConnectorNames) {
@@ -459,12 +548,13 @@ TEST(ConfigExample, HasEveryKey) {
   // With all of it switched on there is more than one credential, and nothing else is wrong.
   int others = 0;
   for (const std::string& error : parse(example).errors) {
-    EXPECT_TRUE(error.find("only one credential") != error.npos ||
+    EXPECT_TRUE(error.find("only one") != error.npos ||
+                error.find("has no meaning with auth") != error.npos ||
                 error.find("imds_endpoint: has no meaning without") != error.npos)
         << error;
     ++others;
   }
-  EXPECT_EQ(others, 2 * 3);
+  EXPECT_EQ(others, 2 * 3 + 2 + 2);
   EXPECT_EQ(keys_in(example), declared_keys());
 }
 
@@ -663,6 +753,25 @@ TEST_F(SecretFiles, ProxyCredentialsAreASecret) {
   const FileFindings findings = check_files(config_, {});
   EXPECT_EQ(findings.errors, Lines());
   EXPECT_EQ(findings.warnings.size(), 1u);
+}
+
+TEST_F(SecretFiles, AKeytabIsASecretOfItsOwnForm) {
+  config_ =
+      parse_config(ad_with("url = \"ldap://a\"\n") + kKeytab, folder_.path() / "gald.toml").config;
+  const std::filesystem::path keytab = folder_.path() / "k";
+  const std::string where = config_.file.string() + ":6: connector.ad.keytab_file: ";
+  EXPECT_EQ(check_files(config_, credentials_).errors,
+            Lines{where + keytab.string() + " cannot be read: No such file or directory"});
+  write(keytab, "hunter2");
+  EXPECT_EQ(check_files(config_, credentials_).errors,
+            Lines{where + keytab.string() + " is no keytab"});
+  write(keytab, std::string("\x05\x02\0\0\0\x01", 6), 0644);
+  EXPECT_EQ(check_files(config_, credentials_).errors, Lines());
+  EXPECT_EQ(check_files(config_, credentials_).warnings,
+            Lines{where + keytab.string() + " can be read by others: chmod 600 it"});
+  write(credentials_ / "k", "\x05\x02");
+  EXPECT_EQ(secret_path(config_.file, config_.connectors.at(0).keytab_file, credentials_),
+            credentials_ / "k");
 }
 
 TEST_F(SecretFiles, CaFileMustBeReadable) {
