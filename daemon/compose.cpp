@@ -53,16 +53,15 @@ net::Credential credential_of(const Path& config_file, const ConnectorConfig& co
   return secret;
 }
 
-/// What both cloud connectors are told in the same words.
-template <typename Options>
-Options cloud_options(const Path& config_file, const ConnectorConfig& connector,
-                      const Path& credentials) {
-  Options options;
+cloud::ServiceOptions service_options(const Path& config_file, const ConnectorConfig& connector,
+                                      const Path& credentials) {
+  cloud::ServiceOptions options;
   options.name = connector.name;
   options.tenant = connector.tenant;
   options.client_id = connector.client_id;
   options.credential = credential_of(config_file, connector, credentials);
   options.login_endpoint = connector.login_endpoint;
+  options.endpoint = connector.service_endpoint;
   options.scope = connector.scope;
   options.ca_file = ca_file_of(config_file, connector);
   options.proxy = connector.proxy;
@@ -127,22 +126,6 @@ std::unique_ptr<sync::Connector> make_ad(const Path& config_file, const Connecto
   });
 }
 
-std::unique_ptr<sync::Connector> make_entra(const Path& config_file,
-                                            const ConnectorConfig& connector,
-                                            const Path& credentials, const base::Clock& clock) {
-  auto options = cloud_options<cloud::GraphOptions>(config_file, connector, credentials);
-  options.graph_endpoint = connector.service_endpoint;
-  return std::make_unique<cloud::GraphConnector>(std::move(options), clock);
-}
-
-std::unique_ptr<sync::Connector> make_exchange(const Path& config_file,
-                                               const ConnectorConfig& connector,
-                                               const Path& credentials, const base::Clock& clock) {
-  auto options = cloud_options<cloud::ExchangeOptions>(config_file, connector, credentials);
-  options.exchange_endpoint = connector.service_endpoint;
-  return std::make_unique<cloud::ExchangeConnector>(std::move(options), clock);
-}
-
 std::unique_ptr<sync::Connector> make_connector(const Path& config_file,
                                                 const ConnectorConfig& connector,
                                                 const Path& credentials, const base::Clock& clock) {
@@ -150,9 +133,11 @@ std::unique_ptr<sync::Connector> make_connector(const Path& config_file,
     case model::ConnectorKind::active_directory:
       return make_ad(config_file, connector, credentials, clock);
     case model::ConnectorKind::entra:
-      return make_entra(config_file, connector, credentials, clock);
+      return std::make_unique<cloud::GraphConnector>(
+          service_options(config_file, connector, credentials), clock);
     case model::ConnectorKind::exchange_online:
-      return make_exchange(config_file, connector, credentials, clock);
+      return std::make_unique<cloud::ExchangeConnector>(
+          service_options(config_file, connector, credentials), clock);
   }
   throw std::logic_error("a type of connector without an implementation");
 }

@@ -35,10 +35,10 @@ std::string describe_effort(const model::CollectionReport& read) {
     text = counted(read.objects, "object") + " told, " +
            fixed(static_cast<double>(read.requests) / static_cast<double>(read.objects)) +
            " requests each";
-  if (read.objects > 0 && read.bytes > 0)
+  if (read.objects > 0 && read.bytes >= 1024)
     text += ", " + grouped(static_cast<std::int64_t>(read.bytes / 1024)) + " KiB";
   if (read.objects > 0 && read.units > 0)
-    text += ", " + grouped(static_cast<std::int64_t>(read.units)) + " resource units";
+    text += ", " + counted(static_cast<std::int64_t>(read.units), "resource unit");
   if (read.waited.count() > 0)
     text += (text.empty() ? "waited " : "; waited ") + spoken(read.waited) + " for the source";
   return text;

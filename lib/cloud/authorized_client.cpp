@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <random>
+#include <set>
 #include <stdexcept>
 
 #include <nlohmann/json.hpp>
@@ -119,15 +120,22 @@ std::string describe(const net::HttpRequest& request, const net::HttpResponse& r
   return text;
 }
 
-AuthorizedClient::AuthorizedClient(net::HttpClientOptions http, net::TokenOptions tokens,
-                                   std::string endpoint, std::string scope, ServiceLimits limits,
+AuthorizedClient::AuthorizedClient(const ServiceOptions& options, ServiceLimits limits,
                                    const base::Clock& clock)
-    : proxy_(http.proxy),
-      http_(std::move(http)),
+    : proxy_(options.proxy),
+      http_({.ca_file = options.ca_file,
+             .body_limit = options.body_limit,
+             .proxy = options.proxy,
+             .proxy_credentials = options.proxy_credentials}),
       clock_(clock),
-      tokens_(http_, std::move(tokens), clock),
-      endpoint_(without_final_slashes(std::move(endpoint))),
-      scope_(scope.empty() ? endpoint_ + "/.default" : std::move(scope)),
+      tokens_(http_,
+              {.login_endpoint = options.login_endpoint,
+               .tenant = options.tenant,
+               .client_id = options.client_id,
+               .credential = options.credential},
+              clock),
+      endpoint_(without_final_slashes(options.endpoint)),
+      scope_(options.scope.empty() ? endpoint_ + "/.default" : options.scope),
       concurrent_(limits.concurrent),
       budget_(limits.rate) {
   const auto url = net::parse_url(endpoint_);
@@ -146,8 +154,7 @@ AuthorizedClient::Answer AuthorizedClient::send(net::HttpRequest request, const 
   };
   request.headers.emplace_back("Authorization", "");
   request.headers.emplace_back("client-request-id", new_request_id());
-  bool renewed_on_401 = false;
-  bool renewed_on_403 = false;
+  std::set<std::string> renewed;  // for what reasons
   while (true) {
     const auto answer = tokens_.token(scope_, stop);
     if (const auto* busy = std::get_if<net::TokenBusy>(&answer))
@@ -165,22 +172,28 @@ AuthorizedClient::Answer AuthorizedClient::send(net::HttpRequest request, const 
     ++effort.requests;
     if (response)
       heed(*response, effort);  // before the place is free: the next one must know of a refusal
-    const bool throttled = response && response->status == 429;
     std::optional<sync::Throttled> pause;
-    if (throttled)
+    if (response && wants_a_pause(*response))
       pause = refused(request, *response);
     leave();
     if (!response)
       return given_up(response.error());
     if (pause)
       return *std::move(pause);
-    bool& renewed = response->status == 401 ? renewed_on_401 : renewed_on_403;
-    if ((response->status != 401 && response->status != 403) || renewed)
+    if (response->status != 401 && response->status != 403)
       return *std::move(response);
-    renewed = true;
-    tokens_.invalidate(token.value,
-                       net::claims_challenge(response->headers).value_or(std::string()));
+    const std::string claims = net::claims_challenge(response->headers).value_or("");
+    if (!renewed.insert(std::to_string(response->status) + claims).second || renewed.size() > 3)
+      return *std::move(response);
+    tokens_.invalidate(scope_, token.value, claims);
   }
+}
+
+/// 429; and 503 that says for how long, which is the whole service's word too.
+bool AuthorizedClient::wants_a_pause(const net::HttpResponse& response) const {
+  return response.status == 429 ||
+         (response.status == 503 &&
+          retry_after(response).value_or(std::chrono::milliseconds(0)) >= std::chrono::seconds(1));
 }
 
 std::optional<AuthorizedClient::Answer> AuthorizedClient::enter(double units, std::stop_token stop,
@@ -223,7 +236,7 @@ void AuthorizedClient::heed(const net::HttpResponse& response, sync::Effort& eff
     return value;
   };
   effort.units += number("x-ms-resource-unit").value_or(0);
-  if (response.status == 429)
+  if (wants_a_pause(response))
     return;
   const std::lock_guard lock(mutex_);
   budget_.answered(number("x-ms-throttle-limit-percentage"));

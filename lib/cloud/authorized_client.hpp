@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "cloud/service_options.hpp"
 #include "net/http_client.hpp"
 #include "net/token_source.hpp"
 #include "sync/connector.hpp"
@@ -35,17 +36,6 @@ std::optional<std::vector<std::string>> roles_in(const std::string& token);
 
 /// A random GUID (RFC 4122 version 4), for client-request-id.
 std::string new_request_id();
-
-/// The part of a connector's options that is the HTTP client's business.
-template <typename Options>
-net::HttpClientOptions http_options(const Options& options) {
-  net::HttpClientOptions http;
-  http.ca_file = options.ca_file;
-  http.proxy = options.proxy;
-  http.proxy_credentials = options.proxy_credentials;
-  http.body_limit = options.body_limit;
-  return http;
-}
 
 /// How much a service lets one application in one tenant ask.
 struct ServiceLimits {
@@ -74,11 +64,9 @@ struct Call {
 /// service says of its limits holds for all of them.
 class AuthorizedClient {
  public:
-  /// `endpoint` is the root of the service ("https://graph.microsoft.com"), `scope` that of its
-  /// tokens; empty: `{endpoint}/.default`. Throws std::runtime_error for an endpoint that is no
-  /// https origin, and when the ca_file cannot be read.
-  AuthorizedClient(net::HttpClientOptions http, net::TokenOptions tokens, std::string endpoint,
-                   std::string scope, ServiceLimits limits, const base::Clock& clock);
+  /// Throws std::runtime_error for an endpoint that is no https origin, and when the ca_file cannot
+  /// be read. `clock` outlives the client.
+  AuthorizedClient(const ServiceOptions& options, ServiceLimits limits, const base::Clock& clock);
 
   const std::string& endpoint() const { return endpoint_; }
 
@@ -86,10 +74,11 @@ class AuthorizedClient {
 
   using Answer = std::variant<net::HttpResponse, sync::Throttled, sync::Failed>;
 
-  /// Any status but 429 is an answer. One new token is asked for after a 401, with the claims that
-  /// it demands, and one after a 403, as a right granted after the issue of a token is not in it.
-  /// Throttled: a pause that the service asked for (then nothing is sent), or a connection that
-  /// broke. Short waits for the limits happen inside and count as `paced`.
+  /// Any status but 429, and 503 with a Retry-After, is an answer. One new token is asked for after
+  /// a 401, with the claims that it demands, and one after a 403, as a right granted after the
+  /// issue of a token is not in it. Throttled: a pause that the service asked for (then nothing is
+  /// sent), or a connection that broke. Short waits for the limits happen inside and count as
+  /// `paced`.
   Answer send(net::HttpRequest request, const Call& call, std::stop_token stop,
               sync::Effort& effort);
 
@@ -122,6 +111,7 @@ class AuthorizedClient {
   std::optional<Answer> enter(double units, std::stop_token stop, sync::Effort& effort);
   void leave();
   void heed(const net::HttpResponse& response, sync::Effort& effort);
+  bool wants_a_pause(const net::HttpResponse& response) const;
   std::optional<std::chrono::milliseconds> retry_after(const net::HttpResponse& response) const;
   std::optional<sync::Finding> check_credential(const std::string& prefix) const;
   std::vector<sync::Finding> check_permissions(const std::string& prefix,

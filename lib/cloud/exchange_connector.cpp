@@ -304,15 +304,10 @@ class GroupRound final : public ExchangeRound {
 
 }  // namespace
 
-ExchangeConnector::ExchangeConnector(ExchangeOptions options, const base::Clock& clock)
-    : name_(std::move(options.name)),
+ExchangeConnector::ExchangeConnector(ServiceOptions options, const base::Clock& clock)
+    : name_(options.name),
       clock_(clock),
-      client_(http_options(options),
-              net::TokenOptions{.login_endpoint = options.login_endpoint,
-                                .tenant = options.tenant,
-                                .client_id = options.client_id,
-                                .credential = std::move(options.credential)},
-              options.exchange_endpoint, options.scope, kLimits, clock),
+      client_(options, kLimits, clock),
       service_{client_, options.tenant, options.client_id} {
   const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
                             base::ascii_lower(options.tenant) + "\n";

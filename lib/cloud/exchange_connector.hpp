@@ -6,8 +6,6 @@
 // WhenChangedUTC. That is the time of a replica, so that some minutes are asked for twice.
 #pragma once
 
-#include <chrono>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,39 +13,22 @@
 #include "base/clock.hpp"
 #include "cloud/authorized_client.hpp"
 #include "cloud/exchange_listing.hpp"
-#include "net/token_source.hpp"
+#include "cloud/service_options.hpp"
 #include "sync/connector.hpp"
 
 namespace gald::cloud {
-
-struct ExchangeOptions {
-  std::string name;
-  std::string tenant;  ///< GUID or verified domain
-  std::string client_id;
-  net::Credential credential;
-  std::string login_endpoint = "https://login.microsoftonline.com";
-  std::string exchange_endpoint = "https://outlook.office365.com";
-  std::string scope;              ///< of the tokens; empty: "{exchange_endpoint}/.default"
-  std::filesystem::path ca_file;  ///< empty: the system's store
-  std::string proxy = {};         ///< as HttpClientOptions have them, like the next two
-  net::SecretProvider proxy_credentials = {};
-  std::uint64_t body_limit = 64u * 1024 * 1024;
-
-  /// How often everything is listed; deletions are seen then.
-  std::chrono::milliseconds complete_every{std::chrono::hours(2)};
-};
 
 /// Collections: "mailcontacts" and "distributiongroups". Of the groups' members only what Graph
 /// lacks is asked for: those of dynamic groups, in full rounds as the service computes them once a
 /// day, and of groups that have no Entra object (yet).
 ///
-/// The bearer is sent to exchange_endpoint's host and its subdomains (the service routes to
+/// The bearer is sent to the endpoint's host and its subdomains (the service routes to
 /// regional ones) and nowhere else.
 class ExchangeConnector final : public sync::Connector {
  public:
   /// Throws std::runtime_error for an endpoint that is not of the form https://host[:port], and
   /// when ca_file cannot be read. `clock` outlives the connector.
-  ExchangeConnector(ExchangeOptions options, const base::Clock& clock);
+  ExchangeConnector(ServiceOptions options, const base::Clock& clock);
 
   const std::string& name() const override { return name_; }
 

@@ -33,7 +33,7 @@ struct BatchAnswer {
 
 /// The answers to a batch of `parts` requests, of those that are there. Error (protocol) for what
 /// is no answer to a batch.
-base::Result<std::vector<BatchAnswer>> read_batch(const std::string& json, std::size_t parts,
+base::Result<std::vector<BatchAnswer>> read_batch(const std::string& text, std::size_t parts,
                                                   base::TimePoint now);
 
 /// Something about an object that no delta query tells, and what to ask for it.

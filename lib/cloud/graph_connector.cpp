@@ -46,16 +46,11 @@ GraphCollection collection_named(std::string_view name) {
 
 }  // namespace
 
-GraphConnector::GraphConnector(GraphOptions options, const base::Clock& clock)
-    : name_(std::move(options.name)),
+GraphConnector::GraphConnector(ServiceOptions options, const base::Clock& clock)
+    : name_(options.name),
       client_id_(options.client_id),
       clock_(clock),
-      client_(http_options(options),
-              net::TokenOptions{.login_endpoint = options.login_endpoint,
-                                .tenant = options.tenant,
-                                .client_id = options.client_id,
-                                .credential = std::move(options.credential)},
-              options.graph_endpoint, options.scope, ServiceLimits{}, clock) {
+      client_(options, ServiceLimits{}, clock) {
   for (const GraphCollection collection : kCollections) {
     const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
                               base::ascii_lower(options.tenant) + "\n" + graph_select(collection);

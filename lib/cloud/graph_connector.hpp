@@ -5,8 +5,6 @@
 // but was reported often is handled too: pages that loop, links that die, answers without a link.
 #pragma once
 
-#include <chrono>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,35 +12,18 @@
 #include "base/clock.hpp"
 #include "cloud/authorized_client.hpp"
 #include "cloud/graph_mapping.hpp"
-#include "net/token_source.hpp"
+#include "cloud/service_options.hpp"
 #include "sync/connector.hpp"
 
 namespace gald::cloud {
 
-struct GraphOptions {
-  std::string name;
-  std::string tenant;  ///< GUID or verified domain
-  std::string client_id;
-  net::Credential credential;
-  std::string login_endpoint = "https://login.microsoftonline.com";
-  std::string graph_endpoint = "https://graph.microsoft.com";
-  std::string scope;              ///< of the tokens; empty: "{graph_endpoint}/.default"
-  std::filesystem::path ca_file;  ///< empty: the system's store
-  std::string proxy = {};         ///< as HttpClientOptions have them, like the next two
-  net::SecretProvider proxy_credentials = {};
-  std::uint64_t body_limit = 64u * 1024 * 1024;
-
-  /// Delta queries lose things now and then (links of soft-deleted members, restored users).
-  std::chrono::milliseconds complete_every{std::chrono::hours(168)};
-};
-
 /// Cursor positions are GraphPositions: whole links of the service. A quiet round is one request
-/// per collection. The bearer is sent to graph_endpoint's origin and nowhere else.
+/// per collection. The bearer is sent to the endpoint's origin and nowhere else.
 class GraphConnector final : public sync::Connector {
  public:
   /// Throws std::runtime_error for an endpoint that is not of the form https://host[:port], and
   /// when ca_file cannot be read. `clock` outlives the connector.
-  GraphConnector(GraphOptions options, const base::Clock& clock);
+  GraphConnector(ServiceOptions options, const base::Clock& clock);
 
   const std::string& name() const override { return name_; }
 

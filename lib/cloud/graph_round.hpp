@@ -33,6 +33,13 @@ base::Error refused_rights(GraphCollection collection, const std::string& client
                            const std::string& what);
 base::Error refused_token(const std::string& what);
 
+/// A page that was read but not yet told, because something is still asked about its objects.
+struct PendingPage {
+  sync::Page page;
+  std::vector<Detail> details;
+  int fruitless = 0;  ///< batches in a row that answered nothing
+};
+
 class GraphRound final : public sync::Round {
  public:
   /// `client`, `client_id` and `clock` outlive the round. A cursor that is no GraphPosition is
@@ -43,13 +50,6 @@ class GraphRound final : public sync::Round {
   sync::Pull next(std::stop_token stop) override;
 
  private:
-  /// A page that was read but not yet told, because something is still asked about its objects.
-  struct Pending {
-    sync::Page page;
-    std::vector<Detail> details;
-    int fruitless = 0;  ///< batches in a row that answered nothing
-  };
-
   using Over = std::optional<sync::Pull>;  ///< nothing: go on
 
   Over fetch(std::stop_token stop);
@@ -76,7 +76,7 @@ class GraphRound final : public sync::Round {
   bool reached_ = false;           ///< the service has answered in this round
   std::set<std::size_t> fetched_;  ///< hashes of the URLs of this round
   sync::Effort effort_;
-  std::optional<Pending> pending_;
+  std::optional<PendingPage> pending_;
   std::set<std::string> hidden_known_;  ///< groups asked about: a large one comes on many pages
   bool refusal_told_ = false;
 };

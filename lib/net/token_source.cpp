@@ -342,9 +342,11 @@ TokenAnswer TokenSource::token(const std::string& scope, std::stop_token stop) {
     const auto answers = entry.answers;
     if (!answered_.wait(lock, stop, [&] { return entry.answers != answers; }))
       return Error{ErrorKind::stopped, "stopped while waiting for a token", {}};
-    // A failure is everybody's, unless it was only the asking thread that was told to stop.
+    // A failure is everybody's, unless it was only the asking thread that was told to stop. A token
+    // may have been refused already: whether it is still good is seen above.
     const auto* failed = entry.last ? std::get_if<Error>(&*entry.last) : nullptr;
-    if (entry.last && !(failed && failed->kind == ErrorKind::stopped))
+    const bool stopped = failed && failed->kind == ErrorKind::stopped;
+    if (entry.last && !stopped && !std::holds_alternative<Token>(*entry.last))
       return *entry.last;
   }
   if (auto busy = quiet())
@@ -384,10 +386,11 @@ void TokenSource::finish(const std::string& scope, const std::string& claims,
   entry.last = answer;
   busy_.reset();
   if (const auto* token = std::get_if<Token>(&answer)) {
-    entry.token = *token;
-    entry.renew_at = clock_.now() + std::chrono::milliseconds(token->lifetime) * 8 / 10;
-    if (entry.claims == claims)
-      entry.claims.clear();
+    if (entry.claims == claims) {
+      entry.token = *token;
+      entry.renew_at = clock_.now() + std::chrono::milliseconds(token->lifetime) * 8 / 10;
+      entry.asked_with = std::exchange(entry.claims, {});
+    }  // else it was asked for before the challenge, and is refused already
   } else if (const auto* busy = std::get_if<TokenBusy>(&answer); busy && busy->retry_after) {
     busy_ = *busy;
     busy_since_ = clock_.now();
@@ -395,13 +398,19 @@ void TokenSource::finish(const std::string& scope, const std::string& claims,
   answered_.notify_all();
 }
 
-void TokenSource::invalidate(const Secret& token, const std::string& claims) {
+void TokenSource::invalidate(const std::string& scope, const Secret& token,
+                             const std::string& claims) {
   const std::lock_guard lock(mutex_);
-  for (auto& [scope, entry] : entries_)
-    if (entry.token && entry.token->value.reveal() == token.reveal()) {
-      entry.token.reset();
-      entry.claims = claims;
-    }
+  Entry& entry = entries_[scope];
+  const bool current = entry.token && entry.token->value.reveal() == token.reveal();
+  // Of several requests with one token the challenge may be heard last, when another refusal has
+  // had the token replaced by one that does not meet it either.
+  const bool unmet = !claims.empty() && claims != entry.asked_with && claims != entry.claims;
+  if (!current && !unmet)
+    return;
+  entry.token.reset();
+  if (!claims.empty())
+    entry.claims = claims;
 }
 
 TokenAnswer TokenSource::ask(const std::string& scope, const std::string& claims,

@@ -75,7 +75,8 @@ class TokenSource {
   /// The resource refused this token (401), or it was issued before a right was granted (403): the
   /// next caller gets a new one. Nothing happens when it has been replaced already. `claims` is
   /// what claims_challenge() found: the next token for this scope is asked for with it.
-  void invalidate(const base::Secret& token, const std::string& claims = {});
+  void invalidate(const std::string& scope, const base::Secret& token,
+                  const std::string& claims = {});
 
   /// When the credential itself ends, as far as it can be known. May read a file.
   std::optional<Expiry> expiry() const { return expiry_of(options_.credential); }
@@ -86,7 +87,8 @@ class TokenSource {
   struct Entry {
     std::optional<Token> token;
     base::TimePoint renew_at;
-    std::string claims;  ///< to send until a token has come
+    std::string claims;      ///< to send until a token has come
+    std::string asked_with;  ///< the claims that the token was asked for with
     bool asking = false;
     std::uint64_t answers = 0;
     std::optional<TokenAnswer> last;  ///< for those who waited for it

@@ -37,11 +37,12 @@ std::optional<milliseconds> RateBudget::admit(double units, base::TimePoint now)
 void RateBudget::answered(std::optional<double> share_used) {
   refusals_ = 0;
   // The limit is a bucket that refills evenly: with any distance that grows with the share,
-  // requests settle at the pace of the refill. The fourth power keeps the distance small until it
-  // matters.
+  // requests settle at the pace of the refill. What is left in the bucket then is the price of
+  // never being refused; a steep curve keeps it small.
+  constexpr double kSteepness = 16;
   const double used = std::clamp((share_used.value_or(0) - kTold) / (1.0 - kTold), 0.0, 1.0);
   spacing_ = milliseconds(static_cast<milliseconds::rep>(
-      static_cast<double>(limit_.window.count()) * std::pow(used, 4)));
+      static_cast<double>(limit_.window.count()) * std::pow(used, kSteepness)));
 }
 
 milliseconds RateBudget::refused(std::optional<milliseconds> retry_after, base::TimePoint now,

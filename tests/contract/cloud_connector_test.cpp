@@ -24,13 +24,13 @@ base::Result<base::Secret> secret() {
 
 class CloudConnectorTest : public TlsTest {
  protected:
-  cloud::GraphOptions graph_options() {
+  cloud::ServiceOptions graph_options() {
     return {.name = "entra",
             .tenant = "contoso.test",
             .client_id = "client",
             .credential = net::ClientSecret{secret},
             .login_endpoint = server().origin(),
-            .graph_endpoint = server().origin() + "/",
+            .endpoint = server().origin() + "/",
             .scope = {},
             .ca_file = server().ca_file()};
   }
@@ -181,6 +181,9 @@ TEST_F(CloudConnectorTest, NotNow) {
     EXPECT_FALSE(std::get<Throttled>(result).retry_after) << status;
   }
   EXPECT_EQ(pause(pull("503 x\r\nRetry-After: 7", "")), std::chrono::seconds(7));
+  EXPECT_EQ(pause(graph_round("groups")->next({})), std::chrono::seconds(7));
+  clock_.advance(std::chrono::seconds(7));
+  EXPECT_TRUE(std::holds_alternative<Page>(pull("200 OK", page(delta(link("0"))))));
   EXPECT_EQ(pause(pull("429 x\r\nRetry-After: 2.128", error("TooManyRequests"))),
             std::chrono::milliseconds(2128));
 
@@ -202,7 +205,7 @@ TEST_F(CloudConnectorTest, NotNow) {
 }
 
 TEST_F(CloudConnectorTest, TheServiceSaysHowNearItsLimitIs) {
-  server().script("200 OK\r\nx-ms-resource-unit: 3\r\nx-ms-throttle-limit-percentage: 0.95",
+  server().script("200 OK\r\nx-ms-resource-unit: 3\r\nx-ms-throttle-limit-percentage: 0.99",
                   page(next(link("1"))));
   server().script("200 OK\r\nx-ms-resource-unit: 2", page(next(link("2"))));
   server().script("200 OK", page(delta(link("3"))));
@@ -457,7 +460,7 @@ TEST_F(CloudConnectorTest, EndpointsAreChecked) {
   for (const char* wrong : {"graph.microsoft.com", "http://graph.microsoft.com",
                             "https://graph.microsoft.com/v1.0", "https://a@b"}) {
     auto options = graph_options();
-    options.graph_endpoint = wrong;
+    options.endpoint = wrong;
     EXPECT_THROW(cloud::GraphConnector(options, clock_), std::runtime_error) << wrong;
   }
 }

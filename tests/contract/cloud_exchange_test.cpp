@@ -29,15 +29,16 @@ std::string guid(int number) {
 
 class ExchangeTest : public TlsTest {
  protected:
-  static cloud::ExchangeOptions options() {
+  static cloud::ServiceOptions options() {
     return {.name = "exchange",
             .tenant = "contoso.test",
             .client_id = "client",
             .credential = net::ClientSecret{secret},
             .login_endpoint = server().origin(),
-            .exchange_endpoint = server().origin(),
+            .endpoint = server().origin(),
             .scope = {},
-            .ca_file = server().ca_file()};
+            .ca_file = server().ca_file(),
+            .complete_every = std::chrono::hours(2)};
   }
 
   std::unique_ptr<sync::Round> begin(const std::string& collection, const std::string& position) {
@@ -127,7 +128,7 @@ TEST_F(ExchangeTest, Collections) {
     EXPECT_NE(collection.fingerprint, there.collections()[i].fingerprint);
   }
   EXPECT_NE(exchange_.collections()[0].fingerprint, exchange_.collections()[1].fingerprint);
-  other.exchange_endpoint = "http://localhost";
+  other.endpoint = "http://localhost";
   EXPECT_THROW(cloud::ExchangeConnector(other, clock_), std::runtime_error);
 }
 

@@ -96,9 +96,9 @@ TEST_F(TokenSourceTest, ClaimsGoWithTheNextRequestOnly) {
   TokenSource source(http_, options(net::ClientSecret{holding("s")}), clock_);
   const TokenAnswer first = source.token(kScope, {});
   ASSERT_TRUE(std::holds_alternative<Token>(first)) << token_of(first);
-  source.invalidate(std::get<Token>(first).value, R"({"a":1})");
+  source.invalidate(kScope, std::get<Token>(first).value, R"({"a":1})");
   // A second thread that got the same challenge changes nothing.
-  source.invalidate(std::get<Token>(first).value);
+  source.invalidate(kScope, std::get<Token>(first).value);
 
   server().script_token("503 Busy", "");
   EXPECT_TRUE(std::holds_alternative<TokenBusy>(source.token(kScope, {})));
@@ -107,7 +107,7 @@ TEST_F(TokenSourceTest, ClaimsGoWithTheNextRequestOnly) {
   const TokenAnswer second = source.token(kScope, {});
   ASSERT_TRUE(std::holds_alternative<Token>(second)) << token_of(second);
   EXPECT_EQ(server().count("&claims=%7B%22a%22%3A1%7D"), 1);
-  source.invalidate(std::get<Token>(second).value);
+  source.invalidate(kScope, std::get<Token>(second).value);
   EXPECT_TRUE(std::holds_alternative<Token>(source.token(kScope, {})));
   EXPECT_EQ(server().count("oauth2/v2.0/token"), 2);
   EXPECT_EQ(server().count("&claims="), 1);
@@ -155,9 +155,25 @@ TEST_F(TokenSourceTest, ANewCertificateIsGivenTime) {
   server().forget();  // a token in between begins the count anew
   const TokenAnswer good = source.token(kScope, {});
   ASSERT_TRUE(std::holds_alternative<Token>(good)) << token_of(good);
-  source.invalidate(std::get<Token>(good).value);
+  source.invalidate(kScope, std::get<Token>(good).value);
   server().script_token("401 Unauthorized", refusal(700027));
   EXPECT_TRUE(std::holds_alternative<TokenBusy>(source.token(kScope, {})));
+}
+
+TEST_F(TokenSourceTest, AChallengeThatIsHeardLateCounts) {
+  TokenSource source(http_, options(net::ClientSecret{holding("s")}), clock_);
+  const TokenAnswer first = source.token(kScope, {});
+  ASSERT_TRUE(std::holds_alternative<Token>(first)) << token_of(first);
+  source.invalidate(kScope, std::get<Token>(first).value);  // a refusal without a challenge
+  EXPECT_TRUE(std::holds_alternative<Token>(source.token(kScope, {})));
+  EXPECT_EQ(server().count("&claims="), 0);
+  // Another request with the first token hears why: the second one will not do either.
+  source.invalidate(kScope, std::get<Token>(first).value, R"({"a":1})");
+  const TokenAnswer third = source.token(kScope, {});
+  EXPECT_EQ(server().count("&claims=%7B%22a%22%3A1%7D"), 1);
+  // And once it is met, it is met.
+  source.invalidate(kScope, std::get<Token>(first).value, R"({"a":1})");
+  EXPECT_EQ(token_of(source.token(kScope, {})), token_of(third));
 }
 
 TEST_F(TokenSourceTest, AnEchoOfTheCredentialIsDropped) {
@@ -187,7 +203,7 @@ TEST_F(TokenSourceTest, AManagedIdentityNeedsNoLogin) {
             1);
   EXPECT_EQ(server().count("Metadata: true"), 1);
   EXPECT_EQ(server().count("oauth2/v2.0"), 0);
-  source.invalidate(std::get<Token>(answer).value, R"({"a":1})");
+  source.invalidate(kScope, std::get<Token>(answer).value, R"({"a":1})");
   EXPECT_NE(token_of(source.token(kScope, {})), token_of(answer));
   EXPECT_EQ(server().count("claims"), 0);
 

@@ -382,6 +382,9 @@ class Handler(BaseHTTPRequestHandler):
                "took_ms": round(spent * 1000, 3)}
         if request.service == "exchange":
             row["cmdlet"] = request.cmdlet
+        wait = house.violations.wait_told(response)
+        if wait is not None:
+            row["retry_after"] = round(wait, 3)
         if fault:
             row["fault"] = fault.get("action") or "status"
         house.log.add(row)

@@ -44,6 +44,7 @@ SETTINGS = {
     "clock": ("real", _one_of("real", "virtual")),
     "latency": (0, _number(0)),
     "gzip": (True, _boolean),
+    "reaction_time": (0.02, _number(0)),
     "idle_timeout": (120, _number(0, exclusive=True)),
     # Graph: pages
     "page_size": (200, _whole(1)),

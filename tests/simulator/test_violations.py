@@ -65,6 +65,18 @@ class ViolationTest(Case):
             TENANT.graph(USERS)
             self.assertEqual(1, len(self.violations()))
 
+    def test_a_client_has_time_to_react(self):
+        self.settings(reaction_time=0.3, clock="virtual")
+        self.fault(status=429, retry_after="seconds", between=[30, 30])
+        TENANT.graph(USERS)
+        TENANT.graph(USERS)
+        self.assertEqual([], self.violations())
+        time.sleep(0.4)
+        TENANT.graph(USERS)
+        self.assertEqual(["during-retry-after"], self.violations())
+        self.assertEqual([30], [row["retry_after"] for row in TENANT.control("GET", "/requests")
+                                if "retry_after" in row])
+
     def test_a_date_is_a_retry_after_too(self):
         self.settings(clock="virtual")
         self.fault(service="exchange", status=503, retry_after="date", between=[60, 60])

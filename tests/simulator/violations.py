@@ -16,7 +16,7 @@ KINDS = ("during-retry-after", "concurrency", "bearer-at-wrong-place", "missing-
          "get-on-post-link", "body-changed-on-link", "empty-identity", "token-not-cached",
          "secret-in-url", "batch-misuse")
 
-# Seconds: clock granularity, and the time in which an answer reaches the client.
+# Seconds: clock granularity.
 ALLOWANCE = 0.02
 AT_ONCE = {"graph": 4, "exchange": 2}
 MAX_BATCH = 20
@@ -36,8 +36,9 @@ _RELATION_LISTS = {"members", "transitiveMembers", "owners", "memberOf", "transi
 class Violations:
     """Watches requests as they arrive and answers as they leave. Thread-safe."""
 
-    def __init__(self, clock, issuer, secrets):
+    def __init__(self, settings, clock, issuer, secrets):
         """`secrets()` tells the values that must be in no URL."""
+        self._settings = settings
         self._clock = clock
         self._issuer = issuer
         self._secrets = secrets
@@ -72,6 +73,12 @@ class Violations:
         with self._lock:
             if len(self._found) < KEPT:
                 self._found.append(row)
+
+    def wait_told(self, response):
+        """The seconds that the Retry-After of an answer means; None when it has none."""
+        wait = _header(response.headers, "Retry-After")
+        until = None if wait is None else _until(str(wait), self._clock.now())
+        return None if until is None else until - self._clock.now()
 
     # ---- requests ------------------------------------------------------------------------------
 
@@ -121,11 +128,12 @@ class Violations:
         if request.under_way:
             return
         now, scope = self._clock.now(), self._scope(request)
+        reaction = self._settings["reaction_time"]
         with self._lock:
             pauses = [p for p in self._pauses.get(scope, ()) if p[0] <= now < p[2]]
             self._pauses[scope] = pauses
             early = [until - now for _, sent, until in pauses
-                     if request.arrived > sent + ALLOWANCE and now < until - ALLOWANCE]
+                     if request.arrived > sent + reaction and now < until - ALLOWANCE]
         if early:
             self.add("during-retry-after", request, f"{max(early):.3f} s too early")
 
@@ -218,7 +226,7 @@ class Violations:
         """Takes note of a status and of a Retry-After that the client is told."""
         if status in (401, 403):
             self.renewable(request.service, app)
-        wait = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
+        wait = _header(headers, "Retry-After")
         if wait is None:
             return
         now = self._clock.now()
@@ -266,6 +274,10 @@ def _parts(request):
                 for part in request.json()["requests"]}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _header(headers, wanted):
+    return next((value for name, value in headers.items() if name.lower() == wanted.lower()), None)
 
 
 def _until(text, now):
