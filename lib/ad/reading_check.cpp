@@ -61,9 +61,9 @@ class ReadingCheck {
   bool find_server() {
     auto server = read_server(session_, options_.naming_context, stop_);
     if (!server)
-      return problem("server", server.error());
+      return problem("domain", server.error());
     server_ = std::move(*server);
-    return ok("server", "domain controller " + server_.dns_name + ", naming context " +
+    return ok("domain", "domain controller " + server_.dns_name + ", naming context " +
                             server_.naming_context);
   }
 

@@ -10,7 +10,7 @@
 
 namespace gald::ad {
 
-/// Adds one finding each, named "server", "rights", "deletions", "scope", "clock", "schema" and
+/// Adds one finding each, named "domain", "rights", "deletions", "scope", "clock", "schema" and
 /// "count". What cannot be answered without the answer before it is not asked.
 void check_reading(const AdOptions& options, Session& session, std::vector<sync::Finding>& findings,
                    std::stop_token stop);
