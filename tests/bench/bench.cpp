@@ -2,36 +2,38 @@
 // the same rows in the same transactions, and nothing else. CPU time of this process; absolute
 // figures depend on the machine and its neighbours, ratios much less.
 //
-//   bench [RECORDS]     default 50000
+//   bench [--json] [--directory URL DIR] [RECORDS]     default 50000
+//
+// With --directory also what reading a directory costs (directory_bench.hpp); run.py makes one.
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
+#include <cstring>
+#include <exception>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "base/clock.hpp"
+#include "directory_bench.hpp"
 #include "index/index.hpp"
 #include "index/reader.hpp"
+#include "measure.hpp"
 
 namespace {
 
+using gald::bench::cpu_seconds;
+using gald::bench::Row;
 using gald::model::Attribute;
 using gald::model::Change;
 
 constexpr int kPage = 200;  // what Graph sends at most
-
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
 
 double cost_of(const std::function<void()>& work) {
   const double start = cpu_seconds();
@@ -81,36 +83,37 @@ class Bench {
     index_ = std::make_unique<gald::index::Index>(directory_ / "gald.db", clock_);
   }
 
-  void run() {
-    std::printf("%d contacts, pages of %d; CPU time\n\n", records_, kPage);
+  /// Ratios to SQLite storing the same rows; per contact, per change, or for the whole.
+  std::vector<Row> run() {
     const double floor = cost_of([&] { store_plainly(); }) / records_;
-    std::printf("%-52s %9.1f us   1.0 x\n", "floor: SQLite stores the same rows, per contact",
-                floor * 1e6);
-    const auto line = [&](const char* what, double seconds, int count) {
-      const double each = seconds / count;
-      std::printf("%-52s %9.1f us %5.1f x\n", what, each * 1e6, each / floor);
+    const auto row = [&](const char* name, const char* what, double limit, double seconds,
+                         int count) {
+      rows_.push_back(
+          {name, what, seconds / count / floor, limit, seconds, gald::bench::peak_rss_mib()});
     };
-    line("first import: staging, per contact", cost_of([&] { read_everything("Engineer"); }),
-         records_);
-    line("first import: publication, per contact", cost_of([&] { publish(); }), records_);
-    line("full read, nothing changed, per contact", cost_of([&] {
-           index_->restart(kPeople);
-           read_everything("Engineer");
-           publish();
-         }),
-         records_);
+    row("index.stage", "first import: staging, per contact", 1.0,
+        cost_of([&] { read_everything("Engineer"); }), records_);
+    row("index.publish", "first import: publication, per contact", 8.0, cost_of([&] { publish(); }),
+        records_);
+    row("index.reread", "full read, nothing changed, per contact", 1.0, cost_of([&] {
+          index_->restart(kPeople);
+          read_everything("Engineer");
+          publish();
+        }),
+        records_);
     const int changed = records_ / 100;
-    line("1 % changed: staging and publication, per change", cost_of([&] {
-           read(0, changed, "Manager");
-           publish();
-         }),
-         changed);
-    line("quiet cycle, whole", cost_of([&] {
-           read(0, 0, "");
-           publish();
-         }),
-         1);
+    row("index.change", "1 % changed: staging and publication, per change", 16.0, cost_of([&] {
+          read(0, changed, "Manager");
+          publish();
+        }),
+        changed);
+    row("index.quiet", "quiet cycle, whole", 40.0, cost_of([&] {
+          read(0, 0, "");
+          publish();
+        }),
+        1);
     member_changes();
+    return std::move(rows_);
   }
 
  private:
@@ -199,10 +202,8 @@ class Bench {
     };
     const double of_small = toggle(-2);
     const double of_big = toggle(-1);
-    std::printf("%-52s %9.1f us   1.0 x\n", "a member change in a group of 50",
-                of_small / 50 * 1e6);
-    std::printf("a member change in a group of %-21d %9.1f us %5.1f x\n", big, of_big / 50 * 1e6,
-                of_big / of_small);
+    rows_.push_back({"index.member", "a member change in a group of everybody / in one of 50",
+                     of_big / of_small, 1.5, of_big, gald::bench::peak_rss_mib()});
   }
 
   std::filesystem::path directory_;
@@ -210,22 +211,50 @@ class Bench {
   gald::base::SystemClock clock_;
   std::unique_ptr<gald::index::Index> index_;
   int cursor_ = 0;
+  std::vector<Row> rows_;
 };
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const int records = argc > 1 ? std::atoi(argv[1]) : 50'000;
+int main(int argc, char** argv) try {
+  // one of our reads, in a process of its own
+  if (argc == 5 && std::strcmp(argv[1], "--read") == 0) {
+    gald::bench::read_directory({argv[2], argv[3]}, argv[4]);
+    return 0;
+  }
+  bool json = false;
+  int records = 50'000;
+  std::optional<gald::bench::DirectoryServer> server;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--json") == 0) {
+      json = true;
+    } else if (std::strcmp(argv[i], "--directory") == 0 && i + 2 < argc) {
+      server = {argv[i + 1], argv[i + 2]};
+      i += 2;
+    } else {
+      records = std::atoi(argv[i]);
+    }
+  }
   if (records < 1000) {
     std::fprintf(stderr, "bench: expected a number of records, at least 1000\n");
     return 2;
   }
+  std::vector<Row> rows;
+  if (server)  // first: its processes are small, and this one is still
+    rows =
+        gald::bench::measure_directory(*server, std::filesystem::read_symlink("/proc/self/exe"), 3);
   std::string name = (std::filesystem::temp_directory_path() / "gald-bench-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) {
     std::perror("bench: cannot make a temporary directory");
     return 1;
   }
-  Bench(name, records).run();
+  for (Row& row : Bench(name, records).run())
+    rows.push_back(std::move(row));
   std::filesystem::remove_all(name);
+  std::fputs((json ? to_json(rows) : to_text(rows)).c_str(), stdout);
   return 0;
+
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "bench: %s\n", error.what());
+  return 1;
 }

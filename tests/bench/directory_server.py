@@ -14,7 +14,7 @@ import time
 import uuid
 
 #: a change of what is generated below makes a kept directory useless
-VERSION = 2
+VERSION = 3
 
 BASE = "dc=bench,dc=test"
 PASSWORD = "benchmark"
@@ -173,6 +173,9 @@ class DirectoryServer:
                         "-keyout", self.path("key.pem"), "-out", self.path("cert.pem"), "-days", "3650",
                         "-subj", "/CN=gald benchmark", "-addext", "subjectAltName=IP:127.0.0.1"],
                        check=True, capture_output=True)
+        columns = ", ".join(f'"{name}" TEXT' for name in COLUMNS)
+        with open(self.path("columns.sql"), "w", encoding="ascii") as file:
+            file.write(f"CREATE TABLE entry ({columns})")
         schemas = "".join(f"include /etc/ldap/schema/{name}.schema\n" for name in ("core", "cosine", "inetorgperson"))
         with open(self.path("slapd.conf"), "w", encoding="ascii") as file:
             file.write(f"{schemas}include {self.path('bench.schema')}\n"

@@ -1,0 +1,44 @@
+// What a benchmark says, and what a process costs.
+#pragma once
+
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gald::bench {
+
+/// One result. A ratio is ours to the floor that was measured beside it.
+struct Row {
+  std::string name;  ///< stable, for programs
+  std::string what;  ///< for people
+  double ratio = 0;
+  double limit = 0;  ///< that the ratio is meant to stay below
+  double cpu_s = 0;
+  double peak_rss_mib = 0;
+};
+
+/// As a table for people, or as a JSON array of {name, ratio, limit, cpu_s, peak_rss_mib}.
+std::string to_text(const std::vector<Row>& rows);
+std::string to_json(const std::vector<Row>& rows);
+
+/// CPU time of this process so far.
+double cpu_seconds();
+
+/// The largest resident size of this process so far.
+double peak_rss_mib();
+
+struct Cost {
+  double cpu_s = 0;
+  double peak_rss_mib = 0;
+};
+
+/// Runs a program, found in PATH, to its end with its output thrown away. Throws
+/// std::runtime_error when it does not end well.
+Cost cost_of_program(const std::vector<std::string>& arguments,
+                     const std::vector<std::string>& environment = {});
+
+/// What the neighbours on the machine add is never negative: the cheapest run is the truest.
+Cost cheapest(const std::vector<Cost>& runs);
+
+}  // namespace gald::bench
