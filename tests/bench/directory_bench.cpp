@@ -36,10 +36,20 @@ ad::FeedRequest everything() {
 
 std::vector<std::string> ldapsearch(const DirectoryServer& server) {
   const ad::FeedRequest request = everything();
-  std::vector<std::string> arguments = {
-      "ldapsearch", "-x", "-LLL", "-H", server.url, "-D", kReader, "-y",
-      server.directory / "password", "-b", kBase, "-E",
-      "pr=" + std::to_string(ad::kPageLimit) + "/noprompt", request.filter};
+  std::vector<std::string> arguments = {"ldapsearch",
+                                        "-x",
+                                        "-LLL",
+                                        "-H",
+                                        server.url,
+                                        "-D",
+                                        kReader,
+                                        "-y",
+                                        server.directory / "password",
+                                        "-b",
+                                        kBase,
+                                        "-E",
+                                        "pr=" + std::to_string(ad::kPageLimit) + "/noprompt",
+                                        request.filter};
   arguments.insert(arguments.end(), request.attributes.begin(), request.attributes.end());
   return arguments;
 }
@@ -67,14 +77,13 @@ void read_directory(const DirectoryServer& server, const std::filesystem::path& 
   std::size_t changed = 0;
   for (bool complete = false; !complete;) {
     std::vector<model::Change> changes;
-    const auto step = feed->take(
-        **connection, kPage,
-        [&](const ad::Entry& entry) {
-          ad::Mapped mapped = mapper.map(entry);
-          if (auto* change = std::get_if<model::Change>(&mapped.outcome))
-            changes.push_back(std::move(*change));
-        },
-        {});
+    const auto step = feed->take(**connection, kPage,
+                                 [&](const ad::Entry& entry) {
+                                   ad::Mapped mapped = mapper.map(entry);
+                                   if (auto* change = std::get_if<model::Change>(&mapped.outcome))
+                                     changes.push_back(std::move(*change));
+                                 },
+                                 {});
     if (!step)
       throw std::runtime_error(step.error().what);
     if (step->refused)
@@ -82,9 +91,8 @@ void read_directory(const DirectoryServer& server, const std::filesystem::path& 
     complete = step->complete;
     changed += changes.size();
     if (index)
-      index->apply(key, std::move(changes), {}, complete ? std::optional(model::Cursor{"end", ""})
-                                                         : std::nullopt,
-                   complete);
+      index->apply(key, std::move(changes), {},
+                   complete ? std::optional(model::Cursor{"end", ""}) : std::nullopt, complete);
   }
   if (changed < 1000)
     throw std::runtime_error("the directory gave next to nothing");
@@ -112,8 +120,7 @@ std::vector<Row> measure_directory(const DirectoryServer& server, const std::str
 
   std::vector<Cost> drained, read, staged, imports;
   for (int round = 0; round < rounds; ++round) {
-    drained.push_back(
-        cost_of_program(ldapsearch(server), {certificate.front()}));
+    drained.push_back(cost_of_program(ldapsearch(server), {certificate.front()}));
     read.push_back(ours({}));
     remove(index_file);
     staged.push_back(ours(index_file));

@@ -79,8 +79,7 @@ Cost cost_of_program(const std::vector<std::string>& arguments,
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   pid_t child = 0;
-  const int code =
-      posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), variables.data());
+  const int code = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), variables.data());
   posix_spawn_file_actions_destroy(&actions);
   if (code != 0)
     throw std::runtime_error(arguments.front() + " cannot be run");
