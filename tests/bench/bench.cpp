@@ -216,7 +216,9 @@ class Bench {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
+namespace {
+
+int run(int argc, char** argv) {
   // one of our reads, in a process of its own
   if (argc == 5 && std::strcmp(argv[1], "--read") == 0) {
     gald::bench::read_directory({argv[2], argv[3]}, argv[4]);
@@ -253,8 +255,15 @@ int main(int argc, char** argv) try {
   std::filesystem::remove_all(name);
   std::fputs((json ? to_json(rows) : to_text(rows)).c_str(), stdout);
   return 0;
+}
 
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "bench: %s\n", error.what());
-  return 1;
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench: %s\n", error.what());
+    return 1;
+  }
 }
