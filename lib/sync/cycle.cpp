@@ -25,6 +25,9 @@ struct Match : Handlers... {
 template <typename... Handlers>
 Match(Handlers...) -> Match<Handlers...>;
 
+/// Before any repetition that the source did not date.
+constexpr milliseconds kLeastPause{200};
+
 double random_share() {
   static thread_local std::minstd_rand generator{std::random_device{}()};
   return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
@@ -167,7 +170,8 @@ class Reading {
         return;
       }
       pause = backoff(++attempts_, random_share());
-      pause = std::min(pause, std::max(milliseconds(1), options_.grace - fruitless()));
+      // the last try is not put off beyond the grace, but is never made at once either
+      pause = std::min(pause, std::max(kLeastPause, options_.grace - fruitless()));
     }
     if (report_.waited + pause > options_.patience) {
       fail({base::ErrorKind::network,
