@@ -223,9 +223,14 @@ GraphRound::Over GraphRound::refused(const net::HttpRequest& request,
 }
 
 /// A link that leads nowhere. Changes are read again from where their round began, as long as that
-/// is known: applying them twice changes nothing. The list of managers begins anew. Everything else
-/// is the caller's to begin anew.
+/// is known: applying them twice changes nothing. The list of managers begins anew, and is done
+/// without when that does not help: it must not keep the contacts from being complete. Everything
+/// else is the caller's to begin anew.
 GraphRound::Over GraphRound::dead_link(const std::string& why) {
+  if (begun_again_ && position_.phase == Phase::managers) {
+    end_without_managers(why);
+    return std::nullopt;
+  }
   if (begun_again_ || fresh_ || position_.phase == Phase::delta || position_.phase == Phase::list ||
       (position_.phase == Phase::next && changes_since_.empty()))
     return CursorRefused{why};

@@ -298,6 +298,28 @@ TEST_F(CloudConnectorTest, AFullRoundOfContactsEndsWithTheirManagers) {
   EXPECT_EQ(std::get<Page>(without).next->position, "delta " + end);
 }
 
+TEST_F(CloudConnectorTest, AListOfManagersThatStaysDeadHoldsNoContacts) {
+  const std::string end = server().origin() + "/v1.0/contacts/delta?$deltatoken=e";
+  server().script("200 OK", page(delta(end), item()));
+  const auto round = graph_round("contacts");
+  EXPECT_FALSE(std::get<Page>(round->next({})).last);
+  // Five answers make a dead link; it is begun again once.
+  for (int i = 0; i < 9; ++i) {
+    server().script("500 x", error("UnknownError"));
+    EXPECT_TRUE(std::holds_alternative<Throttled>(round->next({}))) << i;
+    if (i == 3) {
+      server().script("500 x", error("UnknownError"));
+      ++i;
+    }
+  }
+  server().script("500 x", error("UnknownError"));
+  const auto last = round->next({});
+  ASSERT_TRUE(std::holds_alternative<Page>(last)) << failure(last);
+  EXPECT_TRUE(std::get<Page>(last).last);
+  EXPECT_TRUE(std::get<Page>(last).changes.empty());
+  EXPECT_EQ(std::get<Page>(last).next->position, "delta " + end);
+}
+
 TEST_F(CloudConnectorTest, ManagersOfChangedContactsComeInBatches) {
   const std::string other = "0b6ac1d5-8d2b-4c7c-9f7e-2f4b3c1a0d02";
   const std::string end = server().origin() + "/v1.0/contacts/delta?$deltatoken=e";
