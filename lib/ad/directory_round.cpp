@@ -172,6 +172,7 @@ void DirectoryRound::open_feed() {
 Pull DirectoryRound::read_page(std::stop_token stop) {
   while (true) {
     Page page;
+    page.changes.reserve(kPageSize);
     const auto visit = [&](const Entry& entry) {
       if (has_open_range(entry, watermark_.way))
         ranged_.emplace_back(entry);

@@ -497,7 +497,18 @@ class Mapper {
       change_.set[attribute].push_back(std::move(parent_));
   }
 
+  /// Most values are text, which needs no detour.
+  bool take_text(const Rule& rule, std::string_view value) {
+    if (rule.form != Form::text || value.empty() || !base::is_valid_utf8(value))
+      return false;
+    std::erase(change_.cleared, rule.attribute);
+    change_.set[rule.attribute].emplace_back(value);
+    return true;
+  }
+
   void take_values(const Rule& rule, std::span<const std::string_view> values) {
+    if (values.size() == 1 && take_text(rule, values.front()))
+      return;
     const bool multi_valued = model::info(rule.attribute).multi_valued;
     model::Values converted;
     if (multi_valued)
@@ -678,12 +689,20 @@ std::string sid_text(std::string_view bytes) {
   std::uint64_t authority = 0;
   for (std::size_t i = 2; i < 8; ++i)
     authority = (authority << 8) | byte(i);
-  std::string text = "S-1-" + std::to_string(authority);
+  std::string text = "S-1-";
+  text.reserve(12 + bytes.size() * 3);
+  const auto append = [&text](std::uint64_t number) {
+    std::array<char, 20> digits{};
+    text.append(digits.data(),
+                std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+  };
+  append(authority);
   for (std::size_t at = 8; at < bytes.size(); at += 4) {
     std::uint32_t part = 0;
     for (std::size_t i = 4; i-- > 0;)
       part = (part << 8) | byte(at + i);
-    text += '-' + std::to_string(part);
+    text += '-';
+    append(part);
   }
   return text;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -43,12 +45,35 @@ const NameOrder& name_order() {
   return kOrder;
 }
 
+/// How many bytes at the beginning certainly need no escape; looks at eight at a time.
+std::size_t plain_prefix(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHigh = 0x8080808080808080;
+  // a byte below the subtrahend borrows, which its highest bit shows; one that has that bit itself,
+  // as in UTF-8, needs no escape
+  const auto any_below = [](std::uint64_t bytes, std::uint64_t least) {
+    return ((bytes - kOnes * least) & ~bytes & kHigh) != 0;
+  };
+  std::size_t at = 0;
+  for (; text.size() - at >= 8; at += 8) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, text.data() + at, sizeof eight);
+    if (any_below(eight, 0x20) || any_below(eight ^ (kOnes * '"'), 1) ||
+        any_below(eight ^ (kOnes * '\\'), 1))
+      break;
+  }
+  return at;
+}
+
 /// A JSON string (RFC 8259 section 7); what is not ASCII stays as it is.
 void append_string(std::string& text, std::string_view value) {
   static constexpr std::string_view kDigits = "0123456789abcdef";
   text += '"';
   std::size_t plain = 0;  // from here to where we are, nothing needs an escape
   for (std::size_t i = 0; i < value.size(); ++i) {
+    i += plain_prefix(value.substr(i));
+    if (i == value.size())
+      break;
     const auto c = static_cast<unsigned char>(value[i]);
     if (c >= 0x20 && c != '"' && c != '\\')
       continue;
@@ -94,18 +119,11 @@ json parse(std::string_view text) {
 
 /// By hand, because every record of a first import passes here: the document of a general library
 /// is some fifty allocations. The order of the names and the form are those that it would give.
-std::string to_json(const model::Attributes& attributes) {
+void write_json(const model::Attributes& attributes, std::string& text) {
   std::array<const model::Values*, model::kAttributeCount> by_rank{};
-  std::size_t size = 2;
-  for (const auto& [attribute, values] : attributes) {
+  for (const auto& [attribute, values] : attributes)
     by_rank[name_order().rank_of[static_cast<std::size_t>(attribute)]] = &values;
-    size += model::name(attribute).size() + 8;
-    for (const std::string& value : values)
-      size += value.size() + 4;
-  }
-  std::string text;
-  text.reserve(size);
-  text += '{';
+  text = '{';
   for (std::size_t rank = 0; rank < by_rank.size(); ++rank) {
     if (by_rank[rank] == nullptr)
       continue;
@@ -113,10 +131,8 @@ std::string to_json(const model::Attributes& attributes) {
     const model::Values& values = *by_rank[rank];
     if (!info.multi_valued && values.empty())
       continue;
-    if (text.size() > 1)
-      text += ',';
-    append_string(text, info.name);
-    text += ':';
+    text += text.size() > 1 ? ",\"" : "\"";
+    text.append(info.name).append("\":");
     if (!info.multi_valued) {
       append_string(text, values.front());
       continue;
@@ -130,6 +146,11 @@ std::string to_json(const model::Attributes& attributes) {
     text += ']';
   }
   text += '}';
+}
+
+std::string to_json(const model::Attributes& attributes) {
+  std::string text;
+  write_json(attributes, text);
   return text;
 }
 

@@ -56,10 +56,12 @@ Publisher::Publisher(SQLite::Database& database, Statements& statements, const b
 model::PublishedCounts Publisher::publish(const std::function<void(std::int64_t)>& progress,
                                           std::stop_token stop) {
   std::int64_t done = 0;
+  std::int64_t last = 0;  // in the first publication no index tells which records are touched
   while (!stop.stop_requested()) {
-    const std::vector<std::int64_t> touched = touched_records();
+    const std::vector<std::int64_t> touched = touched_records(last);
     if (touched.empty())
       break;
+    last = touched.back();
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
     Batch batch = load(touched);
     apply(reconcile::reconcile(batch.records, batch.entries), batch);
@@ -73,10 +75,11 @@ model::PublishedCounts Publisher::publish(const std::function<void(std::int64_t)
   return counts_;
 }
 
-std::vector<std::int64_t> Publisher::touched_records() {
+std::vector<std::int64_t> Publisher::touched_records(std::int64_t after) {
   std::vector<std::int64_t> ids;
-  Query query(statements_, "SELECT id FROM record WHERE touched = 1 ORDER BY id LIMIT ?1");
-  query.bind(kBatch);
+  Query query(statements_,
+              "SELECT id FROM record WHERE touched = 1 AND id > ?1 ORDER BY id LIMIT ?2");
+  query.bind(after, kBatch);
   while (query.next())
     ids.push_back(query.integer(0));
   return ids;

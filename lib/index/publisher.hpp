@@ -42,7 +42,7 @@ class Publisher {
     std::vector<model::Entry> entries;
   };
 
-  std::vector<std::int64_t> touched_records();
+  std::vector<std::int64_t> touched_records(std::int64_t after);
   Batch load(const std::vector<std::int64_t>& touched);
   model::StagedRecord load_record(std::int64_t id);
   std::vector<std::int64_t> neighbours(const model::StagedRecord& record,

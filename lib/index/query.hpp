@@ -1,6 +1,7 @@
 // Prepared statements, kept for as long as their connection, and a short way to use one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,14 +20,19 @@ class Statements {
   explicit Statements(SQLite::Database& database) : database_(database) {}
 
   SQLite::Statement& prepared(std::string_view sql) {
-    const auto it = statements_.find(sql);
-    if (it != statements_.end())
-      return *it->second;
-    auto statement = std::make_unique<SQLite::Statement>(database_, std::string(sql));
-    return *statements_.emplace(std::string(sql), std::move(statement)).first->second;
+    // most callers pass a literal, whose address leads to it at once
+    Recent& recent = recent_[reinterpret_cast<std::uintptr_t>(sql.data()) / 16 % recent_.size()];
+    if (recent.statement == nullptr || recent.sql != sql)
+      recent = find(sql);
+    return *recent.statement;
   }
 
  private:
+  struct Recent {
+    std::string_view sql;  ///< in statements_
+    SQLite::Statement* statement = nullptr;
+  };
+
   struct Hash {
     using is_transparent = void;
 
@@ -35,9 +41,19 @@ class Statements {
     }
   };
 
+  Recent find(std::string_view sql) {
+    auto it = statements_.find(sql);
+    if (it == statements_.end()) {
+      auto statement = std::make_unique<SQLite::Statement>(database_, std::string(sql));
+      it = statements_.emplace(std::string(sql), std::move(statement)).first;
+    }
+    return {it->first, it->second.get()};
+  }
+
   SQLite::Database& database_;
   std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>, Hash, std::equal_to<>>
       statements_;
+  std::array<Recent, 64> recent_{};
 };
 
 /// One use of a prepared statement: bind, then run() or next(). Reset at the end of its scope, so
@@ -49,15 +65,11 @@ class Query {
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
 
-  ~Query() {
-    statement_.tryReset();
-    try {
-      statement_.clearBindings();
-    } catch (const SQLite::Exception&) {  // the next bind() replaces every value anyway
-    }
-  }
+  /// What was bound stays until the next use replaces it, and is not looked at before.
+  ~Query() { statement_.tryReset(); }
 
-  /// Values for ?1, ?2, ... in order. A named string must live as long as this object.
+  /// Values for all of ?1, ?2, ... in order. A named string, optional or not, must live as long as
+  /// this object.
   template <typename... Values>
   Query& bind(Values&&... values) {
     int position = 0;
@@ -88,10 +100,12 @@ class Query {
     if constexpr (std::is_same_v<Plain, std::nullptr_t>) {
       statement_.bind(position);
     } else if constexpr (std::is_same_v<Plain, std::optional<std::string>>) {
-      if (value)
-        statement_.bind(position, *value);
-      else
+      if (!value)
         statement_.bind(position);
+      else if constexpr (std::is_lvalue_reference_v<Value>)
+        statement_.bindNoCopy(position, *value);
+      else
+        statement_.bind(position, *value);
     } else if constexpr (std::is_same_v<Plain, std::string>) {
       if constexpr (std::is_lvalue_reference_v<Value>)
         statement_.bindNoCopy(position, value);

@@ -31,6 +31,7 @@ CREATE TABLE collection (
   marking       INTEGER NOT NULL DEFAULT 0, -- ... and there were records before it: mark what it sees
   completed_at  TEXT,                       -- end of the last complete round
   full_at       TEXT,                       -- end of the last complete full round
+  scoped        INTEGER NOT NULL DEFAULT 0, -- something was said about what is in scope
   UNIQUE (connector_id, name)
 );
 
@@ -50,19 +51,12 @@ CREATE TABLE record (
   joined_by      TEXT NOT NULL DEFAULT '',
   expires_at     TEXT                       -- when its account ends; NULL: never, or published so
 );
-CREATE INDEX record_touched ON record (id) WHERE touched = 1;
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
-CREATE INDEX record_collection ON record (collection_id, presence);
-CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;
 CREATE TABLE record_key (
   key        TEXT NOT NULL,
   record_id  INTEGER NOT NULL,
   PRIMARY KEY (key, record_id)
 ) WITHOUT ROWID;
-CREATE TABLE pending_key (                  -- keys of a first import; '': look at the record again
-  key        TEXT NOT NULL,
-  record_id  INTEGER NOT NULL
-);
 CREATE TABLE record_member (
   group_id  INTEGER NOT NULL,               -- record of the group
   member    TEXT NOT NULL,                  -- anchor in the same connector, known or not
@@ -309,6 +303,10 @@ constexpr const char* kUpgrades[] = {
     "ALTER TABLE record ADD COLUMN expires_at TEXT;"
     "CREATE INDEX record_expires ON record (expires_at) WHERE expires_at IS NOT NULL;"
     "CREATE TABLE pending_key (key TEXT NOT NULL, record_id INTEGER NOT NULL);",
+    "ALTER TABLE collection ADD COLUMN scoped INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE collection SET scoped = 1 WHERE connector_id IN"
+    " (SELECT id FROM connector WHERE kind = 'active-directory');"
+    "DROP TABLE pending_key;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 
@@ -336,6 +334,7 @@ void upgrade(SQLite::Database& database, int version) {
     return;
   for (; version < kSchemaVersion; ++version)
     database.exec(kUpgrades[version - 1]);
+  make_record_indexes(database);
   drop_views(database);
   database.exec(kViews);
   database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
@@ -356,15 +355,24 @@ int version_of(SQLite::Database& database, const std::string& file) {
 
 }  // namespace
 
+void make_anchor_index(SQLite::Database& database) {
+  database.exec("CREATE UNIQUE INDEX IF NOT EXISTS record_anchor ON record (connector_id, anchor)");
+}
+
 void make_record_indexes(SQLite::Database& database) {
   database.exec(
-      "CREATE UNIQUE INDEX IF NOT EXISTS record_anchor ON record (connector_id, anchor);"
+      "CREATE INDEX IF NOT EXISTS record_touched ON record (id) WHERE touched = 1;"
       "CREATE INDEX IF NOT EXISTS record_parent ON record (connector_id, parent)"
-      " WHERE parent IS NOT NULL");
+      " WHERE parent IS NOT NULL;"
+      "CREATE INDEX IF NOT EXISTS record_collection ON record (collection_id, presence);"
+      "CREATE INDEX IF NOT EXISTS record_expires ON record (expires_at)"
+      " WHERE expires_at IS NOT NULL");
 }
 
 void drop_record_indexes(SQLite::Database& database) {
-  database.exec("DROP INDEX IF EXISTS record_anchor; DROP INDEX IF EXISTS record_parent");
+  for (const char* name :
+       {"record_anchor", "record_touched", "record_parent", "record_collection", "record_expires"})
+    database.exec(std::string("DROP INDEX IF EXISTS ") + name);
 }
 
 void require_schema(SQLite::Database& database, const std::string& file) {
@@ -382,6 +390,7 @@ void prepare_schema(SQLite::Database& database, const std::string& file) {
     return;
   }
   database.exec(kTables);
+  make_anchor_index(database);
   make_record_indexes(database);
   database.exec(kViews);
   database.exec("PRAGMA application_id = " + std::to_string(kApplicationId));

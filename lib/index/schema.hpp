@@ -10,7 +10,7 @@ class Database;
 namespace gald::index {
 
 /// Of the tables; PRAGMA user_version holds it. A file of a newer version is refused.
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 /// Of the views: the promise to consumers, readable as `SELECT version FROM contract`.
 inline constexpr int kContractVersion = 1;
@@ -22,8 +22,11 @@ inline constexpr int kApplicationId = 0x67616c64;
 /// or belongs to a newer gald; `file` is for that message.
 void prepare_schema(SQLite::Database& database, const std::string& file);
 
-/// The indexes that find records by anchor and by parent. A first import does without them until
-/// its end: random insertions, page by page, would be most of what it costs.
+/// The index that finds a record by its anchor, and those that the cycles after the first look
+/// into. A first import does without: insertions into them, page by page, would be most of its
+/// cost. The first is made at the end of its reading, the others behind its publication. Each is
+/// made unless it is there.
+void make_anchor_index(SQLite::Database& database);
 void make_record_indexes(SQLite::Database& database);
 void drop_record_indexes(SQLite::Database& database);
 

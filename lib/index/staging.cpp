@@ -100,48 +100,72 @@ void Staging::begin_import() {
               .getInt() != 0)
     return;
   drop_record_indexes(database_);
+  indexed_ = false;
   anchors_ = {};
   importing_ = true;
 }
 
-/// Makes what begin_import() put off; afterwards everything is as if it had been made row by row.
-/// REQUIRES: a transaction, in which a crash leaves it to the next process.
+/// Makes what begin_import() put off, but for what its publication can do without; afterwards
+/// everything is as if it had been made row by row. REQUIRES: a transaction, in which a crash
+/// leaves it to the next process.
 void Staging::finish_import() {
-  if (!importing_ && database_
-                             .execAndGet("SELECT count(*) FROM sqlite_schema WHERE name IN"
-                                         " ('record_anchor', 'sqlite_autoindex_record_1')")
-                             .getInt() != 0)
+  const bool abandoned =
+      !importing_ && database_
+                             .execAndGet(
+                                 "SELECT count(*) FROM sqlite_schema WHERE name IN"
+                                 " ('record_anchor', 'sqlite_autoindex_record_1')")
+                             .getInt() == 0;
+  if (!importing_ && !abandoned)
     return;
   importing_ = false;
   anchors_ = {};
   imported_.clear();
-  make_record_indexes(database_);
-  std::vector<std::int64_t> again;
-  {
-    Query query(statements_, "SELECT DISTINCT record_id FROM pending_key WHERE key = ''");
-    while (query.next())
-      again.push_back(query.integer(0));
+  make_anchor_index(database_);
+  if (abandoned) {  // which keys were written, nobody knows any more
+    database_.exec("DELETE FROM record_key");
+    std::int64_t last = 0;
+    while (const std::optional<std::int64_t> next = next_record(last)) {
+      last = *next;
+      buffer_keys_of(last);
+      if (keys_.full())
+        write_keys();
+    }
   }
-  if (!again.empty())
-    database_.exec(
-        "DELETE FROM pending_key WHERE record_id IN"
-        " (SELECT record_id FROM pending_key WHERE key = '')");
-  database_.exec(
-      "INSERT OR IGNORE INTO record_key (key, record_id)"
-      " SELECT key, record_id FROM pending_key ORDER BY key, record_id");
-  database_.exec("DELETE FROM pending_key");
-  for (const std::int64_t id : again) {
-    Query query(statements_,
-                "SELECT c.kind, r.anchor, r.kind, r.presence, r.attributes FROM record r"
-                " JOIN connector c ON c.id = r.connector_id WHERE r.id = ?1");
-    query.bind(id);
-    query.next();
-    add_keys(id, reconcile::join_keys(as_record(model::connector_kind_named(query.text(0)).value(),
-                                                query.text(1),
-                                                model::record_kind_named(query.text(2)).value(),
-                                                model::presence_named(query.text(3)).value(),
-                                                attributes_from_json(query.text(4)))));
+  write_keys();
+  for (const std::int64_t record : std::exchange(rekeyed_, {})) {
+    Query(statements_, "DELETE FROM record_key WHERE record_id = ?1").bind(record).run();
+    buffer_keys_of(record);
   }
+  write_keys();
+}
+
+std::optional<std::int64_t> Staging::next_record(std::int64_t after) {
+  Query query(statements_, "SELECT id FROM record WHERE id > ?1 ORDER BY id LIMIT 1");
+  query.bind(after);
+  return query.next() ? std::optional(query.integer(0)) : std::nullopt;
+}
+
+void Staging::buffer_keys_of(std::int64_t record) {
+  Query query(statements_,
+              "SELECT c.kind, r.anchor, r.kind, r.presence, r.attributes FROM record r"
+              " JOIN connector c ON c.id = r.connector_id WHERE r.id = ?1");
+  query.bind(record);
+  query.next();
+  for (const std::string& key : reconcile::join_keys(as_record(
+           model::connector_kind_named(query.text(0)).value(), query.text(1),
+           model::record_kind_named(query.text(2)).value(),
+           model::presence_named(query.text(3)).value(), attributes_from_json(query.text(4)))))
+    keys_.add(key, record);
+}
+
+void Staging::write_keys() {
+  std::string text;
+  keys_.drain([&](std::string_view key, std::int64_t record) {
+    text = key;
+    Query(statements_, "INSERT OR IGNORE INTO record_key (key, record_id) VALUES (?1, ?2)")
+        .bind(text, record)
+        .run();
+  });
 }
 
 Staging::Collection Staging::collection(const CollectionKey& key) {
@@ -157,7 +181,7 @@ Staging::Collection Staging::collection(const CollectionKey& key) {
       .run();
   Query query(statements_,
               "SELECT l.id, l.connector_id, l.fingerprint, l.position, l.answered_by,"
-              " l.full_round, l.marking, l.full_at"
+              " l.full_round, l.marking, l.full_at, l.scoped"
               " FROM collection l JOIN connector c ON c.id = l.connector_id"
               " WHERE c.name = ?1 AND l.name = ?2");
   query.bind(key.connector, key.collection);
@@ -171,6 +195,7 @@ Staging::Collection Staging::collection(const CollectionKey& key) {
   found.full = query.integer(5) != 0;
   found.marking = query.integer(6) != 0;
   found.full_at = base::parse_iso8601(query.text(7));
+  found.scoped = query.integer(8) != 0;
   found.lists_everything = key.lists_everything;
   found.plausible_share = key.plausible_share;
   found.kinds_left_out = key.kinds_left_out;
@@ -179,6 +204,8 @@ Staging::Collection Staging::collection(const CollectionKey& key) {
 
 Position Staging::position(const CollectionKey& key) {
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  if (!importing_)
+    finish_import();  // one that ended because a page of it could not be stored
   begin_import();
   const Collection found = collection(key);
   Position position{found.cursor, found.full};
@@ -236,6 +263,22 @@ void Staging::forget_marks(const Collection& collection) {
 model::StagedCounts Staging::apply(const CollectionKey& key, std::vector<Change> changes,
                                    const std::vector<model::Rejected>& rejected,
                                    const std::optional<model::Cursor>& next, bool last) {
+  try {
+    return apply_page(key, changes, rejected, next, last);
+  } catch (...) {
+    // the page was rolled back, what is remembered of it here was not
+    importing_ = false;
+    anchors_ = {};
+    imported_.clear();
+    keys_.clear();
+    rekeyed_.clear();
+    throw;
+  }
+}
+
+model::StagedCounts Staging::apply_page(const CollectionKey& key, std::vector<Change>& changes,
+                                        const std::vector<model::Rejected>& rejected,
+                                        const std::optional<model::Cursor>& next, bool last) {
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
   const Collection found = collection(key);
   model::StagedCounts counts;
@@ -244,8 +287,14 @@ model::StagedCounts Staging::apply(const CollectionKey& key, std::vector<Change>
     query.bind(found.id);
     quarantined_ = query.next();
   }
+  if (!found.scoped && std::any_of(changes.begin(), changes.end(), [](const Change& change) {
+        return change.set.contains(model::Attribute::scope);
+      }))
+    Query(statements_, "UPDATE collection SET scoped = 1 WHERE id = ?1").bind(found.id).run();
   for (Change& change : changes)
     apply_change(found, std::move(change), counts);
+  if (keys_.full())
+    write_keys();
   for (const model::Rejected& object : rejected) {
     keep(found, object.anchor);
     quarantine(found, object);
@@ -374,7 +423,8 @@ void Staging::apply_change(const Collection& collection, Change change,
     old_attributes = attributes_from_json(before->attributes);
   record.attributes = patched(old_attributes, change, replaced);
 
-  const std::string json = to_json(record.attributes);
+  std::string& json = json_;
+  write_json(record.attributes, json);
   const std::string& parent = model::first_value(record.attributes, model::Attribute::parent);
   const std::optional<std::string> parent_or_null =
       parent.empty() ? std::nullopt : std::optional(parent);
@@ -382,14 +432,16 @@ void Staging::apply_change(const Collection& collection, Change change,
   const std::optional<std::string> end_or_null =
       end.empty() || change.presence != Presence::live ? std::nullopt : std::optional(end);
 
+  const std::string kind(to_string(record.kind));
+  const std::string presence(to_string(record.presence));
   std::int64_t id = 0;
   bool changed = false;
   if (!before) {
     Query(statements_,
           "INSERT INTO record (connector_id, collection_id, anchor, kind, presence, attributes,"
           " parent, expires_at, touched) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)")
-        .bind(collection.connector, collection.id, record.anchor, to_string(record.kind),
-              to_string(record.presence), json, parent_or_null, end_or_null)
+        .bind(collection.connector, collection.id, record.anchor, kind, presence, json,
+              parent_or_null, end_or_null)
         .run();
     id = database_.getLastInsertRowid();
     if (importing_) {
@@ -409,8 +461,7 @@ void Staging::apply_change(const Collection& collection, Change change,
       Query(statements_,
             "UPDATE record SET collection_id = ?2, kind = ?3, presence = ?4, attributes = ?5,"
             " parent = ?6, expires_at = ?7, touched = 1 WHERE id = ?1")
-          .bind(id, collection.id, to_string(record.kind), to_string(record.presence), json,
-                parent_or_null, end_or_null)
+          .bind(id, collection.id, kind, presence, json, parent_or_null, end_or_null)
           .run();
       const model::StagedRecord old =
           as_record(collection.connector_kind, record.anchor, before->kind, before->presence,
@@ -535,18 +586,19 @@ void Staging::touch_below(const Collection& collection, const std::string& ancho
 
 void Staging::add_keys(std::int64_t record, const std::vector<std::string>& keys) {
   for (const std::string& key : keys)
-    Query(statements_, importing_
-                           ? "INSERT INTO pending_key (key, record_id) VALUES (?1, ?2)"
-                           : "INSERT OR IGNORE INTO record_key (key, record_id) VALUES (?1, ?2)")
-        .bind(key, record)
-        .run();
+    if (importing_)
+      keys_.add(key, record);
+    else
+      Query(statements_, "INSERT OR IGNORE INTO record_key (key, record_id) VALUES (?1, ?2)")
+          .bind(key, record)
+          .run();
 }
 
 void Staging::replace_keys(std::int64_t record, const std::vector<std::string>& before,
                            const std::vector<std::string>& now) {
   if (importing_) {
     if (before != now)
-      add_keys(record, {""});
+      rekeyed_.insert(record);
     return;
   }
   const std::set<std::string> old_keys(before.begin(), before.end());
@@ -650,6 +702,9 @@ std::int64_t Staging::sweep_records(const Collection& collection, const std::str
         std::find(collection.kinds_left_out.begin(), collection.kinds_left_out.end(),
                   record.kind) != collection.kinds_left_out.end();
     if (left_out) {
+      Query(statements_, "UPDATE collection SET scoped = 1 WHERE id = ?1 AND scoped = 0")
+          .bind(collection.id)
+          .run();
       first_sight(collection, record.id);
       if (record.presence == Presence::out_of_scope && record.attributes == kLeftOut)
         continue;
@@ -705,8 +760,21 @@ void Staging::settle() {
       .bind(base::to_iso8601(clock_.now()))
       .run();
   std::map<std::pair<std::int64_t, std::string>, bool> known;
-  for (std::int64_t at = 0; at >= 0;)
+  for (std::int64_t at = anything_is_scoped() ? 0 : -1; at >= 0;)
     at = settle_scope(at, known);
+}
+
+void Staging::finish_publication() {
+  if (indexed_)
+    return;
+  SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  make_record_indexes(database_);
+  transaction.commit();
+  indexed_ = true;
+}
+
+bool Staging::anything_is_scoped() {
+  return Query(statements_, "SELECT 1 FROM collection WHERE scoped = 1").next();
 }
 
 /// A slice of the records that changed, behind the record `after`. Where one belongs is known only
@@ -736,8 +804,8 @@ std::int64_t Staging::settle_scope(std::int64_t after,
     Query query(statements_,
                 "SELECT r.id, r.connector_id, coalesce(r.parent, ''), r.presence = 'out_of_scope',"
                 " instr(r.attributes, '\"scope\":\"out\"') > 0"
-                " FROM record r JOIN connector c ON c.id = r.connector_id"
-                " WHERE r.touched = 1 AND r.id > ?1 AND c.kind = 'active-directory'"
+                " FROM record r JOIN collection l ON l.id = r.collection_id"
+                " WHERE r.touched = 1 AND r.id > ?1 AND l.scoped = 1"
                 " AND r.kind <> 'container' AND r.presence IN ('live', 'out_of_scope')"
                 " ORDER BY r.id LIMIT ?2");
     query.bind(after, kSlice);

@@ -13,6 +13,7 @@
 #include "base/clock.hpp"
 #include "index/anchor_table.hpp"
 #include "index/index.hpp"
+#include "index/key_buffer.hpp"
 #include "index/query.hpp"
 
 namespace gald::index {
@@ -33,6 +34,9 @@ class Staging {
   /// whose end has passed are looked at again, and whatever changed is in scope or out of it.
   void settle();
 
+  /// After a publication: what a first import put off beyond it.
+  void finish_publication();
+
  private:
   struct Collection {
     std::int64_t id = 0;
@@ -43,6 +47,7 @@ class Staging {
     bool full = true;
     bool marking = false;
     std::optional<base::TimePoint> full_at;
+    bool scoped = false;
     bool lists_everything = false;
     double plausible_share = 0;
     std::vector<model::RecordKind> kinds_left_out;
@@ -55,8 +60,14 @@ class Staging {
     std::string attributes;
   };
 
+  model::StagedCounts apply_page(const CollectionKey& key, std::vector<model::Change>& changes,
+                                 const std::vector<model::Rejected>& rejected,
+                                 const std::optional<model::Cursor>& next, bool last);
   void begin_import();
   void finish_import();
+  std::optional<std::int64_t> next_record(std::int64_t after);
+  void buffer_keys_of(std::int64_t record);
+  void write_keys();
   Collection collection(const CollectionKey& key);
   Position begin_full(const Collection& collection);
   void forget_marks(const Collection& collection);
@@ -78,6 +89,7 @@ class Staging {
   std::int64_t sweep(const Collection& collection);
   std::int64_t sweep_records(const Collection& collection, const std::string& seen, bool& more);
   bool sweep_members(const Collection& collection, const std::string& seen);
+  bool anything_is_scoped();
   std::int64_t settle_scope(std::int64_t after,
                             std::map<std::pair<std::int64_t, std::string>, bool>& known);
   bool leaves_out(std::int64_t connector, const std::string& container,
@@ -90,6 +102,8 @@ class Staging {
   const base::Clock& clock_;
   std::map<std::int64_t, std::set<std::string>> rejected_;  ///< by collection: in this listing
 
+  std::string json_;          ///< of the record at hand
+  bool indexed_ = false;      ///< make_record_indexes() has nothing to do, as far as is known
   bool quarantined_ = false;  ///< somebody of the collection at hand may be
 
   /// The first import is under way: there was no record when it began, and the indexes over the
@@ -97,6 +111,8 @@ class Staging {
   bool importing_ = false;
   AnchorTable anchors_;              ///< of the records, while importing_
   std::set<std::int64_t> imported_;  ///< collections with records, likewise
+  KeyBuffer keys_;                   ///< of the records, likewise, if not yet written
+  std::set<std::int64_t> rekeyed_;   ///< records whose keys in there are not the last ones
 };
 
 }  // namespace gald::index

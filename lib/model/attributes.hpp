@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -73,7 +75,10 @@ class Values {
   template <typename... From>
   void emplace_back(From&&... from) {
     if (several_.empty() && !has_one_) {
-      one_ = std::string(std::forward<From>(from)...);
+      if constexpr ((std::is_same_v<std::remove_cvref_t<From>, std::string_view> && ...))
+        one_.assign(from...);
+      else
+        one_ = std::string(std::forward<From>(from)...);
       has_one_ = true;
       return;
     }

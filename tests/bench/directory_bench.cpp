@@ -77,6 +77,7 @@ void read_directory(const DirectoryServer& server, const std::filesystem::path& 
   std::size_t changed = 0;
   for (bool complete = false; !complete;) {
     std::vector<model::Change> changes;
+    changes.reserve(kPage);
     const auto step = feed->take(**connection, kPage,
                                  [&](const ad::Entry& entry) {
                                    ad::Mapped mapped = mapper.map(entry);

@@ -14,7 +14,7 @@ import time
 import uuid
 
 #: a change of what is generated below makes a kept directory useless
-VERSION = 3
+VERSION = 4
 
 BASE = "dc=bench,dc=test"
 PASSWORD = "benchmark"
@@ -28,7 +28,7 @@ NUMBERS = "userAccountControl accountExpires msExchRecipientTypeDetails uSNChang
 ARC = "1.3.6.1.4.1.32473.77"
 
 #: single-valued text columns of the comparison file, in the order of the directory's attributes
-COLUMNS = """objectClass objectGUID parentGUID name objectSid sAMAccountName userPrincipalName userAccountControl
+COLUMNS = """dn objectClass objectGUID parentGUID name objectSid sAMAccountName userPrincipalName userAccountControl
     accountExpires displayName givenName sn initials company department title physicalDeliveryOfficeName employeeID
     mail mailNickname proxyAddresses legacyExchangeDN targetAddress telephoneNumber mobile street l st postalCode co
     extensionAttribute1 msExchRecipientTypeDetails""".split()
@@ -199,7 +199,7 @@ class DirectoryServer:
             for number in range(self.count):
                 dn, entry = person(number, source)
                 write_entry(loader.stdin, dn, entry)
-                table.write(",".join(csv_field(entry, name) for name in COLUMNS) + "\n")
+                table.write(",".join(csv_field({"dn": dn, **entry}, name) for name in COLUMNS) + "\n")
             loader.stdin.close()
             complaint = loader.stderr.read()
         if loader.returncode != 0:

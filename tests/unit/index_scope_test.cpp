@@ -2,6 +2,7 @@
 // believed.
 #include <set>
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
 #include "index/index.hpp"
@@ -286,6 +287,80 @@ TEST_F(ScopeTest, AHandfulMayAlwaysGo) {
   index_.restart(directory());
   EXPECT_EQ(apply({container(1, 0)}).held, 0);
   EXPECT_EQ(publish().deleted, 10);
+}
+
+/// What a cycle after the first looks into, and the keys by which records meet.
+class ImportTest : public ScopeTest {
+ protected:
+  static std::string keys_and_indexes(const std::filesystem::path& index_file) {
+    SQLite::Database database(index_file.string(), SQLite::OPEN_READONLY);
+    std::string text;
+    SQLite::Statement keys(database,
+                           "SELECT k.key || ' ' || r.anchor FROM record_key k"
+                           " JOIN record r ON r.id = k.record_id ORDER BY 1");
+    while (keys.executeStep())
+      text += keys.getColumn(0).getString() + "\n";
+    SQLite::Statement indexes(database,
+                              "SELECT name FROM sqlite_schema WHERE type = 'index'"
+                              " AND tbl_name = 'record' ORDER BY 1");
+    while (indexes.executeStep())
+      text += indexes.getColumn(0).getString() + "\n";
+    return text;
+  }
+
+  static std::vector<Change> everybody() {
+    std::vector<Change> all = {container(1, 0)};
+    for (int i = 0; i < 30; ++i)
+      all.push_back(object(100 + i, 1));
+    return all;
+  }
+
+  /// How an index looks that got everybody in one page.
+  std::string truth() {
+    apply(everybody());
+    publish();
+    return keys_and_indexes(file());
+  }
+};
+
+TEST_F(ImportTest, WhatIsPutOffIsThereInTheEnd) {
+  const std::string all = truth();
+  for (const char* name :
+       {"record_anchor", "record_touched", "record_parent", "record_collection", "record_expires"})
+    EXPECT_NE(all.find(name), std::string::npos) << name;
+  EXPECT_NE(all.find("smtp:n129@x.test"), std::string::npos);
+}
+
+TEST_F(ImportTest, OneThatWasCutOffIsFinishedByTheNextProcess) {
+  const std::string expected = truth();
+  test::TemporaryDirectory place;
+  const auto cut_off = place.path() / "gald.db";
+  const std::vector<Change> all = everybody();
+  {
+    Index index(cut_off, clock_);
+    index.position(directory());
+    index.apply(directory(), {all.begin(), all.begin() + 20}, {}, model::Cursor{"half", ""}, false);
+  }
+  Index index(cut_off, clock_);
+  EXPECT_EQ(index.position(directory()).cursor.position, "half");
+  index.apply(directory(), {all.begin() + 15, all.end()}, {}, model::Cursor{"all", ""}, true);
+  index.publish(index.begin_run(), {}, {});
+  EXPECT_EQ(keys_and_indexes(cut_off), expected);
+}
+
+TEST_F(ImportTest, TheLastWordOfAnObjectCounts) {
+  std::vector<Change> all = everybody();
+  Change first = object(100, 1);
+  first.set[Attribute::mail] = {"old@x.test"};
+  first.set[Attribute::job_title] = {"x"};
+  all.insert(all.begin(), first);
+  index_.position(directory());
+  EXPECT_EQ(index_.apply(directory(), all, {}, model::Cursor{"c", ""}, true).added, 31);
+  publish();
+  const std::string found = keys_and_indexes(file());
+  EXPECT_EQ(found.find("old@x.test"), std::string::npos) << "a key that nobody has any more";
+  EXPECT_NE(found.find("smtp:n100@x.test"), std::string::npos);
+  EXPECT_EQ(names().size(), 30u);
 }
 
 TEST_F(ScopeTest, AWholeChangeReplacesInADeltaRoundToo) {

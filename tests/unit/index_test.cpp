@@ -586,7 +586,7 @@ TEST_F(IndexTest, AnOlderFileIsUpgradedInPlace) {
           "ALTER TABLE run_collection DROP COLUMN units;"
           "ALTER TABLE run_collection DROP COLUMN objects;"
           "DROP INDEX record_expires;"
-          "DROP TABLE pending_key;"
+          "ALTER TABLE collection DROP COLUMN scoped;"
           "ALTER TABLE record DROP COLUMN expires_at;"
           "INSERT INTO connector (id, name, kind) VALUES (1, 'entra', 'entra');"
           "INSERT INTO collection (connector_id, name, fingerprint, completed_at)"
