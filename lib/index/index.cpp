@@ -120,13 +120,12 @@ bool Index::published_before() {
   });
 }
 
-model::PublishedCounts Index::publish(std::int64_t run,
-                                      const std::function<void(std::int64_t)>& progress,
+model::PublishedCounts Index::publish(std::int64_t run, const Publication& how,
                                       std::stop_token stop) {
   return impl_->guarded([&] {
     impl_->staging->settle();
     const model::PublishedCounts counts =
-        Publisher(impl_->database, impl_->statements, impl_->clock, run).publish(progress, stop);
+        Publisher(impl_->database, impl_->statements, impl_->clock, run).publish(how, stop);
     if (!stop.stop_requested())
       impl_->staging->finish_publication();
     return counts;

@@ -15,6 +15,7 @@
 #include "base/clock.hpp"
 #include "model/record.hpp"
 #include "model/run.hpp"
+#include "reconcile/policy.hpp"
 
 namespace gald::index {
 
@@ -34,6 +35,12 @@ struct CollectionKey {
   std::optional<std::chrono::milliseconds> complete_every = {};
   double plausible_share = 0;
   std::vector<model::RecordKind> kinds_left_out = {};
+};
+
+/// How to publish.
+struct Publication {
+  reconcile::Policy policy = {};
+  std::function<void(std::int64_t)> progress = {};  ///< gets the number of records done so far
 };
 
 /// Thread-safe: calls are serialised. Every call that writes is one or several transactions, each
@@ -73,11 +80,8 @@ class Index {
   bool published_before();
 
   /// Reconciles every record that changed since the last publication and applies the difference,
-  /// in short transactions. `progress` gets the number of records done so far. Stops early, with
-  /// the rest left for the next run, when asked to.
-  model::PublishedCounts publish(std::int64_t run,
-                                 const std::function<void(std::int64_t)>& progress,
-                                 std::stop_token stop);
+  /// in short transactions. Stops early, with the rest left for the next run, when asked to.
+  model::PublishedCounts publish(std::int64_t run, const Publication& how, std::stop_token stop);
 
   // --- runs ------------------------------------------------------------------------------------
 

@@ -53,8 +53,7 @@ Publisher::Publisher(SQLite::Database& database, Statements& statements, const b
                                    " WHERE name = 'change'")
                        .getInt64()) {}
 
-model::PublishedCounts Publisher::publish(const std::function<void(std::int64_t)>& progress,
-                                          std::stop_token stop) {
+model::PublishedCounts Publisher::publish(const Publication& how, std::stop_token stop) {
   std::int64_t done = 0;
   std::int64_t last = 0;  // in the first publication no index tells which records are touched
   while (!stop.stop_requested()) {
@@ -64,11 +63,11 @@ model::PublishedCounts Publisher::publish(const std::function<void(std::int64_t)
     last = touched.back();
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
     Batch batch = load(touched);
-    apply(reconcile::reconcile(batch.records, batch.entries), batch);
+    apply(reconcile::reconcile(batch.records, batch.entries, how.policy), batch);
     transaction.commit();
     done += static_cast<std::int64_t>(touched.size());
-    if (progress)
-      progress(done);
+    if (how.progress)
+      how.progress(done);
   }
   while (!stop.stop_requested() && apply_touched_members()) {
   }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -14,6 +13,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "base/clock.hpp"
+#include "index/index.hpp"
 #include "index/query.hpp"
 #include "model/run.hpp"
 #include "model/staged_record.hpp"
@@ -29,8 +29,7 @@ class Publisher {
 
   /// Short transactions, each of which leaves a consistent picture. What is left when it stops
   /// early stays marked and is done by the next publication.
-  model::PublishedCounts publish(const std::function<void(std::int64_t)>& progress,
-                                 std::stop_token stop);
+  model::PublishedCounts publish(const Publication& how, std::stop_token stop);
 
  private:
   /// The records of one transaction: some that changed, and all that share a key or entry with

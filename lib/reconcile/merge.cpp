@@ -241,7 +241,7 @@ void merge_phones(const Records& records, Entry& entry) {
 
 }  // namespace
 
-Entry merge(std::span<const StagedRecord* const> live) {
+Entry merge(std::span<const StagedRecord* const> live, const Policy& policy) {
   Records by_strength(live.begin(), live.end());
   std::erase_if(by_strength, [](auto* record) { return is_reference(*record); });
   const Records records = by_precedence(by_strength);
@@ -250,6 +250,8 @@ Entry merge(std::span<const StagedRecord* const> live) {
   entry.source = source_of(records);
   merge_values(records, by_strength, entry);
   merge_signals(records, entry);
+  if (policy.hidden_if_unknown && !entry.values.contains(Attribute::hidden))
+    entry.values[Attribute::hidden] = *policy.hidden_if_unknown ? "true" : "false";
   merge_addresses(records, entry);
   merge_phones(records, entry);
   return entry;

@@ -6,6 +6,7 @@
 
 #include "model/entry.hpp"
 #include "model/staged_record.hpp"
+#include "reconcile/policy.hpp"
 
 namespace gald::reconcile {
 
@@ -15,6 +16,6 @@ namespace gald::reconcile {
 /// is now mastered there (onPremisesSyncEnabled false); behind them whoever has a value. One live
 /// side that says disabled, or whose account has ended, makes it disabled, one that says hidden
 /// makes it hidden. References (is_reference) say nothing; at least one of `live` is none.
-model::Entry merge(std::span<const model::StagedRecord* const> live);
+model::Entry merge(std::span<const model::StagedRecord* const> live, const Policy& policy = {});
 
 }  // namespace gald::reconcile

@@ -124,8 +124,9 @@ std::vector<FieldChange> diff(const Entry& before, const Entry& now, const Cause
 
 class Planner {
  public:
-  Planner(std::span<const StagedRecord> records, std::span<const Entry> published)
-      : records_(records) {
+  Planner(std::span<const StagedRecord> records, std::span<const Entry> published,
+          const Policy& policy)
+      : records_(records), policy_(policy) {
     for (const Entry& entry : published)
       published_.emplace(entry.id, &entry);
   }
@@ -164,7 +165,7 @@ class Planner {
     if (live.empty())
       plan_removal(before, cause, std::move(planned));
     else
-      plan_live(cell, before, merge(live), cause, std::move(planned));
+      plan_live(cell, before, merge(live, policy_), cause, std::move(planned));
     for (const std::string& merged : cell.merged_entry_ids)
       plan_merge(merged, cell.entry_id, cause);
   }
@@ -234,6 +235,7 @@ class Planner {
   }
 
   std::span<const StagedRecord> records_;
+  const Policy& policy_;
   std::map<std::string, const Entry*> published_;
   std::set<std::string> taken_;
   Plan plan_;
@@ -246,8 +248,9 @@ std::string entry_id_for(std::string_view anchor) {
   return base::Guid::from_name(kNamespace, anchor).text();
 }
 
-Plan reconcile(std::span<const StagedRecord> records, std::span<const Entry> published) {
-  return Planner(records, published).run();
+Plan reconcile(std::span<const StagedRecord> records, std::span<const Entry> published,
+               const Policy& policy) {
+  return Planner(records, published, policy).run();
 }
 
 }  // namespace gald::reconcile

@@ -8,6 +8,7 @@
 
 #include "model/entry.hpp"
 #include "model/staged_record.hpp"
+#include "reconcile/policy.hpp"
 
 namespace gald::reconcile {
 
@@ -40,7 +41,7 @@ using Plan = std::vector<PlannedEntry>;
 /// REQUIRES: `records` is closed under shared join keys and shared entries; `published` holds
 /// every entry that one of them belongs to.
 Plan reconcile(std::span<const model::StagedRecord> records,
-               std::span<const model::Entry> published);
+               std::span<const model::Entry> published, const Policy& policy = {});
 
 /// The id of an entry that begins with this anchor: UUIDv5 in gald's namespace, so that an index
 /// rebuilt from nothing gets the same ids.

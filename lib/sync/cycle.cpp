@@ -359,13 +359,14 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
     if (!index.published_before())
       report.waiting_for = index.never_complete(keys_of(connectors));
     if (report.waiting_for.empty() && !stop.stop_requested())
-      report.published = index.publish(
-          report.id,
-          [&](std::int64_t done) {
-            if (options.progress)
-              options.progress({Progress::Stage::publishing, {}, {}, done});
-          },
-          stop);
+      report.published =
+          index.publish(report.id,
+                        {options.policy,
+                         [&](std::int64_t done) {
+                           if (options.progress)
+                             options.progress({Progress::Stage::publishing, {}, {}, done});
+                         }},
+                        stop);
   } catch (const std::exception& error) {
     report.error = error.what();
   }

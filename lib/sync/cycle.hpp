@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "index/index.hpp"
 #include "model/run.hpp"
+#include "reconcile/policy.hpp"
 #include "sync/connector.hpp"
 
 namespace gald::sync {
@@ -31,6 +32,7 @@ struct CycleOptions {
   /// errors and broken connections, one after the other. The other sources wait to be published.
   std::chrono::milliseconds grace{std::chrono::minutes(1)};
   std::function<void(const Progress&)> progress;  ///< may be empty
+  reconcile::Policy policy = {};
 };
 
 /// Never throws; what went wrong stands in the report, which is also in the index as a run.
