@@ -117,6 +117,12 @@ struct AttributeInfo {
   bool multi_valued;
 };
 
+/// What a connector reads an attribute from.
+struct SourceAttribute {
+  Attribute attribute;
+  std::string name;  ///< as the source calls it: "telephoneNumber", "user.businessPhones"
+};
+
 /// In the order of the enumeration.
 std::span<const AttributeInfo, kAttributeCount> attribute_schema();
 
