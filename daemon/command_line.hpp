@@ -51,8 +51,13 @@ struct CheckCommand {
   bool json = false;
 };
 
+struct ConflictsCommand {
+  std::string kind;  ///< empty: all
+  bool json = false;
+};
+
 using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
-                             ChangesCommand, CheckCommand>;
+                             ChangesCommand, CheckCommand, ConflictsCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -27,6 +27,7 @@ enum class Shape {
   shown,       ///< showInAddressList: the opposite of hidden
   addresses,   ///< orgContact: at most one physicalOfficeAddress
   phones,      ///< orgContact: one phone of a type
+  errors,      ///< what Entra ID could not take over from the directory
   extensions,  ///< user: extensionAttribute1 ... 15
   group_fact,  ///< part of the answer to "what type of group"
   members,     ///< comes as members@delta
@@ -54,6 +55,7 @@ constexpr auto kContact = std::to_array<Property>({
     {"addresses", Shape::addresses},
     {"phones", Shape::phones},
     {"onPremisesSyncEnabled", Shape::boolean, A::sync_enabled},
+    {"onPremisesProvisioningErrors", Shape::errors, A::provisioning_errors},
 });
 
 constexpr auto kUser = std::to_array<Property>({
@@ -82,6 +84,7 @@ constexpr auto kUser = std::to_array<Property>({
     {"userType", Shape::text, A::user_type},
     {"showInAddressList", Shape::shown, A::hidden},
     {"onPremisesSyncEnabled", Shape::boolean, A::sync_enabled},
+    {"onPremisesProvisioningErrors", Shape::errors, A::provisioning_errors},
     {"onPremisesImmutableId", Shape::text, A::immutable_id},
     {"onPremisesDistinguishedName", Shape::text, A::distinguished_name},
     {"onPremisesSamAccountName", Shape::text, A::sam_account_name},
@@ -100,6 +103,7 @@ constexpr auto kGroup = std::to_array<Property>({
     {"mailEnabled", Shape::group_fact},
     {"securityEnabled", Shape::group_fact},
     {"onPremisesSyncEnabled", Shape::boolean, A::sync_enabled},
+    {"onPremisesProvisioningErrors", Shape::errors, A::provisioning_errors},
     {"onPremisesSecurityIdentifier", Shape::text, A::security_identifier},
     {"members", Shape::members},
 });
@@ -189,6 +193,28 @@ void read_phones(std::string_view name, const element& value, Change& change) {
     else
       put(change, attribute, {found->second.front()});
   }
+}
+
+/// Values that Entra ID withholds because another object has them: "property=value" of each.
+void read_errors(std::string_view name, const element& value, Change& change) {
+  model::Values withheld;
+  if (!value.is_null())
+    for (const element& item : as_array(name, value)) {
+      const object error = as_object(name, item);
+      element category;
+      element property;
+      element what;
+      if (error["category"].get(category) != simdjson::SUCCESS ||
+          error["propertyCausingError"].get(property) != simdjson::SUCCESS ||
+          error["value"].get(what) != simdjson::SUCCESS ||
+          text_values(name, category) != model::Values{"PropertyConflict"})
+        continue;
+      const model::Values named = text_values(name, property);
+      const model::Values taken = text_values(name, what);
+      if (!named.empty() && !taken.empty())
+        withheld.push_back(named.front() + "=" + taken.front());
+    }
+  put(change, A::provisioning_errors, std::move(withheld));
 }
 
 void read_extensions(std::string_view name, const element& value, Change& change) {
@@ -285,6 +311,8 @@ void read_property(const Property& property, const element& value, Change& chang
       return read_addresses(property.name, value, change);
     case Shape::phones:
       return read_phones(property.name, value, change);
+    case Shape::errors:
+      return read_errors(property.name, value, change);
     case Shape::extensions:
       return read_extensions(property.name, value, change);
     case Shape::group_fact:

@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include "index/conflict_store.hpp"
 #include "index/publisher.hpp"
 #include "index/query.hpp"
 #include "index/schema.hpp"
@@ -63,6 +64,7 @@ class Index::Impl {
     database.execAndGet("SELECT count(*) FROM sqlite_schema");
     prepare_schema(database, file);
     configure(database);
+    describe_conflicts(statements);
     staging.emplace(database, statements, clock);
   }
 

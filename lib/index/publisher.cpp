@@ -63,7 +63,9 @@ model::PublishedCounts Publisher::publish(const Publication& how, std::stop_toke
     last = touched.back();
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
     Batch batch = load(touched);
-    apply(reconcile::reconcile(batch.records, batch.entries, how.policy), batch);
+    const reconcile::Plan plan = reconcile::reconcile(batch.records, batch.entries, how.policy);
+    apply(plan, batch);
+    settle_conflicts(plan, batch);
     transaction.commit();
     done += static_cast<std::int64_t>(touched.size());
     if (how.progress)

@@ -50,6 +50,7 @@ class Publisher {
   void apply(const reconcile::Plan& plan, Batch& batch);
   void apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
                    std::set<std::int64_t>& recheck);
+  void settle_conflicts(const reconcile::Plan& plan, const Batch& batch);
   void record_change(std::int64_t entry, std::string_view operation,
                      const model::FieldChange& change);
   void recheck_memberships(std::int64_t entry);

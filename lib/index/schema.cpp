@@ -172,6 +172,18 @@ CREATE TABLE change (
 CREATE INDEX change_by_entry ON change (entry_id, number);
 CREATE INDEX change_by_run ON change (run_id, number);
 
+-- What operators have to look at -----------------------------------------------------------------
+CREATE TABLE conflict (
+  entry_id  INTEGER NOT NULL,
+  kind      TEXT NOT NULL,
+  other_id  INTEGER NOT NULL,               -- another entry; 0: none
+  evidence  TEXT NOT NULL,
+  since     TEXT NOT NULL,
+  PRIMARY KEY (entry_id, kind, other_id, evidence)
+) WITHOUT ROWID;
+CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;
+CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;
+
 -- Runs -------------------------------------------------------------------------------------------
 CREATE TABLE run (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -287,6 +299,16 @@ SELECT c.name AS connector, l.name AS collection, q.anchor, q.reason, q.at
   FROM quarantine q
   JOIN collection l ON l.id = q.collection_id
   JOIN connector c ON c.id = l.connector_id;
+
+-- Where no directory is read, it is no news that its objects are not seen.
+CREATE VIEW conflicts AS
+SELECT x.kind, e.uuid AS contact_id, o.uuid AS other_id, x.evidence, x.since, k.remedy
+  FROM conflict x
+  JOIN conflict_kind k ON k.kind = x.kind
+  JOIN entry e ON e.id = x.entry_id
+  LEFT JOIN entry o ON o.id = x.other_id AND x.other_id <> 0
+ WHERE x.kind <> 'ad-not-seen'
+    OR EXISTS (SELECT 1 FROM connector c WHERE c.kind = 'active-directory');
 )sql";
 
 /// What leads from schema 1 to 2, and so on. The views are made anew after each upgrade.
@@ -307,6 +329,13 @@ constexpr const char* kUpgrades[] = {
     "UPDATE collection SET scoped = 1 WHERE connector_id IN"
     " (SELECT id FROM connector WHERE kind = 'active-directory');"
     "DROP TABLE pending_key;",
+    // every contact is looked at once for conflicts
+    "CREATE TABLE conflict (entry_id INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " other_id INTEGER NOT NULL, evidence TEXT NOT NULL, since TEXT NOT NULL,"
+    " PRIMARY KEY (entry_id, kind, other_id, evidence)) WITHOUT ROWID;"
+    "CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;"
+    "CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;"
+    "UPDATE record SET touched = 1 WHERE touched = 0 AND entry_id IS NOT NULL;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 

@@ -67,6 +67,30 @@ std::string folded_legacy_dn(const StagedRecord& record) {
   return model::fold_address(first_value(record.attributes, Attribute::legacy_exchange_dn));
 }
 
+/// Which digits of a phone number tell people apart, however the rest of it is written.
+constexpr std::size_t kFewestDigits = 7;
+constexpr std::size_t kMostDigits = 9;
+
+/// A name with a phone number: what one person's contacts have in common if nothing else.
+std::set<std::string> persons(const StagedRecord& record) {
+  std::set<std::string> found;
+  const std::string& name = first_value(record.attributes, Attribute::display_name);
+  if (name.empty())
+    return found;
+  for (const Attribute attribute : {Attribute::business_phones, Attribute::mobile_phone})
+    if (const auto numbers = record.attributes.find(attribute); numbers != record.attributes.end())
+      for (const std::string& number : numbers->second) {
+        std::string digits;
+        std::copy_if(number.begin(), number.end(), std::back_inserter(digits),
+                     [](char c) { return c >= '0' && c <= '9'; });
+        if (digits.size() > kMostDigits)
+          digits.erase(0, digits.size() - kMostDigits);
+        if (digits.size() >= kFewestDigits)
+          found.insert(base::ascii_lower(name) + "|" + digits);
+      }
+  return found;
+}
+
 // --- the ladder for contacts ---------------------------------------------------------------------
 
 /// The keys that one side offers on one rung of the ladder.
@@ -597,6 +621,8 @@ std::vector<std::string> join_keys(const StagedRecord& record) {
       add(names, folded_legacy_dn(record));
       for (const std::string& dn : names)
         keys.push_back("x500:" + dn);
+      for (const std::string& person : persons(record))
+        keys.push_back("person:" + person);
       break;
     }
   }

@@ -19,7 +19,8 @@ bool is_reference(const model::StagedRecord& record);
 
 /// Every key under which a live record can meet another one, prefixed by its kind. Two records
 /// without a key in common are never joined, so that a change needs only the records it shares a
-/// key or an entry with. Empty for records that are not live.
+/// key or an entry with. Empty for records that are not live. The keys "person:" of contacts, a
+/// name with a phone number, let duplicates be found and join nobody.
 std::vector<std::string> join_keys(const model::StagedRecord& record);
 
 /// Records that mean one object, as positions in the input.
