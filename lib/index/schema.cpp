@@ -51,7 +51,7 @@ CREATE TABLE record (
   published_live INTEGER NOT NULL DEFAULT 0, -- whether it was live at the last publication
   entry_id       INTEGER REFERENCES entry,
   joined_by      TEXT NOT NULL DEFAULT '',
-  expires_at     TEXT,                      -- when its account ends; NULL: never; published so
+  expires_at     TEXT,                      -- when its account ends; NULL: never or published so
   plan_id        INTEGER,                   -- the plan that holds it back; NULL: none
   held_presence  TEXT,                      -- what was said of it when that began
   released       INTEGER NOT NULL DEFAULT 0 -- its loss was judged and may be published
