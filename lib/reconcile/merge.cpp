@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <forward_list>
 #include <set>
 #include <string_view>
 #include <tuple>
@@ -9,6 +10,7 @@
 
 #include "base/text.hpp"
 #include "model/forms.hpp"
+#include "reconcile/field_mapping.hpp"
 #include "reconcile/join.hpp"
 
 namespace gald::reconcile {
@@ -18,32 +20,195 @@ using model::ConnectorKind;
 using model::Entry;
 using model::EntryKind;
 using model::first_value;
+using model::Presence;
 using model::RecordKind;
 using model::StagedRecord;
 
 namespace {
 
-using Records = std::vector<const StagedRecord*>;
+using Records = std::span<const StagedRecord* const>;
 
 bool is_ad(const StagedRecord& record) {
   return record.connector_kind == ConnectorKind::active_directory;
 }
 
-model::Source source_of(const Records& live) {
-  const bool on_premises = std::any_of(live.begin(), live.end(), [](auto* r) { return is_ad(*r); });
-  const bool cloud = std::any_of(live.begin(), live.end(), [](auto* r) { return !is_ad(*r); });
+/// A record, and its attributes as the mapping shows them.
+struct Source {
+  const StagedRecord* record;
+  const model::Attributes* attributes;
+};
+
+using Sources = std::vector<Source>;
+
+/// A guest's user principal name is made from its address and is none itself.
+bool is_guest_principal(std::string_view value) {
+  return base::ascii_lower(value).find("#ext#") != std::string::npos;
+}
+
+/// In which order the records of a contact are asked.
+class Order {
+ public:
+  Order(Records live, const Policy& policy) : policy_(policy) {
+    by_strength_.reserve(live.size());
+    for (const StagedRecord* record : live)
+      if (!is_reference(*record))
+        by_strength_.push_back({record, mapped(*record)});
+    mastered_in_cloud_ =
+        std::any_of(by_strength_.begin(), by_strength_.end(), [](const Source& source) {
+          return source.record->connector_kind == ConnectorKind::entra &&
+                 !model::flag(source.record->attributes, Attribute::sync_enabled).value_or(true);
+        });
+    if (mastered_in_cloud_) {
+      cloud_first_ = by_strength_;
+      std::stable_partition(cloud_first_.begin(), cloud_first_.end(),
+                            [](const Source& source) { return !is_ad(*source.record); });
+      usual_ = &cloud_first_;
+    }
+    chosen_ = usual_;
+    if (!policy.precedence.empty()) {
+      configured_ = preferring(policy.precedence, *usual_);
+      chosen_ = &configured_;
+    }
+  }
+
+  Order(const Order&) = delete;
+  Order& operator=(const Order&) = delete;
+
+  struct Asked {
+    Precedence by;
+    Sources own = {};                 ///< when the order is this attribute's alone
+    const Sources* shared = nullptr;  ///< else
+
+    const Sources& sources() const { return shared != nullptr ? *shared : own; }
+  };
+
+  Asked of(Attribute attribute) const {
+    if (!policy_.precedence_of.empty())
+      if (const auto own = policy_.precedence_of.find(attribute);
+          own != policy_.precedence_of.end())
+        return {Precedence::of_attribute, preferring(own->second, *chosen_)};
+    if (attribute == Attribute::distinguished_name)
+      return {Precedence::directory, {}, &by_strength_};
+    if (attribute == Attribute::hidden)
+      return {Precedence::visibility, knowing_visibility()};
+    return {usual_rule(), {}, chosen_};
+  }
+
+  /// Whatever is configured: signals are not values.
+  const Sources& usual() const { return *usual_; }
+
+ private:
+  Precedence usual_rule() const {
+    if (!policy_.precedence.empty())
+      return Precedence::connectors;
+    return mastered_in_cloud_ ? Precedence::cloud : Precedence::on_premises;
+  }
+
+  const model::Attributes* mapped(const StagedRecord& record) {
+    if (policy_.connectors.empty())
+      return &record.attributes;
+    const auto connector = policy_.connectors.find(record.connector);
+    if (connector == policy_.connectors.end() || connector->second.mapping.empty())
+      return &record.attributes;
+    return &mapped_.emplace_front(map_fields(record.attributes, connector->second.mapping));
+  }
+
+  static Sources preferring(const std::vector<std::string>& connectors, const Sources& others) {
+    Sources order = others;
+    const auto rank = [&](const Source& source) {
+      return std::find(connectors.begin(), connectors.end(), source.record->connector);
+    };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](const Source& a, const Source& b) { return rank(a) < rank(b); });
+    return order;
+  }
+
+  /// Graph's showInAddressList is a copy that lags behind, or was never filled in.
+  Sources knowing_visibility() const {
+    std::vector<std::pair<int, Source>> ranked;
+    for (const Source& source : *usual_)
+      if (const auto hidden = model::flag(*source.attributes, Attribute::hidden)) {
+        const bool copy = is_ad(*source.record)
+                              ? mastered_in_cloud_
+                              : source.record->connector_kind == ConnectorKind::entra;
+        ranked.emplace_back((copy ? 2 : 0) + (*hidden ? 0 : 1), source);
+      }
+    std::stable_sort(ranked.begin(), ranked.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    Sources order;
+    for (const auto& [unused, source] : ranked)
+      order.push_back(source);
+    return order;
+  }
+
+  const Policy& policy_;
+  std::forward_list<model::Attributes> mapped_;
+  Sources by_strength_;
+  Sources cloud_first_;
+  Sources configured_;
+  const Sources* usual_ = &by_strength_;   // before the configuration has its say
+  const Sources* chosen_ = &by_strength_;  // after
+  bool mastered_in_cloud_ = false;
+};
+
+/// The rule of the mapping that made the attribute's value.
+const FieldRule* rule_for(Attribute attribute, const StagedRecord& record, const Policy& policy) {
+  const auto connector = policy.connectors.find(record.connector);
+  if (connector != policy.connectors.end())
+    for (const FieldRule& rule : connector->second.mapping)
+      if (rule.target == attribute)
+        return &rule;
+  return nullptr;
+}
+
+/// Visits the values of an attribute, best first, until a visit says that it is enough. A value
+/// with nothing to tell is none.
+template <typename Visit>
+void visit_values(Attribute attribute, const Sources& sources, const Visit& visit) {
+  for (const Source& source : sources) {
+    const std::string& value = first_value(*source.attributes, attribute);
+    if (value.empty())
+      continue;
+    if (attribute == Attribute::user_principal_name && is_guest_principal(value))
+      continue;
+    if (attribute == Attribute::hidden && !model::flag(*source.attributes, attribute))
+      continue;
+    if (!visit(source, value, attribute))
+      return;
+  }
+  // Groups and contacts in AD often have no display name: there the RDN is what people see.
+  if (attribute == Attribute::display_name)
+    for (const Source& source : sources)
+      if (const std::string& rdn = first_value(source.record->attributes, Attribute::rdn);
+          !rdn.empty() && !visit(source, rdn, Attribute::rdn))
+        return;
+}
+
+/// A manager is a record here, and not yet an entry.
+std::string published_form(Attribute attribute, const Source& source, const std::string& value,
+                           Attribute from) {
+  if (attribute == Attribute::manager)
+    return source.record->connector + "/" + value;
+  return from == Attribute::rdn ? model::rdn_value(value) : value;
+}
+
+model::Source source_of(const Sources& live) {
+  const bool on_premises =
+      std::any_of(live.begin(), live.end(), [](const Source& s) { return is_ad(*s.record); });
+  const bool cloud =
+      std::any_of(live.begin(), live.end(), [](const Source& s) { return !is_ad(*s.record); });
   if (on_premises)
     return cloud ? model::Source::hybrid : model::Source::on_premises;
   // Synchronized, says the cloud, though no connector sees the object in AD: out of our scope, in
   // another forest, or just deleted there and not yet here.
-  const bool synchronized = std::any_of(live.begin(), live.end(), [](auto* r) {
-    return model::flag(r->attributes, Attribute::sync_enabled).value_or(false);
+  const bool synchronized = std::any_of(live.begin(), live.end(), [](const Source& s) {
+    return model::flag(s.record->attributes, Attribute::sync_enabled).value_or(false);
   });
   return synchronized ? model::Source::hybrid : model::Source::cloud;
 }
 
-EntryKind kind_of(const Records& live) {
-  switch (live.front()->kind) {
+EntryKind kind_of(const Sources& live) {
+  switch (live.front().record->kind) {
     case RecordKind::group:
       return EntryKind::group;
     case RecordKind::user:
@@ -52,74 +217,92 @@ EntryKind kind_of(const Records& live) {
     case RecordKind::container:
       return EntryKind::contact;
   }
-  const bool guest = std::any_of(live.begin(), live.end(), [](auto* r) {
-    return base::ascii_iequals(first_value(r->attributes, Attribute::user_type), "guest");
+  const bool guest = std::any_of(live.begin(), live.end(), [](const Source& s) {
+    return base::ascii_iequals(first_value(s.record->attributes, Attribute::user_type), "guest");
   });
   return guest ? EntryKind::guest : EntryKind::user;
 }
 
-/// Whose values win: the order in which records are asked.
-Records by_precedence(std::span<const StagedRecord* const> live) {
-  Records order(live.begin(), live.end());
-  const bool mastered_in_cloud = std::any_of(order.begin(), order.end(), [](auto* r) {
-    return r->connector_kind == ConnectorKind::entra &&
-           !model::flag(r->attributes, Attribute::sync_enabled).value_or(true);
-  });
-  if (mastered_in_cloud)
-    std::stable_partition(order.begin(), order.end(), [](auto* r) { return !is_ad(*r); });
-  return order;
-}
-
-/// A guest's user principal name is made from its address and is none itself.
-bool is_guest_principal(std::string_view value) {
-  return base::ascii_lower(value).find("#ext#") != std::string::npos;
-}
-
-void merge_values(const Records& records, const Records& by_strength, Entry& entry) {
+void merge_values(const Order& order, const Policy& policy, Entry& entry) {
   for (const Attribute attribute : model::published_attributes()) {
-    if (attribute == Attribute::hidden)
-      continue;
-    // The place in AD is AD's to tell, also for what is mastered in the cloud, which keeps a copy.
-    const Records& asked = attribute == Attribute::distinguished_name ? by_strength : records;
-    for (const StagedRecord* record : asked) {
-      const std::string& value = first_value(record->attributes, attribute);
-      if (value.empty())
-        continue;
-      if (attribute == Attribute::user_principal_name && is_guest_principal(value))
-        continue;
-      entry.values[attribute] = attribute == Attribute::manager
-                                    ? record->connector + "/" + value  // a record, not yet an entry
-                                    : value;
-      entry.origins[std::string(model::name(attribute))] = record->connector;
-      break;
-    }
+    const Order::Asked asked = order.of(attribute);
+    visit_values(attribute, asked.sources(),
+                 [&](const Source& source, const std::string& value, Attribute from) {
+                   entry.values[attribute] = published_form(attribute, source, value, from);
+                   entry.origins[std::string(model::name(attribute))] = source.record->connector;
+                   return false;
+                 });
   }
-  // Groups and contacts in AD often have no display name: there the RDN is what people see.
-  if (!entry.values.contains(Attribute::display_name))
-    for (const StagedRecord* record : records)
-      if (const std::string& rdn = first_value(record->attributes, Attribute::rdn); !rdn.empty()) {
-        entry.values[Attribute::display_name] = model::rdn_value(rdn);
-        entry.origins[std::string(model::name(Attribute::display_name))] = record->connector;
-        break;
-      }
+  if (policy.hidden_if_unknown && !entry.values.contains(Attribute::hidden))
+    entry.values[Attribute::hidden] = *policy.hidden_if_unknown ? "true" : "false";
 }
 
-void merge_signals(const Records& records, Entry& entry) {
-  entry.status = model::Status::active;
-  for (const StagedRecord* record : records)
-    if (record->expired || model::flag(record->attributes, Attribute::account_enabled) == false) {
-      entry.status = model::Status::disabled;
-      entry.origins["status"] = record->connector;
-      break;
-    }
-  for (const bool wanted : {true, false})
-    for (const StagedRecord* record : records)
-      if (!entry.values.contains(Attribute::hidden) &&
-          model::flag(record->attributes, Attribute::hidden) == wanted) {
-        entry.values[Attribute::hidden] = wanted ? "true" : "false";
-        entry.origins["hidden"] = record->connector;
-      }
+// --- status --------------------------------------------------------------------------------------
+
+/// One of the signals that make a status, and whose record gives it.
+struct StatusSignal {
+  StatusRule rule;
+  bool (*given)(const StagedRecord&);
+};
+
+/// What may be said of a record that is live.
+constexpr std::array<StatusSignal, 2> kAgainst = {{
+    {StatusRule::account_disabled,
+     [](const StagedRecord& record) {
+       // absent is not false: contacts have no accounts, and partial answers leave it out
+       return model::flag(record.attributes, Attribute::account_enabled) == false;
+     }},
+    {StatusRule::account_ended, [](const StagedRecord& record) { return record.expired; }},
+}};
+
+/// Of one that is not.
+constexpr std::array<StatusSignal, 5> kGone = {{
+    {StatusRule::deleted,
+     [](const StagedRecord& record) { return record.presence == Presence::deleted; }},
+    {StatusRule::soft_deleted,
+     [](const StagedRecord& record) { return record.presence == Presence::soft_deleted; }},
+    {StatusRule::absent,
+     [](const StagedRecord& record) { return record.presence == Presence::absent; }},
+    {StatusRule::out_of_scope,
+     [](const StagedRecord& record) { return record.presence == Presence::out_of_scope; }},
+    {StatusRule::directory_object,
+     [](const StagedRecord& record) { return record.presence == Presence::live; }},
+}};
+
+template <std::size_t count>
+const StatusSignal* first_given(const std::array<StatusSignal, count>& signals,
+                                const StagedRecord& record) {
+  for (const StatusSignal& signal : signals)
+    if (signal.given(record))
+      return &signal;
+  return nullptr;
 }
+
+/// The accounts behind these are disabled on purpose: nobody signs in as a meeting room.
+bool is_nobodys_mailbox(const StagedRecord& record) {
+  static constexpr auto kTypes = std::to_array<std::string_view>(
+      {"SharedMailbox", "RoomMailbox", "EquipmentMailbox", "LinkedMailbox", "RemoteSharedMailbox",
+       "RemoteRoomMailbox", "RemoteEquipmentMailbox"});
+  const std::string& type = first_value(record.attributes, Attribute::recipient_type);
+  return !type.empty() && std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+}
+
+StatusDecision status_of_live(const Sources& live, const Policy& policy) {
+  for (const Source& source : live) {
+    const StatusSignal* against = first_given(kAgainst, *source.record);
+    if (against == nullptr)
+      continue;
+    for (const Source& other : live)
+      if (is_nobodys_mailbox(*other.record))
+        return {model::Status::active, StatusRule::mailbox, other.record->connector};
+    return {policy.disabled_account == DisabledAccount::remove ? model::Status::deleted
+                                                               : model::Status::disabled,
+            against->rule, source.record->connector};
+  }
+  return {model::Status::active, StatusRule::in_use, live.front().record->connector};
+}
+
+// --- lists ---------------------------------------------------------------------------------------
 
 class AddressBook {
  public:
@@ -170,16 +353,17 @@ class AddressBook {
   std::map<std::pair<std::string, std::string>, std::size_t> positions_;
 };
 
-void merge_addresses(const Records& records, Entry& entry) {
+void merge_addresses(const Order& order, Entry& entry) {
   AddressBook book(entry);
-  for (const StagedRecord* record : records) {
-    const auto proxies = record->attributes.find(Attribute::proxy_addresses);
-    if (proxies != record->attributes.end())
+  const Order::Asked asked = order.of(Attribute::proxy_addresses);
+  for (const auto& [record, attributes] : asked.sources()) {
+    const auto proxies = attributes->find(Attribute::proxy_addresses);
+    if (proxies != attributes->end())
       for (const std::string& value : proxies->second)
         book.add(model::parse_address(value), record->connector);
-    if (const std::string& mail = first_value(record->attributes, Attribute::mail); !mail.empty())
+    if (const std::string& mail = first_value(*attributes, Attribute::mail); !mail.empty())
       book.add({"smtp", mail, false, {}}, record->connector);
-    if (const std::string& target = first_value(record->attributes, Attribute::external_address);
+    if (const std::string& target = first_value(*attributes, Attribute::external_address);
         !target.empty() && record->kind == RecordKind::contact) {
       model::Address address = model::parse_address(target);
       address.primary = false;  // it says where mail goes, not what the contact is called
@@ -188,72 +372,128 @@ void merge_addresses(const Records& records, Entry& entry) {
     // A guest whose address was taken by a contact has it nowhere else; a member's other mails are
     // private.
     if (entry.kind == EntryKind::guest)
-      if (const auto others = record->attributes.find(Attribute::other_mails);
-          others != record->attributes.end())
+      if (const auto others = attributes->find(Attribute::other_mails); others != attributes->end())
         for (const std::string& mail : others->second)
           book.add({"smtp", mail, false, {}}, record->connector);
   }
   book.finish();
 }
 
-void merge_phones(const Records& records, Entry& entry) {
+void merge_phones(const Order& order, Entry& entry) {
   using A = Attribute;
 
   struct Type {
     std::string_view name;
-    std::vector<Attribute> attributes;
+    std::vector<Attribute> attributes;  // the first one stands for the type in the precedence
   };
 
   static const std::array<Type, 6> kTypes = {{
       {"business", {A::business_phones, A::other_business_phones}},
       {"mobile", {A::mobile_phone, A::other_mobile_phones}},
       {"home", {A::home_phone, A::other_home_phones}},
-      {"businessFax", {A::business_fax}},
+      {"businessFax", {A::business_fax, A::other_business_faxes}},
       {"pager", {A::pager}},
       {"ip", {A::ip_phone}},
   }};
   for (const Type& type : kTypes) {
     std::set<std::string_view> seen;
-    const auto take = [&](const StagedRecord& record, Attribute attribute) {
-      const auto it = record.attributes.find(attribute);
-      if (it == record.attributes.end())
+    const auto take = [&](const Source& source, Attribute attribute) {
+      const auto it = source.attributes->find(attribute);
+      if (it == source.attributes->end())
         return;
       for (const std::string& raw : it->second)
         if (!base::trim(raw).empty() && seen.insert(raw).second) {
           entry.phones.push_back(model::parse_phone(type.name, raw));
-          entry.phones.back().connector = record.connector;
+          entry.phones.back().connector = source.record->connector;
         }
     };
-    for (auto it = records.begin(); it != records.end() && seen.empty(); ++it) {
+    const Order::Asked asked = order.of(type.attributes.front());
+    const Sources& sources = asked.sources();
+    for (auto it = sources.begin(); it != sources.end() && seen.empty(); ++it) {
       for (const Attribute attribute : type.attributes)
-        take(**it, attribute);
+        take(*it, attribute);
       // Numbers of one type come from one source. Entra and Exchange are one: of a mail contact's
       // other numbers Graph shows none.
-      if (!seen.empty() && (*it)->connector_kind == ConnectorKind::entra)
-        for (const StagedRecord* record : records)
-          if (record->connector_kind == ConnectorKind::exchange_online)
+      if (!seen.empty() && it->record->connector_kind == ConnectorKind::entra)
+        for (const Source& source : sources)
+          if (source.record->connector_kind == ConnectorKind::exchange_online)
             for (const Attribute attribute : type.attributes)
-              if (!(*it)->attributes.contains(attribute))
-                take(*record, attribute);
+              if (!it->attributes->contains(attribute))
+                take(source, attribute);
     }
   }
 }
 
 }  // namespace
 
-Entry merge(std::span<const StagedRecord* const> live, const Policy& policy) {
-  Records by_strength(live.begin(), live.end());
-  std::erase_if(by_strength, [](auto* record) { return is_reference(*record); });
-  const Records records = by_precedence(by_strength);
+std::string_view to_string(StatusRule rule) {
+  switch (rule) {
+    case StatusRule::deleted:
+      return "deleted";
+    case StatusRule::soft_deleted:
+      return "soft-deleted";
+    case StatusRule::absent:
+      return "absent";
+    case StatusRule::out_of_scope:
+      return "out-of-scope";
+    case StatusRule::directory_object:
+      return "directory-object";
+    case StatusRule::mailbox:
+      return "mailbox";
+    case StatusRule::account_disabled:
+      return "account-disabled";
+    case StatusRule::account_ended:
+      return "account-ended";
+    case StatusRule::in_use:
+      return "in-use";
+  }
+  return {};
+}
+
+Candidates candidates(Attribute attribute, Records live, const Policy& policy) {
+  const Order order(live, policy);
+  const Order::Asked asked = order.of(attribute);
+  Candidates found{asked.by, {}};
+  visit_values(
+      attribute, asked.sources(),
+      [&](const Source& source, const std::string& value, Attribute from) {
+        Candidate candidate{source.record, published_form(attribute, source, value, from), from};
+        if (from == attribute)
+          candidate.mapped = rule_for(attribute, *source.record, policy);
+        if (candidate.mapped != nullptr && candidate.mapped->from)
+          candidate.from = *candidate.mapped->from;
+        found.list.push_back(std::move(candidate));
+        return true;
+      });
+  return found;
+}
+
+StatusDecision decide_status(Records records, const Policy& policy) {
+  Sources live;
+  for (const StagedRecord* record : records)
+    if (is_live(*record) && !is_reference(*record))
+      live.push_back({record, &record->attributes});
+  if (!live.empty())
+    return status_of_live(live, policy);
+  const auto gone = std::find_if(records.begin(), records.end(),
+                                 [](const StagedRecord* record) { return !is_live(*record); });
+  const StagedRecord& first = gone == records.end() ? *records.front() : **gone;
+  return {model::Status::deleted, first_given(kGone, first)->rule, first.connector};
+}
+
+Entry merge(Records live, const Policy& policy) {
+  const Order order(live, policy);
+  const Sources& records = order.usual();
   Entry entry;
   entry.kind = kind_of(records);
   entry.source = source_of(records);
-  merge_values(records, by_strength, entry);
-  merge_signals(records, entry);
-  if (policy.hidden_if_unknown && !entry.values.contains(Attribute::hidden))
-    entry.values[Attribute::hidden] = *policy.hidden_if_unknown ? "true" : "false";
-  merge_addresses(records, entry);
-  merge_phones(records, entry);
+  merge_values(order, policy, entry);
+  StatusDecision status = status_of_live(records, policy);
+  entry.status = status.status;
+  if (status.status != model::Status::active)
+    entry.origins["status"] = std::move(status.connector);
+  merge_addresses(order, entry);
+  merge_phones(order, entry);
   return entry;
 }
 

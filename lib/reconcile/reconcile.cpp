@@ -162,24 +162,27 @@ class Planner {
     }
     const Cause cause(all);
     const Entry* before = cell.entry_id.empty() ? nullptr : published(cell.entry_id);
-    if (live.empty())
-      plan_removal(before, cause, std::move(planned));
-    else
-      plan_live(cell, before, merge(live, policy_), cause, std::move(planned));
+    if (live.empty()) {
+      plan_removal(before, cause.anybody(), std::move(planned));
+    } else if (Entry now = merge(live, policy_); now.status == model::Status::deleted) {
+      plan_removal(before, origin(now, "status"), std::move(planned));
+    } else {
+      plan_live(cell, before, std::move(now), cause, std::move(planned));
+    }
     for (const std::string& merged : cell.merged_entry_ids)
       plan_merge(merged, cell.entry_id, cause);
   }
 
-  void plan_removal(const Entry* before, const Cause& cause, PlannedEntry planned) {
+  void plan_removal(const Entry* before, const std::string& by, PlannedEntry planned) {
     if (before == nullptr)
       return;  // it never was published
     planned.entry = *before;
     planned.entry.status = model::Status::deleted;
     if (before->status != model::Status::deleted) {
       planned.operation = Operation::remove;
-      planned.entry.origins["status"] = cause.anybody();
+      planned.entry.origins["status"] = by;
       planned.changes.push_back({"status", std::string(to_string(before->status)),
-                                 std::string(to_string(model::Status::deleted)), cause.anybody()});
+                                 std::string(to_string(model::Status::deleted)), by});
     }
     plan_.push_back(std::move(planned));
   }

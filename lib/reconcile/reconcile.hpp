@@ -16,8 +16,9 @@ enum class Operation {
   none,  ///< the entry is as it was; its records may have moved
   create,
   update,
-  remove,   ///< its last live record is gone: status becomes deleted, the values stay
-  restore,  ///< it was deleted and a record of it is live again
+  remove,   ///< its last live record is gone, or the policy wants it to go: status becomes deleted,
+            ///< the values stay
+  restore,  ///< it was deleted and is there again
   merge,    ///< it turned out to be another entry, to which its id now leads
 };
 
