@@ -5,6 +5,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "index/entry_store.hpp"
+#include "index/preview.hpp"
 #include "index/query.hpp"
 #include "index/schema.hpp"
 #include "model/forms.hpp"
@@ -293,6 +294,42 @@ void Reader::conflicts(std::string_view kind,
                   query.text(8),
                   query.text(9)}))
         return;
+  });
+}
+
+std::vector<model::HeldPlan> Reader::plans(bool decided_too, int limit) const {
+  return explained(impl_->file, [&] {
+    std::vector<std::int64_t> numbers;
+    {
+      Query query(impl_->statements,
+                  "SELECT number FROM plan WHERE ?1 OR state IN ('open', 'rejected')"
+                  " ORDER BY number DESC LIMIT ?2");
+      query.bind(decided_too, limit);
+      while (query.next())
+        numbers.push_back(query.integer(0));
+    }
+    std::vector<model::HeldPlan> plans;
+    for (const std::int64_t number : numbers)
+      if (auto row = load_plan(impl_->statements, number))
+        plans.push_back(std::move(row->plan));
+    return plans;
+  });
+}
+
+std::optional<model::HeldPlan> Reader::plan(std::int64_t number) const {
+  return explained(impl_->file, [&]() -> std::optional<model::HeldPlan> {
+    auto row = load_plan(impl_->statements, number);
+    return row ? std::optional(std::move(row->plan)) : std::nullopt;
+  });
+}
+
+void Reader::planned(std::int64_t number, const std::string& now,
+                     const std::function<void(const model::HeldChange&)>& visit) const {
+  explained(impl_->file, [&] {
+    // one picture from the first batch to the last, however long the visitor takes
+    SQLite::Transaction picture(impl_->database);
+    if (const auto row = load_plan(impl_->statements, number))
+      preview(impl_->statements, *row, now, visit);
   });
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/entry.hpp"
+#include "model/plan.hpp"
 
 namespace gald::index {
 
@@ -119,6 +120,15 @@ class Reader {
   /// returns false to stop.
   void conflicts(std::string_view kind,
                  const std::function<bool(const ConflictLine&)>& visit) const;
+
+  /// Newest first. Those that are open or rejected, or all.
+  std::vector<model::HeldPlan> plans(bool decided_too, int limit) const;
+  std::optional<model::HeldPlan> plan(std::int64_t number) const;
+
+  /// Streams what the plan would do if it were approved `now` (ISO 8601). Reconciles anew what it
+  /// is about; for a plan of the policy that is everything.
+  void planned(std::int64_t number, const std::string& now,
+               const std::function<void(const model::HeldChange&)>& visit) const;
 
  private:
   class Impl;
