@@ -51,8 +51,16 @@ struct CheckCommand {
   bool json = false;
 };
 
+struct PlanCommand {
+  enum class Action { list, show, approve, reject, preview };
+  Action action = Action::list;
+  std::int64_t number = 0;  ///< for show, approve and reject
+  bool all = false;         ///< for list: the decided ones too
+  bool json = false;
+};
+
 using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
-                             ChangesCommand, CheckCommand>;
+                             ChangesCommand, CheckCommand, PlanCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -19,5 +19,6 @@ int execute(const ListCommand& command, const Context& context);
 int execute(const ShowCommand& command, const Context& context);
 int execute(const ChangesCommand& command, const Context& context);
 int execute(const CheckCommand& command, const Context& context);
+int execute(const PlanCommand& command, const Context& context);
 
 }  // namespace gald::daemon

@@ -104,7 +104,7 @@ class Parser {
   }
 
   void parse_root(const toml::table& root) {
-    static const std::vector<std::string_view> kSections = {"index", "schedule", "log",
+    static const std::vector<std::string_view> kSections = {"index", "schedule", "log", "guard",
                                                             "connector"};
     for (auto&& [key, node] : root) {
       const std::string name(key.str());
@@ -119,7 +119,7 @@ class Parser {
                                  : "expected a section [" + name + "]");
     }
     ConnectorConfig none;
-    for (const std::string_view name : {"index", "schedule", "log"})
+    for (const std::string_view name : {"index", "schedule", "log", "guard"})
       parse_section(std::string(name), root[name].as_table(), std::string(name), none, true);
     config_.jitter = std::min(config_.jitter, config_.interval);
     if (const auto* connectors = root["connector"].as_table())
@@ -339,6 +339,12 @@ class Parser {
         return fail(line_of(node), where,
                     "expected true or false, found " +
                         (node.is_string() ? "\"" + node.as_string()->get() + "\"" : shown(node)));
+    } else if (key.type == KeyType::count && node.is_integer()) {
+      text = std::to_string(node.as_integer()->get());
+    } else if (key.type == KeyType::count) {
+      return fail(line_of(node), where,
+                  "expected " + describe_type(key) + ", found " +
+                      (node.is_string() ? "\"" + node.as_string()->get() + "\"" : shown(node)));
     } else if (key.list) {
       return parse_list(key, node, where, connector);
     } else if (const auto* string = node.as_string()) {

@@ -563,7 +563,8 @@ TEST(ConfigExample, ShowsTheDefaults) {
   for (const KeyInfo& key : config_keys()) {
     if (key.fallback.empty())
       continue;
-    const std::string quote = key.type == KeyType::flag ? "" : "\"";
+    const bool bare = key.type == KeyType::flag || key.type == KeyType::count;
+    const std::string quote = bare ? "" : "\"";
     const std::string line =
         "#" + std::string(key.name) + " = " + quote + std::string(key.fallback) + quote + "\n";
     EXPECT_NE(example.find(line), example.npos) << line;
