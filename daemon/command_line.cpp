@@ -6,6 +6,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "reconcile/conflict.hpp"
+
 namespace gald::daemon {
 
 namespace {
@@ -57,6 +59,7 @@ class Parser {
     add_changes();
     add_check();
     add_plan();
+    add_conflicts();
   }
 
   std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {
@@ -171,6 +174,18 @@ class Parser {
                Action::preview);
   }
 
+  void add_conflicts() {
+    CLI::App* command =
+        add("conflicts", "Contacts that contradict each other, and what to do about them",
+            "gald conflicts --kind collision", conflicts_);
+    std::vector<std::string> kinds;
+    for (const reconcile::ConflictKind kind : reconcile::conflict_kinds())
+      kinds.emplace_back(to_string(kind));
+    command->add_option("--kind", conflicts_.kind, "Only of this kind")
+        ->check(CLI::IsMember(kinds));
+    add_json(*command, conflicts_.json);
+  }
+
   static void add_json(CLI::App& command, bool& json) {
     command.add_flag("--json", json, "Print JSON");
   }
@@ -185,6 +200,7 @@ class Parser {
   ChangesCommand changes_;
   CheckCommand check_;
   PlanCommand plan_;
+  ConflictsCommand conflicts_;
   CLI::App app_{kAbout, "gald"};
 };
 

@@ -59,8 +59,13 @@ struct PlanCommand {
   bool json = false;
 };
 
+struct ConflictsCommand {
+  std::string kind;  ///< empty: all
+  bool json = false;
+};
+
 using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
-                             ChangesCommand, CheckCommand, PlanCommand>;
+                             ChangesCommand, CheckCommand, PlanCommand, ConflictsCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -11,65 +11,17 @@
 
 #include "base/text.hpp"
 #include "config_keys.hpp"
+#include "config_nodes.hpp"
+#include "config_policy.hpp"
 
 namespace gald::daemon {
 
 namespace {
 
-/// How many insertions, deletions and replacements lead from one name to the other.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j)
-    row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({replaced, row[j] + 1, row[j - 1] + 1}));
-    }
-  }
-  return row[b.size()];
-}
-
-/// " (did you mean x?)", or nothing when no name is near.
-std::string suggestion(std::string_view wrong, const std::vector<std::string_view>& names) {
-  std::string_view nearest;
-  std::size_t distance = wrong.size() / 3 + 2;
-  for (const std::string_view name : names) {
-    const std::size_t candidate = edit_distance(wrong, name);
-    if (candidate < distance) {
-      distance = candidate;
-      nearest = name;
-    }
-  }
-  return nearest.empty() ? "" : " (did you mean " + std::string(nearest) + "?)";
-}
-
-int line_of(const toml::node& node) {
-  return static_cast<int>(node.source().begin.line);
-}
-
-int line_of(const toml::key& key) {
-  return static_cast<int>(key.source().begin.line);
-}
-
 bool is_connector_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
-}
-
-/// How a value that is no text looks in an error.
-std::string shown(const toml::node& node) {
-  if (const auto* number = node.as_integer())
-    return std::to_string(number->get());
-  if (const auto* flag = node.as_boolean())
-    return flag->get() ? "true" : "false";
-  if (node.is_table())
-    return "a section";
-  if (node.is_array())
-    return "a list";
-  return "a value of another type";
 }
 
 /// Walks the file once with the table of keys in hand.
@@ -103,9 +55,16 @@ class Parser {
                          file_.string() + ":" + std::to_string(line) + ": " + where + ": " + what);
   }
 
+  Fail failing() {
+    return [this](int line, const std::string& where, const std::string& what) {
+      fail(line, where, what);
+    };
+  }
+
   void parse_root(const toml::table& root) {
-    static const std::vector<std::string_view> kSections = {"index", "schedule", "log", "guard",
-                                                            "connector"};
+    static const std::vector<std::string_view> kSections = {"index",  "schedule",  "log",
+                                                            "guard",  "connector", "precedence",
+                                                            "policy", "labels",    "retention"};
     for (auto&& [key, node] : root) {
       const std::string name(key.str());
       const auto* section = node.as_table();
@@ -119,11 +78,16 @@ class Parser {
                                  : "expected a section [" + name + "]");
     }
     ConnectorConfig none;
-    for (const std::string_view name : {"index", "schedule", "log", "guard"})
+    for (const std::string_view name : {"index", "schedule", "log", "guard", "policy", "retention"})
       parse_section(std::string(name), root[name].as_table(), std::string(name), none, true);
     config_.jitter = std::min(config_.jitter, config_.interval);
     if (const auto* connectors = root["connector"].as_table())
       parse_connectors(*connectors);
+    const Fail fail = failing();
+    if (const auto* precedence = root["precedence"].as_table())
+      parse_precedence(*precedence, config_.connectors, config_.policy, fail);
+    if (const auto* labels = root["labels"].as_table())
+      config_.policy.labels = parse_labels(*labels, fail);
     const bool any = std::any_of(config_.connectors.begin(), config_.connectors.end(),
                                  [](const ConnectorConfig& one) { return one.enabled; });
     if (!any && errors_.empty())
@@ -147,6 +111,8 @@ class Parser {
       if (kind)
         connector.kind = *kind;
       parse_section("connector", section, where, connector, kind.has_value());
+      if (const auto* mapping = section->get("mapping"); mapping && kind)
+        parse_mapping_of(connector, *mapping, where + ".mapping");
       if (kind && *kind == model::ConnectorKind::active_directory)
         check_directory(*section, where, connector);
       else if (kind) {
@@ -155,6 +121,16 @@ class Parser {
       }
       config_.connectors.push_back(std::move(connector));
     }
+  }
+
+  void parse_mapping_of(const ConnectorConfig& connector, const toml::node& node,
+                        const std::string& where) {
+    const auto* section = node.as_table();
+    if (!section)
+      return fail(line_of(node), where, "expected a section [" + where + "], " + found(node));
+    auto rules = parse_mapping(*section, where, connector.kind, failing());
+    if (!rules.empty())
+      config_.policy.connectors[connector.name].mapping = std::move(rules);
   }
 
   /// What the keys of active-directory mean together. A key that is there but wrong counts as
@@ -295,8 +271,9 @@ class Parser {
     if (!section)
       return;
     for (auto&& [name, node] : *section)
-      check_key_name(std::string(name.str()), line_of(name), section_name, where, applies,
-                     kind_known);
+      if (section_name != "connector" || name.str() != "mapping")
+        check_key_name(std::string(name.str()), line_of(name), section_name, where, applies,
+                       kind_known);
   }
 
   template <typename Applies>
@@ -336,23 +313,18 @@ class Parser {
       if (const auto* flag = node.as_boolean())
         text = flag->get() ? "true" : "false";
       else
-        return fail(line_of(node), where,
-                    "expected true or false, found " +
-                        (node.is_string() ? "\"" + node.as_string()->get() + "\"" : shown(node)));
+        return fail(line_of(node), where, "expected true or false, " + found(node));
     } else if (key.type == KeyType::count && node.is_integer()) {
       text = std::to_string(node.as_integer()->get());
     } else if (key.type == KeyType::count) {
-      return fail(line_of(node), where,
-                  "expected " + describe_type(key) + ", found " +
-                      (node.is_string() ? "\"" + node.as_string()->get() + "\"" : shown(node)));
+      return fail(line_of(node), where, "expected " + describe_type(key) + ", " + found(node));
     } else if (key.list) {
       return parse_list(key, node, where, connector);
     } else if (const auto* string = node.as_string()) {
       text = string->get();
     } else {
-      return fail(
-          line_of(node), where,
-          "expected " + describe_type(key) + (key.secret() ? "" : ", found " + shown(node)));
+      return fail(line_of(node), where,
+                  "expected " + describe_type(key) + (key.secret() ? "" : ", " + found(node)));
     }
     CheckedText checked = check_text(key, text);
     if (!checked.error.empty())
@@ -367,16 +339,14 @@ class Parser {
     if (array == nullptr || array->empty())
       return fail(line_of(node), where,
                   "expected " + describe_type(key) +
-                      (array != nullptr   ? ", found an empty list"
-                       : node.is_string() ? ", found \"" + node.as_string()->get() + "\""
-                                          : ", found " + shown(node)));
+                      (array != nullptr ? ", found an empty list" : ", " + found(node)));
     KeyValue value;
     value.line = line_of(node);
     for (const toml::node& element : *array) {
       const auto* string = element.as_string();
       if (string == nullptr)
         return fail(line_of(element), where,
-                    "expected " + describe_type(key) + ", found " + shown(element) + " in it");
+                    "expected " + describe_type(key) + ", " + found(element) + " in it");
       CheckedText checked = check_text(key, string->get());
       if (!checked.error.empty())
         return fail(line_of(element), where, checked.error);

@@ -134,6 +134,46 @@ std::vector<KeyInfo> common_keys() {
                 config.guard.percent = static_cast<int>(value.count);
               }},
 
+      KeyInfo{"policy",
+              {},
+              "disabled_account",
+              KeyType::choice,
+              "mark|remove",
+              "mark",
+              false,
+              "What becomes of the contact of an account that is disabled or has ended: it is "
+              "marked as disabled, or it is removed until the account is enabled again.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                config.policy.disabled_account = value.text == "remove"
+                                                     ? reconcile::DisabledAccount::remove
+                                                     : reconcile::DisabledAccount::mark;
+              }},
+      KeyInfo{"policy",
+              {},
+              "hidden_if_unknown",
+              KeyType::choice,
+              "unknown|hidden|visible",
+              "unknown",
+              false,
+              "What is told of a contact of which no source says whether it is hidden from address "
+              "lists.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                if (value.text != "unknown")
+                  config.policy.hidden_if_unknown = value.text == "hidden";
+              }},
+      KeyInfo{"retention",
+              {},
+              "deleted",
+              KeyType::duration,
+              "1d..3650d",
+              "90d",
+              false,
+              "How long a deleted contact is kept, with its last values and its history. Then "
+              "nothing of it stays but its id.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                config.keep_deleted = value.duration;
+              }},
+
       KeyInfo{"connector",
               {},
               "type",
@@ -747,6 +787,8 @@ std::optional<milliseconds> parse_duration(std::string_view text) {
       return minutes(*number);
     case 'h':
       return hours(*number);
+    case 'd':
+      return std::chrono::days(*number);
     default:
       return std::nullopt;
   }

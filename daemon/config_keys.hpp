@@ -17,7 +17,7 @@ namespace gald::daemon {
 enum class KeyType {
   text,
   flag,         ///< true or false
-  duration,     ///< "90s", "30m", "2h"
+  duration,     ///< "90s", "30m", "2h", "90d"
   size,         ///< "512KiB", "64MiB", "1GiB"
   count,        ///< 500
   date,         ///< "2027-03-01"
@@ -47,8 +47,7 @@ struct KeyValue {
 };
 
 struct KeyInfo {
-  std::string_view
-      section;  ///< "index", "schedule", "log" or "connector", which means [connector.NAME]
+  std::string_view section;  ///< "index", "schedule", ...; "connector" means [connector.NAME]
   std::optional<model::ConnectorKind> only_for;  ///< a key of this type of connector
   std::string_view name;
   KeyType type;

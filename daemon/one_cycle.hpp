@@ -25,7 +25,7 @@ std::optional<index::WriterLock> wait_for_writer_lock(const std::filesystem::pat
                                                       const std::function<void()>& on_wait,
                                                       std::stop_token stop);
 
-/// How long a cycle waits for its sources, as configured.
+/// How long a cycle waits for its sources, and what it makes of what they say, as configured.
 sync::CycleOptions cycle_options(const Config& config);
 
 /// REQUIRES: the writer lock. Opens the index anew, as somebody may have put back a backup since

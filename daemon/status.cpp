@@ -60,6 +60,14 @@ std::string cell(std::int64_t number) {
   return std::string(text.size() < 12 ? 12 - text.size() : 1, ' ') + text;
 }
 
+/// Nothing when there are none.
+std::string describe_conflicts(const index::Overview& overview) {
+  std::string text;
+  for (const auto& [kind, count] : overview.conflicts)
+    text += (text.empty() ? "Conflicts: " : ", ") + grouped(count) + " " + kind;
+  return text.empty() ? text : text + "; `gald conflicts` lists them\n";
+}
+
 std::string describe_totals(const index::Overview& overview) {
   std::string text = "                     active    disabled     deleted\n";
   for (const Source source : {Source::cloud, Source::on_premises, Source::hybrid}) {
@@ -80,7 +88,8 @@ std::string describe_totals(const index::Overview& overview) {
     text += ", ";
   }
   return text + counted(overview.memberships, "membership") + "; " + grouped(overview.hidden) +
-         " hidden from address lists; last change " + std::to_string(overview.last_change) + "\n";
+         " hidden from address lists; last change " + std::to_string(overview.last_change) + "\n" +
+         describe_conflicts(overview);
 }
 
 std::string describe_collection(const index::CollectionState& state, CollectionHealth health,
@@ -209,6 +218,9 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
                       {"source", model::to_string(line.source)},
                       {"status", model::to_string(line.status)},
                       {"count", line.count}});
+  Json conflicts = Json::object();
+  for (const auto& [kind, count] : report.overview.conflicts)
+    conflicts[kind] = count;
   Json collections = Json::array();
   for (const index::CollectionState& state : report.collections)
     collections.push_back({{"connector", state.connector},
@@ -243,6 +255,7 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
                        {"hidden", report.overview.hidden},
                        {"memberships", report.overview.memberships},
                        {"lastChange", report.overview.last_change},
+                       {"conflicts", conflicts},
                        {"collections", collections},
                        {"credentials", credentials},
                        {"plans", plans},

@@ -618,6 +618,15 @@ class Mapper {
 
 }  // namespace
 
+std::vector<model::SourceAttribute> source_attributes() {
+  std::vector<model::SourceAttribute> list;
+  for (const Rule& rule : kRules)
+    list.push_back({rule.attribute, std::string(rule.ldap)});
+  list.push_back({kPhotoRule.attribute, std::string(kPhotoRule.ldap)});
+  list.push_back({A::distinguished_name, "distinguishedName"});
+  return list;
+}
+
 std::vector<std::string> wanted_attributes(std::size_t photo_limit) {
   std::vector<std::string> names(kStructure.begin(), kStructure.end());
   for (const Rule& rule : kRules)

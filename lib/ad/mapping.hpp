@@ -30,6 +30,9 @@ struct MappingOptions {
 /// Every attribute that is read. DirSync delivers an object when one of these changed.
 std::vector<std::string> wanted_attributes(std::size_t photo_limit);
 
+/// Which of them becomes which of ours.
+std::vector<model::SourceAttribute> source_attributes();
+
 /// An object that is none of ours.
 struct Ignored {};
 

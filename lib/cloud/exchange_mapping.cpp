@@ -251,6 +251,18 @@ const std::string& exchange_select(ExchangeView view) {
   return kLists[static_cast<std::size_t>(view)];
 }
 
+std::vector<model::SourceAttribute> exchange_source_attributes() {
+  std::vector<model::SourceAttribute> list;
+  for (const auto& [view, kind] : std::initializer_list<std::pair<ExchangeView, std::string>>{
+           {ExchangeView::routing, "MailContact."},
+           {ExchangeView::person, "Contact."},
+           {ExchangeView::group, "Group."}})
+    for (const Property& property : properties_of(view))
+      list.push_back({property.attribute, kind + std::string(property.name)});
+  list.push_back({A::group_type, "Group." + std::string(kType)});
+  return list;
+}
+
 base::Result<ExchangePage> read_exchange_page(ExchangeView view, const std::string& json) {
   auto document = parse_page(json);
   if (!document)
@@ -266,8 +278,12 @@ base::Result<ExchangePage> read_exchange_page(ExchangeView view, const std::stri
 }
 
 const std::string& exchange_member_select() {
-  static const std::string kList =
-      std::string(kAnchor) + "," + std::string(kEntraId) + "," + std::string(kType);
+  static const std::string kList = [] {
+    std::string list(kAnchor);
+    for (const std::string_view name : {kEntraId, kType})
+      list.append(",").append(name);
+    return list;
+  }();
   return kList;
 }
 

@@ -23,6 +23,9 @@ enum class ExchangeView {
 /// The value of $select: every property that is mapped.
 const std::string& exchange_select(ExchangeView view);
 
+/// What each attribute is read from: "MailContact.Alias", "Contact.City", "Group.Alias".
+std::vector<model::SourceAttribute> exchange_source_attributes();
+
 struct ExchangePage {
   std::vector<model::Change> changes;
   std::vector<model::Rejected> rejected;

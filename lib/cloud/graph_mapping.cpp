@@ -27,6 +27,7 @@ enum class Shape {
   shown,       ///< showInAddressList: the opposite of hidden
   addresses,   ///< orgContact: at most one physicalOfficeAddress
   phones,      ///< orgContact: one phone of a type
+  errors,      ///< what Entra ID could not take over from the directory
   extensions,  ///< user: extensionAttribute1 ... 15
   group_fact,  ///< part of the answer to "what type of group"
   members,     ///< comes as members@delta
@@ -54,6 +55,7 @@ constexpr auto kContact = std::to_array<Property>({
     {"addresses", Shape::addresses},
     {"phones", Shape::phones},
     {"onPremisesSyncEnabled", Shape::boolean, A::sync_enabled},
+    {"onPremisesProvisioningErrors", Shape::errors, A::provisioning_errors},
 });
 
 constexpr auto kUser = std::to_array<Property>({
@@ -82,6 +84,7 @@ constexpr auto kUser = std::to_array<Property>({
     {"userType", Shape::text, A::user_type},
     {"showInAddressList", Shape::shown, A::hidden},
     {"onPremisesSyncEnabled", Shape::boolean, A::sync_enabled},
+    {"onPremisesProvisioningErrors", Shape::errors, A::provisioning_errors},
     {"onPremisesImmutableId", Shape::text, A::immutable_id},
     {"onPremisesDistinguishedName", Shape::text, A::distinguished_name},
     {"onPremisesSamAccountName", Shape::text, A::sam_account_name},
@@ -100,6 +103,7 @@ constexpr auto kGroup = std::to_array<Property>({
     {"mailEnabled", Shape::group_fact},
     {"securityEnabled", Shape::group_fact},
     {"onPremisesSyncEnabled", Shape::boolean, A::sync_enabled},
+    {"onPremisesProvisioningErrors", Shape::errors, A::provisioning_errors},
     {"onPremisesSecurityIdentifier", Shape::text, A::security_identifier},
     {"members", Shape::members},
 });
@@ -128,15 +132,26 @@ RecordKind kind_of(GraphCollection collection) {
   return RecordKind::contact;
 }
 
+using Part = std::pair<std::string_view, Attribute>;
+
+constexpr auto kAddressParts = std::to_array<Part>({
+    {"street", A::street},
+    {"city", A::city},
+    {"state", A::state},
+    {"postalCode", A::postal_code},
+    {"countryOrRegion", A::country},
+    {"officeLocation", A::office_location},
+});
+
+constexpr auto kPhoneTypes = std::to_array<Part>({
+    {"business", A::business_phones},
+    {"mobile", A::mobile_phone},
+    {"businessFax", A::business_fax},
+    {"home", A::home_phone},
+    {"pager", A::pager},
+});
+
 void read_addresses(std::string_view name, const element& value, Change& change) {
-  static constexpr auto kParts = std::to_array<std::pair<std::string_view, Attribute>>({
-      {"street", A::street},
-      {"city", A::city},
-      {"state", A::state},
-      {"postalCode", A::postal_code},
-      {"countryOrRegion", A::country},
-      {"officeLocation", A::office_location},
-  });
   object address;
   bool present = false;
   if (!value.is_null()) {
@@ -146,7 +161,7 @@ void read_addresses(std::string_view name, const element& value, Change& change)
       present = true;
     }
   }
-  for (const auto& [part, attribute] : kParts) {
+  for (const auto& [part, attribute] : kAddressParts) {
     element text;
     const bool given = present && address[part].get(text) == simdjson::SUCCESS;
     put(change, attribute, given ? text_values(part, text) : model::Values{});
@@ -169,16 +184,37 @@ void read_phones(std::string_view name, const element& value, Change& change) {
         by_type[types.front()].push_back(numbers.front());
     }
   // One of each type is what the documentation promises for contacts.
-  const auto only = [&by_type](std::string_view type) {
+  for (const auto& [type, attribute] : kPhoneTypes) {
     const auto found = by_type.find(type);
-    return found == by_type.end() ? model::Values{} : model::Values{found->second.front()};
-  };
-  const auto business = by_type.find("business");
-  put(change, A::business_phones, business == by_type.end() ? model::Values{} : business->second);
-  put(change, A::mobile_phone, only("mobile"));
-  put(change, A::business_fax, only("businessFax"));
-  put(change, A::home_phone, only("home"));
-  put(change, A::pager, only("pager"));
+    if (found == by_type.end())
+      put(change, attribute, {});
+    else if (model::info(attribute).multi_valued)
+      put(change, attribute, found->second);
+    else
+      put(change, attribute, {found->second.front()});
+  }
+}
+
+/// Values that Entra ID withholds because another object has them: "property=value" of each.
+void read_errors(std::string_view name, const element& value, Change& change) {
+  model::Values withheld;
+  if (!value.is_null())
+    for (const element& item : as_array(name, value)) {
+      const object error = as_object(name, item);
+      element category;
+      element property;
+      element what;
+      if (error["category"].get(category) != simdjson::SUCCESS ||
+          error["propertyCausingError"].get(property) != simdjson::SUCCESS ||
+          error["value"].get(what) != simdjson::SUCCESS ||
+          text_values(name, category) != model::Values{"PropertyConflict"})
+        continue;
+      const model::Values named = text_values(name, property);
+      const model::Values taken = text_values(name, what);
+      if (!named.empty() && !taken.empty())
+        withheld.push_back(named.front() + "=" + taken.front());
+    }
+  put(change, A::provisioning_errors, std::move(withheld));
 }
 
 void read_extensions(std::string_view name, const element& value, Change& change) {
@@ -275,6 +311,8 @@ void read_property(const Property& property, const element& value, Change& chang
       return read_addresses(property.name, value, change);
     case Shape::phones:
       return read_phones(property.name, value, change);
+    case Shape::errors:
+      return read_errors(property.name, value, change);
     case Shape::extensions:
       return read_extensions(property.name, value, change);
     case Shape::group_fact:
@@ -335,6 +373,53 @@ const std::string& graph_select(GraphCollection collection) {
                                       select_list(GraphCollection::users),
                                       select_list(GraphCollection::groups)};
   return lists[static_cast<std::size_t>(collection)];
+}
+
+std::vector<model::SourceAttribute> graph_source_attributes() {
+  std::vector<model::SourceAttribute> list;
+  const auto add = [&list](Attribute attribute, std::string_view kind, std::string_view name) {
+    list.push_back({attribute, std::string(kind) + "." + std::string(name)});
+  };
+  const auto add_all = [&](GraphCollection collection, std::string_view kind) {
+    for (const Property& property : properties_of(collection))
+      switch (property.shape) {
+        case Shape::text:
+        case Shape::texts:
+        case Shape::boolean:
+        case Shape::shown:
+          add(property.attribute, kind, property.name);
+          break;
+        case Shape::addresses:
+          for (const auto& [part, attribute] : kAddressParts)
+            add(attribute, kind, std::string(property.name) + "." + std::string(part));
+          break;
+        case Shape::phones:
+          for (const auto& [type, attribute] : kPhoneTypes)
+            add(attribute, kind, std::string(property.name) + "." + std::string(type));
+          break;
+        case Shape::extensions:
+          for (int number = 1; number <= 15; ++number) {
+            const Attribute attribute = model::extension_attribute(number);
+            add(attribute, kind,
+                std::string(property.name) + "." + std::string(model::name(attribute)));
+          }
+          break;
+        case Shape::group_fact:
+          add(A::group_type, kind, property.name);
+          break;
+        case Shape::manager:
+          add(A::manager, kind, property.name);
+          break;
+        case Shape::members:
+          break;  // memberships are no attribute
+      }
+  };
+  add_all(GraphCollection::users, "user");
+  add_all(GraphCollection::contacts, "contact");
+  add(A::manager, "contact", "manager");
+  add_all(GraphCollection::groups, "group");
+  add(A::hidden, "group", "hideFromAddressLists");
+  return list;
 }
 
 namespace {

@@ -22,6 +22,9 @@ std::string_view to_string(GraphCollection collection);
 /// changes the cursor's fingerprint.
 const std::string& graph_select(GraphCollection collection);
 
+/// What each attribute is read from: "user.city", "contact.addresses.city".
+std::vector<model::SourceAttribute> graph_source_attributes();
+
 struct GraphPage {
   std::vector<model::Change> changes;
   std::vector<model::Rejected> rejected;

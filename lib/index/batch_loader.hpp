@@ -37,6 +37,8 @@ class BatchLoader {
 
   Batch load(const std::vector<std::int64_t>& records);
 
+  model::StagedRecord load_record(std::int64_t id);
+
  private:
   model::StagedRecord load_record(std::int64_t id, std::int64_t& plan);
   void show_as_published(model::StagedRecord& record);

@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include "index/conflict_store.hpp"
 #include "index/plan_store.hpp"
 #include "index/policy_json.hpp"
 #include "index/publisher.hpp"
@@ -66,6 +67,7 @@ class Index::Impl {
     database.execAndGet("SELECT count(*) FROM sqlite_schema");
     prepare_schema(database, file);
     configure(database);
+    describe_conflicts(statements);
     staging.emplace(database, statements, clock);
     plans.emplace(database, statements, *staging, clock);
   }

@@ -18,7 +18,8 @@ Publisher::Publisher(SQLite::Database& database, Statements& statements, const b
     : database_(database),
       statements_(statements),
       clock_(clock),
-      loader_(statements, base::to_iso8601(clock.now())),
+      now_(base::to_iso8601(clock.now())),
+      loader_(statements, now_),
       run_(run),
       last_number_(database
                        .execAndGet("SELECT coalesce(max(seq), 0) FROM sqlite_sequence"
@@ -37,7 +38,9 @@ model::PublishedCounts Publisher::publish(const Publication& how, std::stop_toke
     last = touched.back();
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
     Batch batch = loader_.load(touched);
-    apply(reconcile::reconcile(batch.records, batch.entries, how.policy), batch);
+    const reconcile::Plan plan = reconcile::reconcile(batch.records, batch.entries, how.policy);
+    apply(plan, batch);
+    settle_conflicts(plan, batch);
     transaction.commit();
     done += static_cast<std::int64_t>(touched.size());
     if (how.progress)

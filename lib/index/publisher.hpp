@@ -39,6 +39,7 @@ class Publisher {
   void apply(const reconcile::Plan& plan, Batch& batch);
   void apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
                    std::set<std::int64_t>& recheck);
+  void settle_conflicts(const reconcile::Plan& plan, const Batch& batch);
   void record_change(std::int64_t entry, std::string_view operation,
                      const model::FieldChange& change);
   void note_held(const reconcile::Plan& plan, const Batch& batch);
@@ -54,6 +55,7 @@ class Publisher {
   SQLite::Database& database_;
   Statements& statements_;
   const base::Clock& clock_;
+  const std::string now_;  ///< what has ended before, has ended in this publication
   BatchLoader loader_;
   std::int64_t run_;
   std::int64_t last_number_;  ///< of the changes recorded so far

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/entry.hpp"
@@ -52,6 +53,22 @@ struct RunSummary {
   std::string error;
 };
 
+/// A conflict as an operator reads it (reconcile/conflict.hpp).
+struct ConflictLine {
+  struct Side {
+    std::string id;  ///< empty: the conflict concerns one contact only
+    std::string kind;
+    std::string display_name;
+  };
+
+  std::string kind;  ///< "collision", "duplicate", ...
+  Side contact;
+  Side other;
+  std::string evidence;
+  std::string since;  ///< ISO 8601
+  std::string remedy;
+};
+
 struct Overview {
   struct Line {
     model::EntryKind kind;
@@ -65,6 +82,9 @@ struct Overview {
   std::int64_t memberships = 0;
   std::int64_t last_change = 0;  ///< number of the newest change; 0: none
   bool published = false;        ///< a first publication has happened
+
+  /// How many of each kind there are; kinds without any are left out.
+  std::vector<std::pair<std::string, std::int64_t>> conflicts;
 };
 
 /// One connection, one thread. Sees the state of the moment for each call; never blocks the writer
@@ -104,6 +124,11 @@ class Reader {
   /// is about; for a plan of the policy that is everything.
   void planned(std::int64_t number, const std::string& now,
                const std::function<void(const model::HeldChange&)>& visit) const;
+
+  /// Of one kind, or of all kinds if that is empty; by kind, then the newest first. The visitor
+  /// returns false to stop.
+  void conflicts(std::string_view kind,
+                 const std::function<bool(const ConflictLine&)>& visit) const;
 
  private:
   class Impl;

@@ -213,6 +213,18 @@ CREATE TABLE loss (                         -- what vanished lately, and was pub
 );
 CREATE TABLE active_policy (policy TEXT NOT NULL);
 
+-- What operators have to look at -----------------------------------------------------------------
+CREATE TABLE conflict (
+  entry_id  INTEGER NOT NULL,
+  kind      TEXT NOT NULL,
+  other_id  INTEGER NOT NULL,               -- another entry; 0: none
+  evidence  TEXT NOT NULL,
+  since     TEXT NOT NULL,
+  PRIMARY KEY (entry_id, kind, other_id, evidence)
+) WITHOUT ROWID;
+CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;
+CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;
+
 -- Runs -------------------------------------------------------------------------------------------
 CREATE TABLE run (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -328,6 +340,16 @@ SELECT c.name AS connector, l.name AS collection, q.anchor, q.reason, q.at
   FROM quarantine q
   JOIN collection l ON l.id = q.collection_id
   JOIN connector c ON c.id = l.connector_id;
+
+-- Where no directory is read, it is no news that its objects are not seen.
+CREATE VIEW conflicts AS
+SELECT x.kind, e.uuid AS contact_id, o.uuid AS other_id, x.evidence, x.since, k.remedy
+  FROM conflict x
+  JOIN conflict_kind k ON k.kind = x.kind
+  JOIN entry e ON e.id = x.entry_id
+  LEFT JOIN entry o ON o.id = x.other_id AND x.other_id <> 0
+ WHERE x.kind <> 'ad-not-seen'
+    OR EXISTS (SELECT 1 FROM connector c WHERE c.kind = 'active-directory');
 )sql";
 
 /// What leads from schema 1 to 2, and so on. The views are made anew after each upgrade.
@@ -366,7 +388,14 @@ constexpr const char* kUpgrades[] = {
     " attributes TEXT NOT NULL);"
     "CREATE TABLE loss (connector_id INTEGER NOT NULL, kind TEXT NOT NULL, at TEXT NOT NULL,"
     " records INTEGER NOT NULL);"
-    "CREATE TABLE active_policy (policy TEXT NOT NULL);",
+    "CREATE TABLE active_policy (policy TEXT NOT NULL);"
+    // every contact is looked at once for conflicts
+    "CREATE TABLE conflict (entry_id INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " other_id INTEGER NOT NULL, evidence TEXT NOT NULL, since TEXT NOT NULL,"
+    " PRIMARY KEY (entry_id, kind, other_id, evidence)) WITHOUT ROWID;"
+    "CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;"
+    "CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;"
+    "UPDATE record SET touched = 1 WHERE touched = 0 AND entry_id IS NOT NULL;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 

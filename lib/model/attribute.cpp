@@ -57,6 +57,7 @@ constexpr std::array<AttributeInfo, kAttributeCount> kSchema = {{
     {A::critical_object, "isCriticalSystemObject", false},
     {A::account_expires, "accountExpires", false},
     {A::scope, "scope", false},
+    {A::provisioning_errors, "onPremisesProvisioningErrors", true},
     {A::immutable_id, "onPremisesImmutableId", false},
     {A::consistency_guid, "msDsConsistencyGuid", false},
     {A::security_identifier, "onPremisesSecurityIdentifier", false},

@@ -72,6 +72,8 @@ enum class Attribute : std::uint8_t {
   account_expires,  ///< AD accountExpires: when the account ends, ISO 8601; absent: never
   scope,            ///< AD, from the configuration: "out" on an object that it leaves out, "in" or
                     ///< "out" on a container for all below it, up to the next that says otherwise
+  provisioning_errors,  ///< Graph: "property=value" of each value that Entra ID withholds because
+                        ///< another object has it
   // identity
   immutable_id,                  ///< Graph onPremisesImmutableId: base64 of the source anchor
   consistency_guid,              ///< AD mS-DS-ConsistencyGuid: base64 of its bytes
@@ -113,6 +115,12 @@ struct AttributeInfo {
   Attribute attribute;
   std::string_view name;  ///< stable: it is the key in staging, in the history and in JSON
   bool multi_valued;
+};
+
+/// What a connector reads an attribute from.
+struct SourceAttribute {
+  Attribute attribute;
+  std::string name;  ///< as the source calls it: "telephoneNumber", "user.businessPhones"
 };
 
 /// In the order of the enumeration.

@@ -379,15 +379,15 @@ void merge_addresses(const Order& order, Entry& entry) {
   book.finish();
 }
 
-void merge_phones(const Order& order, Entry& entry) {
-  using A = Attribute;
+using A = Attribute;
 
-  struct Type {
-    std::string_view name;
-    std::vector<Attribute> attributes;  // the first one stands for the type in the precedence
-  };
+struct PhoneType {
+  std::string_view name;
+  std::vector<Attribute> attributes;  ///< the first one stands for the type in the precedence
+};
 
-  static const std::array<Type, 6> kTypes = {{
+const std::array<PhoneType, 6>& phone_types() {
+  static const std::array<PhoneType, 6> kTypes = {{
       {"business", {A::business_phones, A::other_business_phones}},
       {"mobile", {A::mobile_phone, A::other_mobile_phones}},
       {"home", {A::home_phone, A::other_home_phones}},
@@ -395,7 +395,11 @@ void merge_phones(const Order& order, Entry& entry) {
       {"pager", {A::pager}},
       {"ip", {A::ip_phone}},
   }};
-  for (const Type& type : kTypes) {
+  return kTypes;
+}
+
+void merge_phones(const Order& order, Entry& entry) {
+  for (const PhoneType& type : phone_types()) {
     std::set<std::string_view> seen;
     const auto take = [&](const Source& source, Attribute attribute) {
       const auto it = source.attributes->find(attribute);
@@ -466,6 +470,14 @@ Candidates candidates(Attribute attribute, Records live, const Policy& policy) {
         return true;
       });
   return found;
+}
+
+bool has_precedence(Attribute attribute) {
+  const std::vector<Attribute>& published = model::published_attributes();
+  return attribute == Attribute::proxy_addresses ||
+         std::find(published.begin(), published.end(), attribute) != published.end() ||
+         std::any_of(phone_types().begin(), phone_types().end(),
+                     [&](const PhoneType& type) { return type.attributes.front() == attribute; });
 }
 
 StatusDecision decide_status(Records records, const Policy& policy) {

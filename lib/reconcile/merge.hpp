@@ -53,6 +53,10 @@ struct Candidates {
 Candidates candidates(model::Attribute attribute, std::span<const model::StagedRecord* const> live,
                       const Policy& policy = {});
 
+/// Whether a precedence of its own can be configured for it: what is published as one value, the
+/// addresses (proxyAddresses), and the numbers of a type (by the first of its attributes).
+bool has_precedence(model::Attribute attribute);
+
 // --- status --------------------------------------------------------------------------------------
 
 /// What decided a status.

@@ -95,6 +95,18 @@ TEST(GraphMapping, HiddenIsTheOppositeOfShown) {
   EXPECT_FALSE(is_mentioned(user(R"("mail":"x@y.test")"), A::hidden));
 }
 
+TEST(GraphMapping, ValuesThatAnotherObjectHasAreNamedWithTheirProperty) {
+  EXPECT_EQ(contact(R"("onPremisesProvisioningErrors":[
+    {"category":"PropertyConflict","occurredDateTime":"2026-11-21T05:30:00Z",
+     "propertyCausingError":"proxyAddresses","value":"SMTP:jane@contoso.test"},
+    {"category":"SomethingElse","propertyCausingError":"mail","value":"x"},
+    {"category":"PropertyConflict","propertyCausingError":"mail","value":null}])")
+                .set.at(A::provisioning_errors),
+            Values{"proxyAddresses=SMTP:jane@contoso.test"});
+  EXPECT_TRUE(is_cleared(user(R"("onPremisesProvisioningErrors":[])"), A::provisioning_errors));
+  EXPECT_FALSE(is_mentioned(user(R"("mail":"x@y.test")"), A::provisioning_errors));
+}
+
 TEST(GraphMapping, AContact) {
   const Change change =
       contact(R"("displayName":"Henrike","addresses":[{"city":"Bonn","street":null,
@@ -228,7 +240,7 @@ TEST(GraphMapping, BrokenPages) {
 TEST(GraphMapping, TheSelectNamesWhatIsMapped) {
   EXPECT_EQ(graph_select(GraphCollection::contacts),
             "id,displayName,givenName,surname,companyName,department,jobTitle,mail,mailNickname,"
-            "proxyAddresses,addresses,phones,onPremisesSyncEnabled");
+            "proxyAddresses,addresses,phones,onPremisesSyncEnabled,onPremisesProvisioningErrors");
   EXPECT_TRUE(graph_select(GraphCollection::groups).ends_with(",members"));
   EXPECT_NE(graph_select(GraphCollection::users).find(",onPremisesExtensionAttributes"),
             std::string::npos);

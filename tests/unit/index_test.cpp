@@ -581,6 +581,9 @@ TEST_F(IndexTest, AnOlderFileIsUpgradedInPlace) {
   SQLite::Database(old.string(), SQLite::OPEN_READWRITE)
       .exec(
           "DROP VIEW run_collections;"
+          "DROP VIEW conflicts;"
+          "DROP TABLE conflict;"
+          "DROP TABLE conflict_kind;"
           "ALTER TABLE connector DROP COLUMN credential;"
           "ALTER TABLE connector DROP COLUMN credential_ends_at;"
           "ALTER TABLE collection DROP COLUMN full_at;"

@@ -1,0 +1,127 @@
+// How a publication keeps the conflicts up to date.
+#include "index/index.hpp"
+#include "index/reader.hpp"
+#include "support.hpp"
+
+namespace gald::index {
+
+using model::Change;
+using model::Presence;
+using model::RecordKind;
+using test::anchor;
+using test::Attribute;
+
+namespace {
+
+const CollectionKey kDirectory{"ad", model::ConnectorKind::active_directory, "directory", "v1",
+                               false};
+const CollectionKey kContacts{"entra", model::ConnectorKind::entra, "contacts", "v1", false};
+const CollectionKey kUsers{"entra", model::ConnectorKind::entra, "users", "v1", false};
+
+Change object(int number, RecordKind kind, const std::string& address) {
+  Change change;
+  change.anchor = anchor(number);
+  change.kind = kind;
+  change.set[Attribute::display_name] = {"Object " + std::to_string(number)};
+  change.set[Attribute::proxy_addresses] = {"SMTP:" + address};
+  return change;
+}
+
+class ConflictStore : public testing::Test {
+ protected:
+  void apply(const CollectionKey& key, Change change) {
+    index_.apply(key, {std::move(change)}, {}, model::Cursor{"c", ""}, true);
+  }
+
+  void publish() {
+    clock_.advance(std::chrono::seconds(1));
+    index_.publish(index_.begin_run(), {}, {});
+  }
+
+  std::vector<ConflictLine> conflicts(const std::string& kind = {}) const {
+    std::vector<ConflictLine> found;
+    Reader(file()).conflicts(kind, [&](const ConflictLine& line) {
+      found.push_back(line);
+      return true;
+    });
+    return found;
+  }
+
+  std::filesystem::path file() const { return directory_.path() / "gald.db"; }
+
+  test::TemporaryDirectory directory_;
+  base::ManualClock clock_{base::TimePoint(std::chrono::hours(24 * 365 * 50))};
+  Index index_{file(), clock_};
+};
+
+}  // namespace
+
+TEST_F(ConflictStore, APairIsFoundWhicheverSideCameFirstAndGoesWithItsReason) {
+  apply(kUsers, object(1, RecordKind::user, "jane@contoso.com"));
+  publish();
+  EXPECT_TRUE(conflicts().empty());
+  apply(kContacts, object(2, RecordKind::contact, "jane@contoso.com"));
+  publish();
+  const auto found = conflicts("person-and-contact");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].contact.display_name, "Object 2");
+  EXPECT_EQ(found[0].other.display_name, "Object 1");
+  EXPECT_NE(found[0].remedy.find("another address"), std::string::npos);
+  EXPECT_EQ(Reader(file()).overview().conflicts,
+            (std::vector<std::pair<std::string, std::int64_t>>{{"person-and-contact", 1}}));
+
+  apply(kUsers, object(1, RecordKind::user, "doe@contoso.com"));
+  publish();
+  EXPECT_TRUE(conflicts().empty());
+  apply(kUsers, object(1, RecordKind::user, "jane@contoso.com"));
+  publish();
+  EXPECT_EQ(conflicts().size(), 1u);
+  Change gone;
+  gone.anchor = anchor(2);
+  gone.presence = Presence::deleted;
+  apply(kContacts, gone);
+  publish();
+  EXPECT_TRUE(conflicts().empty());
+}
+
+TEST_F(ConflictStore, AConflictKeepsTheTimeWhenItWasFirstSeen) {
+  apply(kContacts, object(1, RecordKind::contact, "jane@contoso.com"));
+  apply(kDirectory, object(2, RecordKind::contact, "jane@contoso.com"));
+  publish();
+  ASSERT_EQ(conflicts("collision").size(), 1u);
+  const std::string since = conflicts()[0].since;
+
+  Change edited = object(1, RecordKind::contact, "jane@contoso.com");
+  edited.set[Attribute::job_title] = {"Director"};
+  apply(kContacts, edited);
+  publish();
+  ASSERT_EQ(conflicts("collision").size(), 1u);
+  EXPECT_EQ(conflicts()[0].since, since);
+}
+
+TEST_F(ConflictStore, ACollisionEndsWhenTheContactIsSynchronized) {
+  apply(kContacts, object(1, RecordKind::contact, "jane@contoso.com"));
+  apply(kDirectory, object(2, RecordKind::contact, "jane@contoso.com"));
+  publish();
+  ASSERT_EQ(conflicts().size(), 1u);
+  Change synchronized = object(1, RecordKind::contact, "jane@contoso.com");
+  synchronized.set[Attribute::sync_enabled] = {"true"};
+  apply(kContacts, synchronized);
+  publish();
+  EXPECT_TRUE(conflicts().empty());
+}
+
+TEST_F(ConflictStore, ThatAnAdObjectIsNotSeenIsNewsOnlyWhereADirectoryIsRead) {
+  Change synchronized = object(1, RecordKind::contact, "jane@contoso.com");
+  synchronized.set[Attribute::sync_enabled] = {"true"};
+  apply(kContacts, synchronized);
+  publish();
+  EXPECT_TRUE(conflicts().empty());
+  apply(kDirectory, object(2, RecordKind::contact, "john@contoso.com"));
+  publish();
+  ASSERT_EQ(conflicts().size(), 1u);
+  EXPECT_EQ(conflicts()[0].kind, "ad-not-seen");
+  EXPECT_TRUE(conflicts()[0].other.id.empty());
+}
+
+}  // namespace gald::index
