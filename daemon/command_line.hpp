@@ -51,13 +51,21 @@ struct CheckCommand {
   bool json = false;
 };
 
+struct PlanCommand {
+  enum class Action { list, show, approve, reject, preview };
+  Action action = Action::list;
+  std::int64_t number = 0;  ///< for show, approve and reject
+  bool all = false;         ///< for list: the decided ones too
+  bool json = false;
+};
+
 struct ConflictsCommand {
   std::string kind;  ///< empty: all
   bool json = false;
 };
 
 using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
-                             ChangesCommand, CheckCommand, ConflictsCommand>;
+                             ChangesCommand, CheckCommand, PlanCommand, ConflictsCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -27,6 +27,7 @@ sync::CycleOptions cycle_options(const Config& config) {
   sync::CycleOptions options;
   options.patience = config.patience;
   options.grace = config.patience / 15;
+  options.guard = config.guard;
   options.policy = config.policy;
   return options;
 }

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -218,6 +219,18 @@ void Index::end_run(const model::RunReport& report) {
     transaction.commit();
     return 0;
   });
+}
+
+void copy_index(const std::filesystem::path& from, const std::filesystem::path& to) {
+  try {
+    create_file(to);
+    SQLite::Database source(from.string(), SQLite::OPEN_READONLY, 10'000);
+    SQLite::Database target(to.string(), SQLite::OPEN_READWRITE);
+    SQLite::Backup(target, source).executeStep(-1);
+  } catch (const SQLite::Exception& error) {
+    throw std::runtime_error(from.string() + ": cannot be copied to " + to.string() + ": " +
+                             error.what());
+  }
 }
 
 }  // namespace gald::index

@@ -18,7 +18,8 @@ Publisher::Publisher(SQLite::Database& database, Statements& statements, const b
     : database_(database),
       statements_(statements),
       clock_(clock),
-      loader_(statements, base::to_iso8601(clock.now())),
+      now_(base::to_iso8601(clock.now())),
+      loader_(statements, now_),
       run_(run),
       last_number_(database
                        .execAndGet("SELECT coalesce(max(seq), 0) FROM sqlite_sequence"

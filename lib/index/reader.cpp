@@ -274,29 +274,6 @@ std::vector<RunSummary> Reader::runs(int limit) const {
   });
 }
 
-void Reader::conflicts(std::string_view kind,
-                       const std::function<bool(const ConflictLine&)>& visit) const {
-  explained(impl_->file, [&] {
-    SQLite::Transaction snapshot(impl_->database);
-    Query query(impl_->statements,
-                "SELECT x.kind, e.uuid, e.kind, coalesce(e.display_name, ''),"
-                " coalesce(o.uuid, ''), coalesce(o.kind, ''), coalesce(o.display_name, ''),"
-                " x.evidence, x.since, x.remedy"
-                " FROM conflicts x JOIN entry e ON e.uuid = x.contact_id"
-                " LEFT JOIN entry o ON o.uuid = x.other_id WHERE ?1 = '' OR x.kind = ?1"
-                " ORDER BY x.kind, x.since DESC, e.display_name COLLATE NOCASE, e.uuid, o.uuid");
-    query.bind(kind);
-    while (query.next())
-      if (!visit({query.text(0),
-                  {query.text(1), query.text(2), query.text(3)},
-                  {query.text(4), query.text(5), query.text(6)},
-                  query.text(7),
-                  query.text(8),
-                  query.text(9)}))
-        return;
-  });
-}
-
 std::vector<model::HeldPlan> Reader::plans(bool decided_too, int limit) const {
   return explained(impl_->file, [&] {
     std::vector<std::int64_t> numbers;
@@ -330,6 +307,29 @@ void Reader::planned(std::int64_t number, const std::string& now,
     SQLite::Transaction picture(impl_->database);
     if (const auto row = load_plan(impl_->statements, number))
       preview(impl_->statements, *row, now, visit);
+  });
+}
+
+void Reader::conflicts(std::string_view kind,
+                       const std::function<bool(const ConflictLine&)>& visit) const {
+  explained(impl_->file, [&] {
+    SQLite::Transaction snapshot(impl_->database);
+    Query query(impl_->statements,
+                "SELECT x.kind, e.uuid, e.kind, coalesce(e.display_name, ''),"
+                " coalesce(o.uuid, ''), coalesce(o.kind, ''), coalesce(o.display_name, ''),"
+                " x.evidence, x.since, x.remedy"
+                " FROM conflicts x JOIN entry e ON e.uuid = x.contact_id"
+                " LEFT JOIN entry o ON o.uuid = x.other_id WHERE ?1 = '' OR x.kind = ?1"
+                " ORDER BY x.kind, x.since DESC, e.display_name COLLATE NOCASE, e.uuid, o.uuid");
+    query.bind(kind);
+    while (query.next())
+      if (!visit({query.text(0),
+                  {query.text(1), query.text(2), query.text(3)},
+                  {query.text(4), query.text(5), query.text(6)},
+                  query.text(7),
+                  query.text(8),
+                  query.text(9)}))
+        return;
   });
 }
 

@@ -116,11 +116,6 @@ class Reader {
   std::vector<CredentialState> credentials() const;
   std::vector<RunSummary> runs(int limit) const;  ///< newest first
 
-  /// Of one kind, or of all kinds if that is empty; by kind, then the newest first. The visitor
-  /// returns false to stop.
-  void conflicts(std::string_view kind,
-                 const std::function<bool(const ConflictLine&)>& visit) const;
-
   /// Newest first. Those that are open or rejected, or all.
   std::vector<model::HeldPlan> plans(bool decided_too, int limit) const;
   std::optional<model::HeldPlan> plan(std::int64_t number) const;
@@ -129,6 +124,11 @@ class Reader {
   /// is about; for a plan of the policy that is everything.
   void planned(std::int64_t number, const std::string& now,
                const std::function<void(const model::HeldChange&)>& visit) const;
+
+  /// Of one kind, or of all kinds if that is empty; by kind, then the newest first. The visitor
+  /// returns false to stop.
+  void conflicts(std::string_view kind,
+                 const std::function<bool(const ConflictLine&)>& visit) const;
 
  private:
   class Impl;

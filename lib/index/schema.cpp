@@ -177,18 +177,6 @@ CREATE TABLE change (
 CREATE INDEX change_by_entry ON change (entry_id, number);
 CREATE INDEX change_by_run ON change (run_id, number);
 
--- What operators have to look at -----------------------------------------------------------------
-CREATE TABLE conflict (
-  entry_id  INTEGER NOT NULL,
-  kind      TEXT NOT NULL,
-  other_id  INTEGER NOT NULL,               -- another entry; 0: none
-  evidence  TEXT NOT NULL,
-  since     TEXT NOT NULL,
-  PRIMARY KEY (entry_id, kind, other_id, evidence)
-) WITHOUT ROWID;
-CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;
-CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;
-
 -- Plans: what is held back until somebody decides ------------------------------------------------
 CREATE TABLE plan (
   number         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -224,6 +212,18 @@ CREATE TABLE loss (                         -- what vanished lately, and was pub
   records       INTEGER NOT NULL
 );
 CREATE TABLE active_policy (policy TEXT NOT NULL);
+
+-- What operators have to look at -----------------------------------------------------------------
+CREATE TABLE conflict (
+  entry_id  INTEGER NOT NULL,
+  kind      TEXT NOT NULL,
+  other_id  INTEGER NOT NULL,               -- another entry; 0: none
+  evidence  TEXT NOT NULL,
+  since     TEXT NOT NULL,
+  PRIMARY KEY (entry_id, kind, other_id, evidence)
+) WITHOUT ROWID;
+CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;
+CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;
 
 -- Runs -------------------------------------------------------------------------------------------
 CREATE TABLE run (
@@ -370,13 +370,6 @@ constexpr const char* kUpgrades[] = {
     "UPDATE collection SET scoped = 1 WHERE connector_id IN"
     " (SELECT id FROM connector WHERE kind = 'active-directory');"
     "DROP TABLE pending_key;",
-    // every contact is looked at once for conflicts
-    "CREATE TABLE conflict (entry_id INTEGER NOT NULL, kind TEXT NOT NULL,"
-    " other_id INTEGER NOT NULL, evidence TEXT NOT NULL, since TEXT NOT NULL,"
-    " PRIMARY KEY (entry_id, kind, other_id, evidence)) WITHOUT ROWID;"
-    "CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;"
-    "CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;"
-    "UPDATE record SET touched = 1 WHERE touched = 0 AND entry_id IS NOT NULL;"
     "ALTER TABLE collection ADD COLUMN scope TEXT;"
     "ALTER TABLE collection ADD COLUMN rescoped INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE record ADD COLUMN plan_id INTEGER;"
@@ -395,7 +388,14 @@ constexpr const char* kUpgrades[] = {
     " attributes TEXT NOT NULL);"
     "CREATE TABLE loss (connector_id INTEGER NOT NULL, kind TEXT NOT NULL, at TEXT NOT NULL,"
     " records INTEGER NOT NULL);"
-    "CREATE TABLE active_policy (policy TEXT NOT NULL);",
+    "CREATE TABLE active_policy (policy TEXT NOT NULL);"
+    // every contact is looked at once for conflicts
+    "CREATE TABLE conflict (entry_id INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " other_id INTEGER NOT NULL, evidence TEXT NOT NULL, since TEXT NOT NULL,"
+    " PRIMARY KEY (entry_id, kind, other_id, evidence)) WITHOUT ROWID;"
+    "CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;"
+    "CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;"
+    "UPDATE record SET touched = 1 WHERE touched = 0 AND entry_id IS NOT NULL;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 
