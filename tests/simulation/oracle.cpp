@@ -156,9 +156,8 @@ void Oracle::tie_contacts(std::vector<CloudSide>& sides) const {
             return said(name).attributes.contains(Attribute::sync_enabled);
           });
       for (const std::string& ad : free)
-        if (synchronized && std::any_of(side->names.begin(), side->names.end(), [&](auto& name) {
-              return alike(said(name), said(ad));
-            })) {
+        if (synchronized && std::any_of(side->names.begin(), side->names.end(),
+                                        [&](auto& name) { return alike(said(name), said(ad)); })) {
           ads[side].push_back(ad);
           ++asked[ad];
         }
@@ -206,7 +205,7 @@ std::vector<Oracle::Cell> Oracle::cells(const std::vector<CloudSide>& sides) con
 void Oracle::remember_ties(const std::vector<CloudSide>& sides) {
   for (const CloudSide& side : sides)
     for (const std::string& name : side.names)
-      objects_[name].tie = name == side.names.front() ? side.tie
+      objects_[name].tie = name == side.names.front()                      ? side.tie
                            : said(side.names.front()).connector == "entra" ? Tie::through_entra
                                                                            : side.tie;
 }

@@ -52,6 +52,7 @@ class Oracle {
   PublishedContact contact_of(const Cell& cell) const;
 
   const Said& said(const std::string& name) const { return objects_.at(name).said; }
+
   bool is_live(const std::string& name) const;
   bool speaks(const std::string& name) const;  ///< is live and more than a reference
   bool stronger(const std::string& a, const std::string& b) const;

@@ -2,7 +2,8 @@
 // (oracle.hpp), after every publication, ids and forwards included; however the story is told; and
 // again when the index is built from nothing.
 //
-// GALD_STORIES=N tells N of them. A failure prints the seed and the shortest story that still fails.
+// GALD_STORIES=N tells N of them. A failure prints the seed and the shortest story that still
+// fails.
 
 #include <algorithm>
 #include <cstdlib>
@@ -135,8 +136,7 @@ std::optional<std::string> failure(const Story& story, unsigned seed, Tally& tal
   if (without_values(rebuilt.published()) != fresh.published())
     return differ("built from nothing: not what the rules say", fresh.published(),
                   rebuilt.published());
-  const bool history_makes_no_difference =
-      living(fresh.published()) == living(oracle.published());
+  const bool history_makes_no_difference = living(fresh.published()) == living(oracle.published());
   if (history_makes_no_difference && living(rebuilt.published()) != living(plain.published()))
     return differ("built from nothing: another index", plain.published(), rebuilt.published());
 

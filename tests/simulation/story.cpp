@@ -16,8 +16,8 @@ class Author {
   Story write() {
     const int people = 2 + below(3);
     for (int i = 0; i < people; ++i)
-      people_.push_back({.kind = one_in(3) ? RecordKind::user : RecordKind::contact,
-                         .mail = address()});
+      people_.push_back(
+          {.kind = one_in(3) ? RecordKind::user : RecordKind::contact, .mail = address()});
     if (one_in(3))
       people_.back().kind = RecordKind::group;
     if (one_in(4))
@@ -118,8 +118,7 @@ class Author {
     if (there != nullptr) {
       said = said.of(*there);
       if (there->attributes.contains(Attribute::sync_enabled) && !one_in(4))
-        said.attributes[Attribute::sync_enabled] =
-            there->attributes.at(Attribute::sync_enabled);
+        said.attributes[Attribute::sync_enabled] = there->attributes.at(Attribute::sync_enabled);
     } else if (person.kind == RecordKind::user) {
       return;
     }
@@ -184,9 +183,9 @@ class Author {
       if (here == nullptr)
         return;
       if (mailbox != nullptr && !one_in(3))  // the cloud's name is written back
-        say(here->proxies({"SMTP:" + model::first_value(here->attributes, Attribute::mail),
-                           "X500:" + model::first_value(mailbox->attributes,
-                                                        Attribute::legacy_exchange_dn)}));
+        say(here->proxies(
+            {"SMTP:" + model::first_value(here->attributes, Attribute::mail),
+             "X500:" + model::first_value(mailbox->attributes, Attribute::legacy_exchange_dn)}));
       else
         say(here->mail(model::first_value(here->attributes, Attribute::mail)));
     } else if (there != nullptr) {
@@ -194,8 +193,8 @@ class Author {
                                                             : Attribute::security_identifier;
       if (one_in(3) || person.ad.empty())
         say(there->without(key));
-      else if (const Said& ad = state_.at(person.ad[static_cast<std::size_t>(
-                   below(static_cast<int>(person.ad.size())))]);
+      else if (const Said& ad = state_.at(
+                   person.ad[static_cast<std::size_t>(below(static_cast<int>(person.ad.size())))]);
                ad.presence == Presence::live)
         say(keyed_to(*there, ad));
     }
