@@ -35,6 +35,7 @@ class FileIndex {
  private:
   index::CollectionKey key_of(const std::string& connector, ConnectorKind kind) const;
   void apply(const index::CollectionKey& key, std::span<const Said> page, bool last);
+
   std::filesystem::path file() const { return directory_.path() / "gald.db"; }
 
   test::TemporaryDirectory directory_;

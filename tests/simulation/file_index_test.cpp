@@ -1,13 +1,14 @@
 // Some hundred random stories, and every row of the table, through the real index: it has to
 // publish what the one in memory does, values included, whatever it goes through on the way.
 
+#include "file_index.hpp"
+
 #include <algorithm>
 #include <random>
 
 #include <gtest/gtest.h>
 
 #include "ambiguity_table.hpp"
-#include "file_index.hpp"
 #include "memory_index.hpp"
 #include "story.hpp"
 
