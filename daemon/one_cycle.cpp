@@ -28,6 +28,7 @@ sync::CycleOptions cycle_options(const Config& config) {
   options.patience = config.patience;
   options.grace = config.patience / 15;
   options.policy = config.policy;
+  options.keep_deleted = config.keep_deleted;
   return options;
 }
 

@@ -365,7 +365,8 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
                          [&](std::int64_t done) {
                            if (options.progress)
                              options.progress({Progress::Stage::publishing, {}, {}, done});
-                         }},
+                         },
+                         options.keep_deleted},
                         stop);
   } catch (const std::exception& error) {
     report.error = error.what();

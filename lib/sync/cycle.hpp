@@ -33,6 +33,7 @@ struct CycleOptions {
   std::chrono::milliseconds grace{std::chrono::minutes(1)};
   std::function<void(const Progress&)> progress;  ///< may be empty
   reconcile::Policy policy = {};
+  std::optional<std::chrono::milliseconds> keep_deleted = {};  ///< contacts; nothing: for ever
 };
 
 /// Never throws; what went wrong stands in the report, which is also in the index as a run.
