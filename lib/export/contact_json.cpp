@@ -120,6 +120,7 @@ std::string to_json(const model::Contact& contact) {
   object["hidden"] = hidden(entry);
   object["customAttributes"] = custom_attributes(entry);
   object["groups"] = groups(contact);
+  object["labels"] = Json(contact.labels);
   object["records"] = records(contact);
   object["origins"] = Json(entry.origins);
   object["changedAt"] = text_or_null(contact.changed_at);

@@ -55,6 +55,17 @@ class Reader::Impl {
       while (query.next())
         contact.groups.push_back({query.text(0), query.text(1)});
     }
+    {
+      Query query(statements,
+                  "SELECT DISTINCT lg.label FROM membership ms"
+                  " JOIN label_group lg ON lg.group_id = ms.group_id WHERE ms.member_id = ?1"
+                  " ORDER BY lg.label COLLATE NOCASE, lg.label");
+      if (!contact.groups.empty()) {
+        query.bind(id);
+        while (query.next())
+          contact.labels.push_back(query.text(0));
+      }
+    }
     Query query(statements,
                 "SELECT c.name, c.kind, r.anchor, r.presence, r.joined_by FROM record r"
                 " JOIN connector c ON c.id = r.connector_id WHERE r.entry_id = ?1"

@@ -135,6 +135,8 @@ CREATE TABLE entry (
 CREATE INDEX entry_by_class ON entry (kind, source, status) WHERE forward_to IS NULL;
 CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
 CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE, uuid);
+CREATE INDEX entry_deleted ON entry (changed_at) WHERE status = 'deleted' AND forward_to IS NULL;
+CREATE INDEX entry_forwards ON entry (forward_to) WHERE forward_to IS NOT NULL;
 CREATE TABLE address (
   entry_id    INTEGER NOT NULL,
   position    INTEGER NOT NULL,
@@ -163,11 +165,17 @@ CREATE TABLE membership (
   PRIMARY KEY (group_id, member_id)
 ) WITHOUT ROWID;
 CREATE INDEX membership_of ON membership (member_id, group_id);
+CREATE TABLE label_group (                  -- direct members of the group bear the label
+  label     TEXT NOT NULL,
+  group_id  INTEGER NOT NULL,
+  PRIMARY KEY (label, group_id)
+) WITHOUT ROWID;
+CREATE INDEX label_of_group ON label_group (group_id);
 CREATE TABLE change (
   number     INTEGER PRIMARY KEY AUTOINCREMENT,
   run_id     INTEGER NOT NULL,
   at         TEXT NOT NULL,
-  entry_id   INTEGER NOT NULL,
+  entry_id   INTEGER NOT NULL,               -- 0: purged; its id is old_value, new_value its kind
   operation  TEXT NOT NULL,
   field      TEXT NOT NULL,
   old_value  TEXT,
@@ -310,6 +318,13 @@ SELECT g.uuid AS group_id, g.display_name AS group_name,
   JOIN entry g ON g.id = ms.group_id
   JOIN entry m ON m.id = ms.member_id;
 
+CREATE VIEW contact_labels AS
+SELECT DISTINCT m.uuid AS contact_id, lg.label, m.source, m.status
+  FROM label_group lg
+  JOIN membership ms ON ms.group_id = lg.group_id
+  JOIN entry m ON m.id = ms.member_id
+ WHERE m.kind <> 'group';
+
 CREATE VIEW contact_records AS
 SELECT e.uuid AS contact_id, c.name AS connector, c.kind AS connector_type, r.anchor,
        r.presence, r.joined_by
@@ -324,7 +339,11 @@ SELECT e.uuid AS id, e.forward_to, e.changed_at, e.change_number
 CREATE VIEW changes AS
 SELECT ch.number, ch.run_id, ch.at, e.uuid AS contact_id, e.kind, ch.operation, ch.field,
        ch.old_value, ch.new_value, ch.connector
-  FROM change ch JOIN entry e ON e.id = ch.entry_id;
+  FROM change ch JOIN entry e ON e.id = ch.entry_id
+UNION ALL
+SELECT ch.number, ch.run_id, ch.at, ch.old_value, ch.new_value, ch.operation, ch.field,
+       ch.old_value, NULL, ch.connector
+  FROM change ch WHERE ch.entry_id = 0;
 
 CREATE VIEW runs AS
 SELECT id, started_at, ended_at, outcome, error, created, updated, deleted, restored, memberships
@@ -395,7 +414,13 @@ constexpr const char* kUpgrades[] = {
     " PRIMARY KEY (entry_id, kind, other_id, evidence)) WITHOUT ROWID;"
     "CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;"
     "CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;"
-    "UPDATE record SET touched = 1 WHERE touched = 0 AND entry_id IS NOT NULL;",
+    "UPDATE record SET touched = 1 WHERE touched = 0 AND entry_id IS NOT NULL;"
+    "CREATE INDEX entry_deleted ON entry (changed_at)"
+    " WHERE status = 'deleted' AND forward_to IS NULL;"
+    "CREATE INDEX entry_forwards ON entry (forward_to) WHERE forward_to IS NOT NULL;"
+    "CREATE TABLE label_group (label TEXT NOT NULL, group_id INTEGER NOT NULL,"
+    " PRIMARY KEY (label, group_id)) WITHOUT ROWID;"
+    "CREATE INDEX label_of_group ON label_group (group_id);",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 

@@ -92,6 +92,7 @@ struct GroupReference {
 struct Contact {
   Entry entry;
   std::vector<GroupReference> groups;  ///< direct memberships, by name
+  std::vector<std::string> labels;     ///< that some of these give, by name
   std::vector<RecordLink> records;
   std::string manager_id;  ///< empty: none, or not published
   std::string changed_at;  ///< ISO 8601, UTC

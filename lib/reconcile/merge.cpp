@@ -76,22 +76,24 @@ class Order {
 
   struct Asked {
     Precedence by;
-    Sources own = {};                 ///< when the order is this attribute's alone
-    const Sources* shared = nullptr;  ///< else
-
-    const Sources& sources() const { return shared != nullptr ? *shared : own; }
+    const Sources& sources;
   };
 
-  Asked of(Attribute attribute) const {
+  /// `room` holds the order, where it is the attribute's alone.
+  Asked of(Attribute attribute, Sources& room) const {
     if (!policy_.precedence_of.empty())
       if (const auto own = policy_.precedence_of.find(attribute);
-          own != policy_.precedence_of.end())
-        return {Precedence::of_attribute, preferring(own->second, *chosen_)};
+          own != policy_.precedence_of.end()) {
+        room = preferring(own->second, *chosen_);
+        return {Precedence::of_attribute, room};
+      }
     if (attribute == Attribute::distinguished_name)
-      return {Precedence::directory, {}, &by_strength_};
-    if (attribute == Attribute::hidden)
-      return {Precedence::visibility, knowing_visibility()};
-    return {usual_rule(), {}, chosen_};
+      return {Precedence::directory, by_strength_};
+    if (attribute == Attribute::hidden) {
+      room = knowing_visibility();
+      return {Precedence::visibility, room};
+    }
+    return {usual_rule(), *chosen_};
   }
 
   /// Whatever is configured: signals are not values.
@@ -224,15 +226,16 @@ EntryKind kind_of(const Sources& live) {
 }
 
 void merge_values(const Order& order, const Policy& policy, Entry& entry) {
-  for (const Attribute attribute : model::published_attributes()) {
-    const Order::Asked asked = order.of(attribute);
-    visit_values(attribute, asked.sources(),
+  Sources room;
+  for (const Attribute attribute : model::published_attributes())
+    visit_values(attribute, order.of(attribute, room).sources,
                  [&](const Source& source, const std::string& value, Attribute from) {
-                   entry.values[attribute] = published_form(attribute, source, value, from);
-                   entry.origins[std::string(model::name(attribute))] = source.record->connector;
+                   // mostly in the order of the enumeration
+                   entry.values.emplace_hint(entry.values.end(), attribute,
+                                             published_form(attribute, source, value, from));
+                   entry.origins.emplace(model::name(attribute), source.record->connector);
                    return false;
                  });
-  }
   if (policy.hidden_if_unknown && !entry.values.contains(Attribute::hidden))
     entry.values[Attribute::hidden] = *policy.hidden_if_unknown ? "true" : "false";
 }
@@ -355,8 +358,8 @@ class AddressBook {
 
 void merge_addresses(const Order& order, Entry& entry) {
   AddressBook book(entry);
-  const Order::Asked asked = order.of(Attribute::proxy_addresses);
-  for (const auto& [record, attributes] : asked.sources()) {
+  Sources room;
+  for (const auto& [record, attributes] : order.of(Attribute::proxy_addresses, room).sources) {
     const auto proxies = attributes->find(Attribute::proxy_addresses);
     if (proxies != attributes->end())
       for (const std::string& value : proxies->second)
@@ -399,7 +402,9 @@ const std::array<PhoneType, 6>& phone_types() {
 }
 
 void merge_phones(const Order& order, Entry& entry) {
+  Sources room;
   for (const PhoneType& type : phone_types()) {
+    const Sources& sources = order.of(type.attributes.front(), room).sources;
     std::set<std::string_view> seen;
     const auto take = [&](const Source& source, Attribute attribute) {
       const auto it = source.attributes->find(attribute);
@@ -411,8 +416,6 @@ void merge_phones(const Order& order, Entry& entry) {
           entry.phones.back().connector = source.record->connector;
         }
     };
-    const Order::Asked asked = order.of(type.attributes.front());
-    const Sources& sources = asked.sources();
     for (auto it = sources.begin(); it != sources.end() && seen.empty(); ++it) {
       for (const Attribute attribute : type.attributes)
         take(*it, attribute);
@@ -456,10 +459,11 @@ std::string_view to_string(StatusRule rule) {
 
 Candidates candidates(Attribute attribute, Records live, const Policy& policy) {
   const Order order(live, policy);
-  const Order::Asked asked = order.of(attribute);
+  Sources room;
+  const Order::Asked asked = order.of(attribute, room);
   Candidates found{asked.by, {}};
   visit_values(
-      attribute, asked.sources(),
+      attribute, asked.sources,
       [&](const Source& source, const std::string& value, Attribute from) {
         Candidate candidate{source.record, published_form(attribute, source, value, from), from};
         if (from == attribute)

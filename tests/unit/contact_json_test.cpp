@@ -31,6 +31,7 @@ model::Contact jane() {
                           {"pager", "99", "", "", ""}};
   contact.entry.origins = {{"mail", "ad"}, {"displayName", "entra"}};
   contact.groups = {{"g1", "Sales"}};
+  contact.labels = {"VIP"};
   contact.records = {
       {"ad", model::ConnectorKind::active_directory, "a1", model::Presence::live, ""},
       {"entra", model::ConnectorKind::entra, "e1", model::Presence::soft_deleted, "mail"}};
@@ -56,7 +57,7 @@ TEST(ContactJson, IsThisText) {
       R"("postalAddress":{"street":null,"city":"München","state":null,"postalCode":null,)"
       R"("countryOrRegion":null},"manager":"0d0e0f00-0000-5000-8000-000000000009","hidden":false,)"
       R"("customAttributes":{"extensionAttribute7":"seven"},)"
-      R"("groups":[{"id":"g1","displayName":"Sales"}],)"
+      R"("groups":[{"id":"g1","displayName":"Sales"}],"labels":["VIP"],)"
       R"("records":[{"connector":"ad","type":"active-directory","anchor":"a1","presence":"live",)"
       R"("joinedBy":null},{"connector":"entra","type":"entra","anchor":"e1",)"
       R"("presence":"soft_deleted","joinedBy":"mail"}],)"
