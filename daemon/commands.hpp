@@ -20,5 +20,6 @@ int execute(const ShowCommand& command, const Context& context);
 int execute(const ChangesCommand& command, const Context& context);
 int execute(const CheckCommand& command, const Context& context);
 int execute(const ConflictsCommand& command, const Context& context);
+int execute(const ExplainCommand& command, const Context& context);
 
 }  // namespace gald::daemon

@@ -4,6 +4,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "index/attributes_json.hpp"
 #include "index/entry_store.hpp"
 #include "index/query.hpp"
 #include "index/schema.hpp"
@@ -159,6 +160,16 @@ std::vector<model::Contact> Reader::find(std::string_view id_or_address) const {
     query.bind(folded, folded);
     while (query.next())
       found.push_back(impl_->contact(query));
+    if (!found.empty())
+      return found;
+    static const std::string kByName =
+        "SELECT " + contact_columns() +
+        " FROM entry e WHERE e.display_name = ?1 COLLATE NOCASE AND e.forward_to IS NULL"
+        " ORDER BY e.status = 'deleted', e.uuid";
+    Query named(impl_->statements, kByName);
+    named.bind(id_or_address);
+    while (named.next())
+      found.push_back(impl_->contact(named));
     return found;
   });
 }
@@ -273,7 +284,7 @@ std::vector<RunSummary> Reader::runs(int limit) const {
   });
 }
 
-void Reader::conflicts(std::string_view kind,
+void Reader::conflicts(const ConflictFilter& filter,
                        const std::function<bool(const ConflictLine&)>& visit) const {
   explained(impl_->file, [&] {
     SQLite::Transaction snapshot(impl_->database);
@@ -282,9 +293,11 @@ void Reader::conflicts(std::string_view kind,
                 " coalesce(o.uuid, ''), coalesce(o.kind, ''), coalesce(o.display_name, ''),"
                 " x.evidence, x.since, x.remedy"
                 " FROM conflicts x JOIN entry e ON e.uuid = x.contact_id"
-                " LEFT JOIN entry o ON o.uuid = x.other_id WHERE ?1 = '' OR x.kind = ?1"
+                " LEFT JOIN entry o ON o.uuid = x.other_id"
+                " WHERE (?1 = '' OR x.kind = ?1)"
+                " AND (?2 = '' OR x.contact_id = ?2 OR x.other_id = ?2)"
                 " ORDER BY x.kind, x.since DESC, e.display_name COLLATE NOCASE, e.uuid, o.uuid");
-    query.bind(kind);
+    query.bind(filter.kind, filter.contact_id);
     while (query.next())
       if (!visit({query.text(0),
                   {query.text(1), query.text(2), query.text(3)},
@@ -293,6 +306,45 @@ void Reader::conflicts(std::string_view kind,
                   query.text(8),
                   query.text(9)}))
         return;
+  });
+}
+
+std::vector<model::StagedRecord> Reader::records(const model::Entry& entry,
+                                                 base::TimePoint now) const {
+  return explained(impl_->file, [&] {
+    const std::string at = base::to_iso8601(now);
+    std::vector<model::StagedRecord> found;
+    Query query(impl_->statements,
+                "SELECT r.id, c.name, c.kind, r.anchor, r.kind, r.presence, r.attributes,"
+                " r.touched, r.published_live, r.joined_by"
+                " FROM record r JOIN connector c ON c.id = r.connector_id"
+                " WHERE r.entry_id = (SELECT id FROM entry WHERE uuid = ?1)");
+    query.bind(entry.id);
+    while (query.next()) {
+      model::StagedRecord record;
+      record.id = query.integer(0);
+      record.connector = query.text(1);
+      record.connector_kind = model::connector_kind_named(query.text(2)).value();
+      record.anchor = query.text(3);
+      record.kind = model::record_kind_named(query.text(4)).value();
+      record.presence = model::presence_named(query.text(5)).value();
+      record.attributes = attributes_from_json(query.text(6));
+      const std::string& end = first_value(record.attributes, model::Attribute::account_expires);
+      record.expired = !end.empty() && end <= at;
+      record.touched = query.integer(7) != 0;
+      record.was_live = query.integer(8) != 0;
+      record.entry_id = entry.id;
+      record.joined_by = query.text(9);
+      // What AD delivered is older than the OUs above it; the publication has built it anew.
+      const auto origin = entry.origins.find("onPremisesDistinguishedName");
+      const auto name = entry.values.find(model::Attribute::distinguished_name);
+      if (origin != entry.origins.end() && name != entry.values.end() &&
+          origin->second == record.connector &&
+          record.connector_kind == model::ConnectorKind::active_directory)
+        record.attributes[model::Attribute::distinguished_name] = {name->second};
+      found.push_back(std::move(record));
+    }
+    return found;
   });
 }
 

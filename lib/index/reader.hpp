@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "model/entry.hpp"
+#include "model/staged_record.hpp"
 
 namespace gald::index {
 
@@ -68,6 +70,12 @@ struct ConflictLine {
   std::string remedy;
 };
 
+/// Empty members do not restrict.
+struct ConflictFilter {
+  std::string kind;
+  std::string contact_id;  ///< on either side
+};
+
 struct Overview {
   struct Line {
     model::EntryKind kind;
@@ -100,8 +108,8 @@ class Reader {
   void contacts(const ContactFilter& filter,
                 const std::function<bool(const model::Contact&)>& visit) const;
 
-  /// By id (a merged contact's id leads to the survivor), by mail, or by any address. Groups too.
-  /// Several only when an address is shared.
+  /// By id (a merged contact's id leads to the survivor), by mail, or by any address; when there is
+  /// none, by display name. Groups too. Several only when an address or name is shared.
   std::vector<model::Contact> find(std::string_view id_or_address) const;
 
   /// Newest first.
@@ -115,10 +123,13 @@ class Reader {
   std::vector<CredentialState> credentials() const;
   std::vector<RunSummary> runs(int limit) const;  ///< newest first
 
-  /// Of one kind, or of all kinds if that is empty; by kind, then the newest first. The visitor
-  /// returns false to stop.
-  void conflicts(std::string_view kind,
+  /// By kind, then the newest first. The visitor returns false to stop.
+  void conflicts(const ConflictFilter& filter,
                  const std::function<bool(const ConflictLine&)>& visit) const;
+
+  /// All records of an entry as the sources last said them, in no order. An account is expired if
+  /// it ended before `now`.
+  std::vector<model::StagedRecord> records(const model::Entry& entry, base::TimePoint now) const;
 
  private:
   class Impl;
