@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "index/conflict_store.hpp"
+#include "index/plan_store.hpp"
+#include "index/policy_json.hpp"
 #include "index/publisher.hpp"
 #include "index/query.hpp"
 #include "index/schema.hpp"
@@ -66,6 +68,7 @@ class Index::Impl {
     configure(database);
     describe_conflicts(statements);
     staging.emplace(database, statements, clock);
+    plans.emplace(database, statements, *staging, clock);
   }
 
   /// One caller at a time; and SQLite's errors do not name the file.
@@ -85,6 +88,7 @@ class Index::Impl {
   SQLite::Database database;
   Statements statements;
   std::optional<Staging> staging;
+  std::optional<PlanStore> plans;
 };
 
 Index::Index(const std::filesystem::path& file, const base::Clock& clock) {
@@ -126,12 +130,37 @@ model::PublishedCounts Index::publish(std::int64_t run, const Publication& how,
                                       std::stop_token stop) {
   return impl_->guarded([&] {
     impl_->staging->settle();
+    Publication actual = how;
+    actual.policy = impl_->plans->policy_in_force(how);
+    impl_->plans->judge(run, how);
     const model::PublishedCounts counts =
-        Publisher(impl_->database, impl_->statements, impl_->clock, run).publish(how, stop);
-    if (!stop.stop_requested())
+        Publisher(impl_->database, impl_->statements, impl_->clock, run).publish(actual, stop);
+    if (!stop.stop_requested()) {
       impl_->staging->finish_publication();
+      impl_->plans->conclude(run, how);
+    }
     return counts;
   });
+}
+
+std::vector<model::HeldPlan> Index::plans_of(std::int64_t run) {
+  return impl_->guarded([&] { return impl_->plans->plans_of(run); });
+}
+
+Decision Index::approve(std::int64_t plan, std::int64_t run, std::stop_token stop) {
+  return impl_->guarded([&] {
+    Decision decision = impl_->plans->approve(plan, run);
+    if (decision.outcome == Decision::Outcome::done ||
+        decision.outcome == Decision::Outcome::already)
+      decision.published =
+          Publisher(impl_->database, impl_->statements, impl_->clock, run)
+              .publish({policy_from_json(active_policy(impl_->statements))}, stop, true);
+    return decision;
+  });
+}
+
+Decision Index::reject(std::int64_t plan, std::int64_t run) {
+  return impl_->guarded([&] { return impl_->plans->reject(plan, run); });
 }
 
 std::int64_t Index::begin_run() {

@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "model/plan.hpp"
 #include "model/record.hpp"
 #include "model/run.hpp"
+#include "reconcile/guard.hpp"
 #include "reconcile/policy.hpp"
 
 namespace gald::index {
@@ -35,12 +37,34 @@ struct CollectionKey {
   std::optional<std::chrono::milliseconds> complete_every = {};
   double plausible_share = 0;
   std::vector<model::RecordKind> kinds_left_out = {};
+
+  /// What the configuration leaves to read, as text; only compared. What comes or goes because it
+  /// was changed becomes a plan.
+  std::string scope = {};
 };
 
 /// How to publish.
 struct Publication {
   reconcile::Policy policy = {};
   std::function<void(std::int64_t)> progress = {};  ///< gets the number of records done so far
+
+  /// How much may vanish unasked, and whether changes of scope and policy are asked about.
+  /// Nothing: all is applied at once.
+  std::optional<reconcile::GuardLimits> guard = {};
+};
+
+/// What became of a decision about a plan.
+struct Decision {
+  enum class Outcome {
+    done,
+    already,  ///< it was decided so before; what was left to publish of it is published now
+    moved,    ///< it would do something else than was shown: plan.superseded_by says what
+    closed,   ///< it is none to decide about any more, see plan.state
+    unknown,  ///< there is no such plan
+  };
+  Outcome outcome = Outcome::unknown;
+  model::HeldPlan plan = {};
+  model::PublishedCounts published = {};
 };
 
 /// Thread-safe: calls are serialised. Every call that writes is one or several transactions, each
@@ -81,7 +105,19 @@ class Index {
 
   /// Reconciles every record that changed since the last publication and applies the difference,
   /// in short transactions. Stops early, with the rest left for the next run, when asked to.
+  /// What exceeds the guard, and what a change of scope or policy would do, becomes a plan: its
+  /// records count as what they were published as until somebody decides.
   model::PublishedCounts publish(std::int64_t run, const Publication& how, std::stop_token stop);
+
+  /// Those that are open after a run, and those that it closed.
+  std::vector<model::HeldPlan> plans_of(std::int64_t run);
+
+  /// Publishes what the plan holds, and nothing else, unless that is not what it was when it was
+  /// made. A rejected plan can still be approved. Doing it twice does nothing twice.
+  Decision approve(std::int64_t plan, std::int64_t run, std::stop_token stop);
+
+  /// What the plan holds stays as it was published until its source says something else of it.
+  Decision reject(std::int64_t plan, std::int64_t run);
 
   // --- runs ------------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
 #include "index/publisher.hpp"
 
-#include <deque>
 #include <utility>
 
-#include "index/attributes_json.hpp"
 #include "index/entry_store.hpp"
+#include "index/liveness.hpp"
+#include "index/preview.hpp"
 #include "reconcile/join.hpp"
 
 namespace gald::index {
@@ -13,56 +13,30 @@ using model::Attribute;
 using model::StagedRecord;
 using reconcile::Operation;
 
-namespace {
-
-/// Of changed records in one transaction: enough to make commits cheap, few enough to keep memory
-/// and the time the write lock is held small.
-constexpr int kBatch = 500;
-
-/// Distinguished names deeper than this are a loop in the data.
-constexpr int kDeepest = 64;
-
-std::string_view name_of(Operation operation) {
-  switch (operation) {
-    case Operation::none:
-    case Operation::update:
-      return "updated";
-    case Operation::create:
-      return "created";
-    case Operation::remove:
-      return "deleted";
-    case Operation::restore:
-      return "restored";
-    case Operation::merge:
-      return "merged";
-  }
-  return {};
-}
-
-}  // namespace
-
 Publisher::Publisher(SQLite::Database& database, Statements& statements, const base::Clock& clock,
                      std::int64_t run)
     : database_(database),
       statements_(statements),
       clock_(clock),
-      now_(base::to_iso8601(clock.now())),
+      loader_(statements, base::to_iso8601(clock.now())),
       run_(run),
       last_number_(database
                        .execAndGet("SELECT coalesce(max(seq), 0) FROM sqlite_sequence"
                                    " WHERE name = 'change'")
                        .getInt64()) {}
 
-model::PublishedCounts Publisher::publish(const Publication& how, std::stop_token stop) {
+model::PublishedCounts Publisher::publish(const Publication& how, std::stop_token stop,
+                                          bool only_released) {
+  any_lost_ = database_.execAndGet("SELECT EXISTS (SELECT 1 FROM last_live)").getInt() != 0;
   std::int64_t done = 0;
   std::int64_t last = 0;  // in the first publication no index tells which records are touched
   while (!stop.stop_requested()) {
-    const std::vector<std::int64_t> touched = touched_records(last);
+    const std::vector<std::int64_t> touched = touched_records(last, only_released);
     if (touched.empty())
       break;
     last = touched.back();
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
-    Batch batch = load(touched);
+    Batch batch = loader_.load(touched);
     const reconcile::Plan plan = reconcile::reconcile(batch.records, batch.entries, how.policy);
     apply(plan, batch);
     settle_conflicts(plan, batch);
@@ -71,146 +45,19 @@ model::PublishedCounts Publisher::publish(const Publication& how, std::stop_toke
     if (how.progress)
       how.progress(done);
   }
-  while (!stop.stop_requested() && apply_touched_members()) {
+  while (!only_released && !stop.stop_requested() && apply_touched_members()) {
   }
   return counts_;
 }
 
-std::vector<std::int64_t> Publisher::touched_records(std::int64_t after) {
+std::vector<std::int64_t> Publisher::touched_records(std::int64_t after, bool only_released) {
   std::vector<std::int64_t> ids;
   Query query(statements_,
-              "SELECT id FROM record WHERE touched = 1 AND id > ?1 ORDER BY id LIMIT ?2");
-  query.bind(after, kBatch);
+              "SELECT id FROM record WHERE touched = 1 AND id > ?1 AND released >= ?3"
+              " ORDER BY id LIMIT ?2");
+  query.bind(after, kBatch, only_released);
   while (query.next())
     ids.push_back(query.integer(0));
-  return ids;
-}
-
-Publisher::Batch Publisher::load(const std::vector<std::int64_t>& touched) {
-  Batch batch;
-  std::deque<std::int64_t> waiting(touched.begin(), touched.end());
-  std::set<std::int64_t> known(touched.begin(), touched.end());
-  std::set<std::string> asked;
-  while (!waiting.empty()) {
-    StagedRecord record = load_record(waiting.front());
-    waiting.pop_front();
-    for (const std::int64_t neighbour : neighbours(record, asked))
-      if (known.insert(neighbour).second)
-        waiting.push_back(neighbour);
-    batch.position_of[record.id] = batch.records.size();
-    batch.records.push_back(std::move(record));
-  }
-  std::set<std::string> entries;
-  for (const StagedRecord& record : batch.records)
-    if (!record.entry_id.empty())
-      entries.insert(record.entry_id);
-  for (const std::string& id : entries) {
-    std::int64_t row = 0;
-    {
-      Query query(statements_, "SELECT id FROM entry WHERE uuid = ?1");
-      query.bind(id);
-      query.next();
-      row = query.integer(0);
-    }
-    batch.entry_rows[id] = row;
-    batch.entries.push_back(load_entry(statements_, row)->entry);
-  }
-  return batch;
-}
-
-StagedRecord Publisher::load_record(std::int64_t id) {
-  StagedRecord record;
-  std::int64_t connector = 0;
-  {
-    Query query(statements_,
-                "SELECT c.name, c.kind, r.anchor, r.kind, r.presence, r.attributes, r.touched,"
-                " e.uuid, r.joined_by, c.id, r.published_live"
-                " FROM record r JOIN connector c ON c.id = r.connector_id"
-                " LEFT JOIN entry e ON e.id = r.entry_id WHERE r.id = ?1");
-    query.bind(id);
-    query.next();
-    record.id = id;
-    record.connector = query.text(0);
-    record.connector_kind = model::connector_kind_named(query.text(1)).value();
-    record.anchor = query.text(2);
-    record.kind = model::record_kind_named(query.text(3)).value();
-    record.presence = model::presence_named(query.text(4)).value();
-    record.attributes = attributes_from_json(query.text(5));
-    const std::string& end = first_value(record.attributes, Attribute::account_expires);
-    record.expired = !end.empty() && end <= now_;
-    record.touched = query.integer(6) != 0;
-    record.entry_id = query.text(7);
-    record.joined_by = query.text(8);
-    connector = query.integer(9);
-    record.was_live = query.integer(10) != 0;
-  }
-  if (record.connector_kind == model::ConnectorKind::active_directory &&
-      record.kind != model::RecordKind::container)
-    if (std::string name = distinguished_name(connector, record.attributes); !name.empty())
-      record.attributes[Attribute::distinguished_name] = {std::move(name)};
-  return record;
-}
-
-/// A renamed OU is reported alone: the names of what is below it are rebuilt from the objects
-/// above. Empty when one of them was never seen; then the name as delivered has to do.
-std::string Publisher::distinguished_name(std::int64_t connector,
-                                          const model::Attributes& attributes) {
-  std::vector<std::pair<std::string, std::string>> path;  // anchor, RDN; from the bottom up
-  std::string anchor = first_value(attributes, Attribute::parent);
-  std::string above;
-  while (!anchor.empty()) {
-    if (const auto known = container_names_.find({connector, anchor});
-        known != container_names_.end()) {
-      above = known->second;
-      break;
-    }
-    if (path.size() > kDeepest)
-      return {};
-    model::Attributes container;
-    {
-      Query query(statements_,
-                  "SELECT attributes FROM record WHERE connector_id = ?1 AND anchor = ?2"
-                  " AND presence = 'live'");
-      query.bind(connector, anchor);
-      if (!query.next())
-        return {};
-      container = attributes_from_json(query.text(0));
-    }
-    const std::string& parent = first_value(container, Attribute::parent);
-    path.emplace_back(anchor, first_value(container, parent.empty() ? Attribute::distinguished_name
-                                                                    : Attribute::rdn));
-    anchor = parent;
-  }
-  for (auto step = path.rbegin(); step != path.rend(); ++step) {
-    std::string name = step->second;
-    if (!above.empty())
-      name.append(",").append(above);
-    above = std::move(name);
-    container_names_[{connector, step->first}] = above;
-  }
-  const std::string& rdn = first_value(attributes, Attribute::rdn);
-  return rdn.empty() || above.empty() ? std::string() : rdn + "," + above;
-}
-
-/// Records that share a key or the entry with this one, but for keys and entries in `asked`.
-std::vector<std::int64_t> Publisher::neighbours(const StagedRecord& record,
-                                                std::set<std::string>& asked) {
-  std::vector<std::int64_t> ids;
-  for (const std::string& key : reconcile::join_keys(record)) {
-    if (!asked.insert(key).second)
-      continue;
-    Query query(statements_, "SELECT record_id FROM record_key WHERE key = ?1");
-    query.bind(key);
-    while (query.next())
-      ids.push_back(query.integer(0));
-  }
-  if (!record.entry_id.empty() && asked.insert(record.entry_id).second) {
-    Query query(statements_,
-                "SELECT r.id FROM record r JOIN entry e ON e.id = r.entry_id WHERE e.uuid = ?1");
-    query.bind(record.entry_id);
-    while (query.next())
-      ids.push_back(query.integer(0));
-  }
   return ids;
 }
 
@@ -218,11 +65,19 @@ void Publisher::apply(const reconcile::Plan& plan, Batch& batch) {
   std::set<std::int64_t> recheck;
   for (const reconcile::PlannedEntry& planned : plan)
     apply_entry(planned, batch, recheck);
-  for (const StagedRecord& record : batch.records)
-    if (record.touched || record.was_live != reconcile::is_live(record))
-      Query(statements_, "UPDATE record SET touched = 0, published_live = ?2 WHERE id = ?1")
-          .bind(record.id, reconcile::is_live(record))
-          .run();
+  for (const StagedRecord& record : batch.records) {
+    if (batch.held.contains(record.id) ||
+        (!record.touched && record.was_live == reconcile::is_live(record)))
+      continue;
+    Query(statements_,
+          "UPDATE record SET touched = 0, released = 0, published_live = ?2 WHERE id = ?1")
+        .bind(record.id, reconcile::is_live(record))
+        .run();
+    if (any_lost_)
+      Query(statements_, "DELETE FROM last_live WHERE record_id = ?1").bind(record.id).run();
+  }
+  if (!batch.held.empty())
+    note_held(plan, batch);
   for (const std::int64_t entry : recheck)
     recheck_memberships(entry);
   for (const reconcile::PlannedEntry& planned : plan)
@@ -230,6 +85,17 @@ void Publisher::apply(const reconcile::Plan& plan, Batch& batch) {
       recheck_manager(batch.entry_rows.at(planned.entry.id), connector_of_manager(planned, batch));
   for (const std::int64_t entry : recheck)
     recheck_reports(entry);
+}
+
+/// What a plan would do to an entry depends on what the entry is.
+void Publisher::note_held(const reconcile::Plan& plan, const Batch& batch) {
+  for (const reconcile::PlannedEntry& planned : plan)
+    for (const reconcile::PlannedLink& link : planned.records)
+      if (const auto held = batch.held.find(link.record);
+          held != batch.held.end() && planned.operation != Operation::none)
+        Query(statements_, "UPDATE plan SET stale = 1 WHERE number = ?1 AND stale = 0")
+            .bind(held->second)
+            .run();
 }
 
 void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
@@ -305,11 +171,12 @@ void Publisher::record_change(std::int64_t entry, std::string_view operation,
 // --- memberships ---------------------------------------------------------------------------------
 
 /// Whether some live record of the group names a live record of the member.
-constexpr std::string_view kHolds =
+const std::string kHolds =
     "SELECT c.name FROM record g"
     " JOIN record m ON m.connector_id = g.connector_id"
     " JOIN connector c ON c.id = g.connector_id"
-    " WHERE g.entry_id = ?1 AND m.entry_id = ?2 AND g.presence = 'live' AND m.presence = 'live'"
+    " WHERE g.entry_id = ?1 AND m.entry_id = ?2 AND " +
+    is_there("g") + " AND " + is_there("m") +
     " AND EXISTS (SELECT 1 FROM record_member rm WHERE rm.group_id = g.id AND rm.member = m.anchor)"
     " ORDER BY c.kind, c.name LIMIT 1";
 
@@ -321,6 +188,15 @@ constexpr std::string_view kSaidOfMembership =
     " WHERE g.entry_id = ?1 AND m.entry_id = ?2"
     " AND EXISTS (SELECT 1 FROM touched_member t WHERE t.group_id = g.id AND t.member = m.anchor)"
     " ORDER BY c.kind, c.name LIMIT 1";
+
+/// The source strips the links of what it loses: they are held like the record.
+bool Publisher::is_held(std::int64_t group, std::int64_t member) {
+  Query query(statements_,
+              "SELECT 1 FROM record WHERE entry_id IN (?1, ?2) AND plan_id IS NOT NULL"
+              " AND published_live = 1");
+  query.bind(group, member);
+  return query.next();
+}
 
 void Publisher::recheck_membership(std::int64_t group, std::int64_t member) {
   std::string connector;
@@ -337,7 +213,7 @@ void Publisher::recheck_membership(std::int64_t group, std::int64_t member) {
     query.bind(group, member);
     published = query.next();
   }
-  if (holds == published)
+  if (holds == published || (published && is_held(group, member)))
     return;
 
   std::string group_id;
@@ -444,10 +320,11 @@ void Publisher::recheck_manager(std::int64_t entry, const std::string& connector
   }
   std::int64_t now = 0;
   if (const std::size_t slash = record.find('/'); slash != std::string::npos) {
-    Query query(statements_,
-                "SELECT r.entry_id FROM connector c JOIN record r ON r.connector_id = c.id"
-                " WHERE c.name = ?1 AND r.anchor = ?2 AND r.presence = 'live'"
-                " AND r.entry_id IS NOT NULL");
+    static const std::string kManager =
+        "SELECT r.entry_id FROM connector c JOIN record r ON r.connector_id = c.id"
+        " WHERE c.name = ?1 AND r.anchor = ?2 AND r.entry_id IS NOT NULL AND " +
+        is_there("r");
+    Query query(statements_, kManager);
     query.bind(record.substr(0, slash), record.substr(slash + 1));
     if (query.next())
       now = query.integer(0);
@@ -489,6 +366,7 @@ void Publisher::recheck_reports(std::int64_t entry) {
 }
 
 /// Members that staging saw come or go since the last publication. True while there may be more.
+/// Links of a record that a plan holds wait with it.
 bool Publisher::apply_touched_members() {
   struct Touched {
     std::int64_t group_record;
@@ -505,7 +383,7 @@ bool Publisher::apply_touched_members() {
                 " FROM touched_member t"
                 " LEFT JOIN record g ON g.id = t.group_id"
                 " LEFT JOIN record m ON m.connector_id = g.connector_id AND m.anchor = t.member"
-                " LIMIT ?1");
+                " WHERE g.plan_id IS NULL AND m.plan_id IS NULL LIMIT ?1");
     query.bind(kBatch);
     while (query.next())
       touched.push_back({query.integer(0), query.text(1), query.integer(2), query.integer(3)});

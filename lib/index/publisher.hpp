@@ -13,6 +13,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "base/clock.hpp"
+#include "index/batch_loader.hpp"
 #include "index/index.hpp"
 #include "index/query.hpp"
 #include "model/run.hpp"
@@ -28,32 +29,22 @@ class Publisher {
             std::int64_t run);
 
   /// Short transactions, each of which leaves a consistent picture. What is left when it stops
-  /// early stays marked and is done by the next publication.
-  model::PublishedCounts publish(const Publication& how, std::stop_token stop);
+  /// early stays marked and is done by the next publication. With `only_released`, of what changed
+  /// only the records whose loss was decided on.
+  model::PublishedCounts publish(const Publication& how, std::stop_token stop,
+                                 bool only_released = false);
 
  private:
-  /// The records of one transaction: some that changed, and all that share a key or entry with
-  /// them, so that the reconciler can decide.
-  struct Batch {
-    std::vector<model::StagedRecord> records;
-    std::map<std::int64_t, std::size_t> position_of;  ///< by record id
-    std::map<std::string, std::int64_t> entry_rows;   ///< by entry id
-    std::vector<model::Entry> entries;
-  };
-
-  std::vector<std::int64_t> touched_records(std::int64_t after);
-  Batch load(const std::vector<std::int64_t>& touched);
-  model::StagedRecord load_record(std::int64_t id);
-  std::vector<std::int64_t> neighbours(const model::StagedRecord& record,
-                                       std::set<std::string>& asked);
-  std::string distinguished_name(std::int64_t connector, const model::Attributes& attributes);
+  std::vector<std::int64_t> touched_records(std::int64_t after, bool only_released);
   void apply(const reconcile::Plan& plan, Batch& batch);
   void apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
                    std::set<std::int64_t>& recheck);
   void settle_conflicts(const reconcile::Plan& plan, const Batch& batch);
   void record_change(std::int64_t entry, std::string_view operation,
                      const model::FieldChange& change);
+  void note_held(const reconcile::Plan& plan, const Batch& batch);
   void recheck_memberships(std::int64_t entry);
+  bool is_held(std::int64_t group, std::int64_t member);
   void recheck_membership(std::int64_t group, std::int64_t member);
   static std::string connector_of_manager(const reconcile::PlannedEntry& planned,
                                           const Batch& batch);
@@ -64,13 +55,11 @@ class Publisher {
   SQLite::Database& database_;
   Statements& statements_;
   const base::Clock& clock_;
-  const std::string now_;  ///< what has ended before, has ended in this publication
+  BatchLoader loader_;
   std::int64_t run_;
   std::int64_t last_number_;  ///< of the changes recorded so far
   model::PublishedCounts counts_;
-
-  /// Distinguished names of containers, by connector and anchor: built once per publication.
-  std::map<std::pair<std::int64_t, std::string>, std::string> container_names_;
+  bool any_lost_ = false;  ///< there are records whose loss is not published yet
 };
 
 }  // namespace gald::index

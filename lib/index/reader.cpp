@@ -4,8 +4,9 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
-#include "index/attributes_json.hpp"
+#include "index/batch_loader.hpp"
 #include "index/entry_store.hpp"
+#include "index/preview.hpp"
 #include "index/query.hpp"
 #include "index/schema.hpp"
 #include "model/forms.hpp"
@@ -312,39 +313,56 @@ void Reader::conflicts(const ConflictFilter& filter,
 std::vector<model::StagedRecord> Reader::records(const model::Entry& entry,
                                                  base::TimePoint now) const {
   return explained(impl_->file, [&] {
-    const std::string at = base::to_iso8601(now);
-    std::vector<model::StagedRecord> found;
-    Query query(impl_->statements,
-                "SELECT r.id, c.name, c.kind, r.anchor, r.kind, r.presence, r.attributes,"
-                " r.touched, r.published_live, r.joined_by"
-                " FROM record r JOIN connector c ON c.id = r.connector_id"
-                " WHERE r.entry_id = (SELECT id FROM entry WHERE uuid = ?1)");
-    query.bind(entry.id);
-    while (query.next()) {
-      model::StagedRecord record;
-      record.id = query.integer(0);
-      record.connector = query.text(1);
-      record.connector_kind = model::connector_kind_named(query.text(2)).value();
-      record.anchor = query.text(3);
-      record.kind = model::record_kind_named(query.text(4)).value();
-      record.presence = model::presence_named(query.text(5)).value();
-      record.attributes = attributes_from_json(query.text(6));
-      const std::string& end = first_value(record.attributes, model::Attribute::account_expires);
-      record.expired = !end.empty() && end <= at;
-      record.touched = query.integer(7) != 0;
-      record.was_live = query.integer(8) != 0;
-      record.entry_id = entry.id;
-      record.joined_by = query.text(9);
-      // What AD delivered is older than the OUs above it; the publication has built it anew.
-      const auto origin = entry.origins.find("onPremisesDistinguishedName");
-      const auto name = entry.values.find(model::Attribute::distinguished_name);
-      if (origin != entry.origins.end() && name != entry.values.end() &&
-          origin->second == record.connector &&
-          record.connector_kind == model::ConnectorKind::active_directory)
-        record.attributes[model::Attribute::distinguished_name] = {name->second};
-      found.push_back(std::move(record));
+    SQLite::Transaction snapshot(impl_->database);
+    std::vector<std::int64_t> ids;
+    {
+      Query query(impl_->statements,
+                  "SELECT id FROM record WHERE entry_id = (SELECT id FROM entry WHERE uuid = ?1)");
+      query.bind(entry.id);
+      while (query.next())
+        ids.push_back(query.integer(0));
     }
+    BatchLoader loader(impl_->statements, base::to_iso8601(now));
+    std::vector<model::StagedRecord> found;
+    for (const std::int64_t id : ids)
+      found.push_back(loader.load_one(id));
     return found;
+  });
+}
+
+std::vector<model::HeldPlan> Reader::plans(bool decided_too, int limit) const {
+  return explained(impl_->file, [&] {
+    std::vector<std::int64_t> numbers;
+    {
+      Query query(impl_->statements,
+                  "SELECT number FROM plan WHERE ?1 OR state IN ('open', 'rejected')"
+                  " ORDER BY number DESC LIMIT ?2");
+      query.bind(decided_too, limit);
+      while (query.next())
+        numbers.push_back(query.integer(0));
+    }
+    std::vector<model::HeldPlan> plans;
+    for (const std::int64_t number : numbers)
+      if (auto row = load_plan(impl_->statements, number))
+        plans.push_back(std::move(row->plan));
+    return plans;
+  });
+}
+
+std::optional<model::HeldPlan> Reader::plan(std::int64_t number) const {
+  return explained(impl_->file, [&]() -> std::optional<model::HeldPlan> {
+    auto row = load_plan(impl_->statements, number);
+    return row ? std::optional(std::move(row->plan)) : std::nullopt;
+  });
+}
+
+void Reader::planned(std::int64_t number, const std::string& now,
+                     const std::function<void(const model::HeldChange&)>& visit) const {
+  explained(impl_->file, [&] {
+    // one picture from the first batch to the last, however long the visitor takes
+    SQLite::Transaction picture(impl_->database);
+    if (const auto row = load_plan(impl_->statements, number))
+      preview(impl_->statements, *row, now, visit);
   });
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "model/entry.hpp"
+#include "model/plan.hpp"
 #include "model/staged_record.hpp"
 
 namespace gald::index {
@@ -130,6 +131,15 @@ class Reader {
   /// All records of an entry as the sources last said them, in no order. An account is expired if
   /// it ended before `now`.
   std::vector<model::StagedRecord> records(const model::Entry& entry, base::TimePoint now) const;
+
+  /// Newest first. Those that are open or rejected, or all.
+  std::vector<model::HeldPlan> plans(bool decided_too, int limit) const;
+  std::optional<model::HeldPlan> plan(std::int64_t number) const;
+
+  /// Streams what the plan would do if it were approved `now` (ISO 8601). Reconciles anew what it
+  /// is about; for a plan of the policy that is everything.
+  void planned(std::int64_t number, const std::string& now,
+               const std::function<void(const model::HeldChange&)>& visit) const;
 
  private:
   class Impl;

@@ -32,6 +32,8 @@ CREATE TABLE collection (
   completed_at  TEXT,                       -- end of the last complete round
   full_at       TEXT,                       -- end of the last complete full round
   scoped        INTEGER NOT NULL DEFAULT 0, -- something was said about what is in scope
+  scope         TEXT,                       -- what the configuration leaves to read; NULL: not known
+  rescoped      INTEGER NOT NULL DEFAULT 0, -- ... and that it was changed is not published yet
   UNIQUE (connector_id, name)
 );
 
@@ -49,7 +51,10 @@ CREATE TABLE record (
   published_live INTEGER NOT NULL DEFAULT 0, -- whether it was live at the last publication
   entry_id       INTEGER REFERENCES entry,
   joined_by      TEXT NOT NULL DEFAULT '',
-  expires_at     TEXT                       -- when its account ends; NULL: never, or published so
+  expires_at     TEXT,                      -- when its account ends; NULL: never or published so
+  plan_id        INTEGER,                   -- the plan that holds it back; NULL: none
+  held_presence  TEXT,                      -- what was said of it when that began
+  released       INTEGER NOT NULL DEFAULT 0 -- its loss was judged and may be published
 );
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
 CREATE TABLE record_key (
@@ -183,6 +188,42 @@ CREATE TABLE conflict (
 ) WITHOUT ROWID;
 CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;
 CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;
+
+-- Plans: what is held back until somebody decides ------------------------------------------------
+CREATE TABLE plan (
+  number         INTEGER PRIMARY KEY AUTOINCREMENT,
+  created_at     TEXT NOT NULL,
+  run_id         INTEGER NOT NULL,
+  reason         TEXT NOT NULL,
+  connector      TEXT NOT NULL,
+  subject        TEXT NOT NULL,             -- a kind of records, or a collection
+  text           TEXT NOT NULL,
+  policy         TEXT NOT NULL,             -- the one it would bring into force, as JSON
+  records        INTEGER NOT NULL DEFAULT 0,
+  created        INTEGER NOT NULL DEFAULT 0,
+  updated        INTEGER NOT NULL DEFAULT 0,
+  deleted        INTEGER NOT NULL DEFAULT 0,
+  digest         TEXT NOT NULL DEFAULT '',  -- of what it would do; '': to be found out
+  stale          INTEGER NOT NULL DEFAULT 0, -- an entry was published that it touches
+  state          TEXT NOT NULL,
+  superseded_by  INTEGER,
+  decided_at     TEXT,
+  decided_run    INTEGER
+);
+CREATE INDEX plan_undecided ON plan (state) WHERE state IN ('open', 'rejected');
+CREATE INDEX plan_decided ON plan (decided_run) WHERE decided_run IS NOT NULL;
+CREATE TABLE last_live (                    -- records as they were before a loss not yet published
+  record_id   INTEGER PRIMARY KEY,
+  kind        TEXT NOT NULL,
+  attributes  TEXT NOT NULL
+);
+CREATE TABLE loss (                         -- what vanished lately, and was published
+  connector_id  INTEGER NOT NULL,
+  kind          TEXT NOT NULL,
+  at            TEXT NOT NULL,
+  records       INTEGER NOT NULL
+);
+CREATE TABLE active_policy (policy TEXT NOT NULL);
 
 -- Runs -------------------------------------------------------------------------------------------
 CREATE TABLE run (
@@ -335,7 +376,26 @@ constexpr const char* kUpgrades[] = {
     " PRIMARY KEY (entry_id, kind, other_id, evidence)) WITHOUT ROWID;"
     "CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;"
     "CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;"
-    "UPDATE record SET touched = 1 WHERE touched = 0 AND entry_id IS NOT NULL;",
+    "UPDATE record SET touched = 1 WHERE touched = 0 AND entry_id IS NOT NULL;"
+    "ALTER TABLE collection ADD COLUMN scope TEXT;"
+    "ALTER TABLE collection ADD COLUMN rescoped INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE record ADD COLUMN plan_id INTEGER;"
+    "ALTER TABLE record ADD COLUMN held_presence TEXT;"
+    "ALTER TABLE record ADD COLUMN released INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE plan (number INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL,"
+    " run_id INTEGER NOT NULL, reason TEXT NOT NULL, connector TEXT NOT NULL,"
+    " subject TEXT NOT NULL, text TEXT NOT NULL, policy TEXT NOT NULL,"
+    " records INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL DEFAULT 0,"
+    " updated INTEGER NOT NULL DEFAULT 0, deleted INTEGER NOT NULL DEFAULT 0,"
+    " digest TEXT NOT NULL DEFAULT '', stale INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL,"
+    " superseded_by INTEGER, decided_at TEXT, decided_run INTEGER);"
+    "CREATE INDEX plan_undecided ON plan (state) WHERE state IN ('open', 'rejected');"
+    "CREATE INDEX plan_decided ON plan (decided_run) WHERE decided_run IS NOT NULL;"
+    "CREATE TABLE last_live (record_id INTEGER PRIMARY KEY, kind TEXT NOT NULL,"
+    " attributes TEXT NOT NULL);"
+    "CREATE TABLE loss (connector_id INTEGER NOT NULL, kind TEXT NOT NULL, at TEXT NOT NULL,"
+    " records INTEGER NOT NULL);"
+    "CREATE TABLE active_policy (policy TEXT NOT NULL);",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 
@@ -395,7 +455,8 @@ void make_record_indexes(SQLite::Database& database) {
       " WHERE parent IS NOT NULL;"
       "CREATE INDEX IF NOT EXISTS record_collection ON record (collection_id, presence);"
       "CREATE INDEX IF NOT EXISTS record_expires ON record (expires_at)"
-      " WHERE expires_at IS NOT NULL");
+      " WHERE expires_at IS NOT NULL;"
+      "CREATE INDEX IF NOT EXISTS record_plan ON record (plan_id, id) WHERE plan_id IS NOT NULL");
 }
 
 void drop_record_indexes(SQLite::Database& database) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "index/attributes_json.hpp"
+#include "index/liveness.hpp"
 #include "index/schema.hpp"
 #include "reconcile/join.hpp"
 
@@ -175,13 +176,14 @@ Staging::Collection Staging::collection(const CollectionKey& key) {
       .bind(key.connector, to_string(key.connector_kind))
       .run();
   Query(statements_,
-        "INSERT OR IGNORE INTO collection (connector_id, name, fingerprint)"
-        " SELECT id, ?2, ?3 FROM connector WHERE name = ?1")
-      .bind(key.connector, key.collection, key.fingerprint)
+        "INSERT OR IGNORE INTO collection (connector_id, name, fingerprint, scope)"
+        " SELECT id, ?2, ?3, ?4 FROM connector WHERE name = ?1")
+      .bind(key.connector, key.collection, key.fingerprint, key.scope)
       .run();
   Query query(statements_,
               "SELECT l.id, l.connector_id, l.fingerprint, l.position, l.answered_by,"
-              " l.full_round, l.marking, l.full_at, l.scoped"
+              " l.full_round, l.marking, l.full_at, l.scoped, l.scope, l.rescoped,"
+              " l.completed_at IS NOT NULL"
               " FROM collection l JOIN connector c ON c.id = l.connector_id"
               " WHERE c.name = ?1 AND l.name = ?2");
   query.bind(key.connector, key.collection);
@@ -196,6 +198,9 @@ Staging::Collection Staging::collection(const CollectionKey& key) {
   found.marking = query.integer(6) != 0;
   found.full_at = base::parse_iso8601(query.text(7));
   found.scoped = query.integer(8) != 0;
+  found.scope = query.optional_text(9);
+  found.rescoped = query.integer(10) != 0;
+  found.completed = query.integer(11) != 0;
   found.lists_everything = key.lists_everything;
   found.plausible_share = key.plausible_share;
   found.kinds_left_out = key.kinds_left_out;
@@ -211,9 +216,16 @@ Position Staging::position(const CollectionKey& key) {
   Position position{found.cursor, found.full};
   const bool due = key.complete_every && !found.full &&
                    (!found.full_at || clock_.now() - *found.full_at >= *key.complete_every);
+  // an index of an older gald does not know what was read before
+  const bool rescoped = found.scope && *found.scope != key.scope;
+  if (found.scope != key.scope)
+    Query(statements_,
+          "UPDATE collection SET scope = ?2, rescoped = max(rescoped, ?3) WHERE id = ?1")
+        .bind(found.id, key.scope, rescoped && found.completed)
+        .run();
   // A full round without a cursor begins anew too: what an earlier attempt staged may be stale. And
   // a round that ended without one left nothing to go on from.
-  if (found.fingerprint != key.fingerprint || found.lists_everything || due ||
+  if (found.fingerprint != key.fingerprint || rescoped || found.lists_everything || due ||
       found.cursor.position.empty()) {
     if (found.fingerprint != key.fingerprint)
       Query(statements_, "UPDATE collection SET fingerprint = ?2 WHERE id = ?1")
@@ -302,7 +314,8 @@ model::StagedCounts Staging::apply_page(const CollectionKey& key, std::vector<Ch
       rejected_[found.id].insert(object.anchor);
     ++counts.rejected;
   }
-  if (last && is_implausible(found, counts)) {
+  // where the configuration says that less is to be seen, a plan holds what is not
+  if (last && !found.rescoped && is_implausible(found, counts)) {
     // from the beginning again: an empty position makes the next round begin anew
     Query(statements_, "UPDATE collection SET position = '', answered_by = '' WHERE id = ?1")
         .bind(found.id)
@@ -367,6 +380,16 @@ bool Staging::first_sight(const Collection& collection, std::int64_t record) {
                                 " (collection_id, record_id) VALUES (?1, ?2)")
              .bind(collection.id, record)
              .run() > 0;
+}
+
+/// A loss may be held back, and what the record was is needed until it is published.
+void Staging::keep_last_live(std::int64_t record) {
+  static const std::string kKeep =
+      std::string(
+          "INSERT OR IGNORE INTO last_live SELECT r.id, r.kind, r.attributes FROM record r"
+          " WHERE r.id = ?1 AND r.published_live = 1 AND ") +
+      kLiveRecord;
+  Query(statements_, kKeep).bind(record).run();
 }
 
 /// An object that could not be mapped is there all the same, with the members it had: the sweep
@@ -458,9 +481,11 @@ void Staging::apply_change(const Collection& collection, Change change,
     changed = before->attributes != json || before->presence != record.presence ||
               before->kind != record.kind;
     if (changed) {
+      if (!reconcile::is_live(record))
+        keep_last_live(id);
       Query(statements_,
             "UPDATE record SET collection_id = ?2, kind = ?3, presence = ?4, attributes = ?5,"
-            " parent = ?6, expires_at = ?7, touched = 1 WHERE id = ?1")
+            " parent = ?6, expires_at = ?7, touched = 1, released = 0 WHERE id = ?1")
           .bind(id, collection.id, kind, presence, json, parent_or_null, end_or_null)
           .run();
       const model::StagedRecord old =
@@ -710,9 +735,10 @@ std::int64_t Staging::sweep_records(const Collection& collection, const std::str
         continue;
     }
     ++swept;
+    keep_last_live(record.id);
     Query(statements_,
           "UPDATE record SET presence = ?2, attributes = ?3, parent = NULL, expires_at = NULL,"
-          " touched = 1 WHERE id = ?1")
+          " touched = 1, released = 0 WHERE id = ?1")
         .bind(record.id, to_string(left_out ? Presence::out_of_scope : Presence::absent),
               left_out ? kLeftOut : std::string("{}"))
         .run();
@@ -831,7 +857,9 @@ std::int64_t Staging::settle_scope(std::int64_t after,
       const std::vector<std::string> keys =
           reconcile::join_keys(as_record(model::ConnectorKind::active_directory, record.anchor,
                                          record.kind, Presence::live, record.attributes));
-      Query(statements_, "UPDATE record SET presence = ?2 WHERE id = ?1")
+      if (record.to != Presence::live)
+        keep_last_live(record.id);
+      Query(statements_, "UPDATE record SET presence = ?2, released = 0 WHERE id = ?1")
           .bind(record.id, to_string(record.to))
           .run();
       if (record.to == Presence::live)

@@ -37,6 +37,11 @@ class Staging {
   /// After a publication: what a first import put off beyond it.
   void finish_publication();
 
+  /// The record is found under other keys from now on; who is left under an old one is looked at
+  /// again.
+  void replace_keys(std::int64_t record, const std::vector<std::string>& before,
+                    const std::vector<std::string>& now);
+
  private:
   struct Collection {
     std::int64_t id = 0;
@@ -48,6 +53,9 @@ class Staging {
     bool marking = false;
     std::optional<base::TimePoint> full_at;
     bool scoped = false;
+    std::optional<std::string> scope;
+    bool rescoped = false;
+    bool completed = false;
     bool lists_everything = false;
     double plausible_share = 0;
     std::vector<model::RecordKind> kinds_left_out;
@@ -82,8 +90,7 @@ class Staging {
   void touch_below(const Collection& collection, const std::string& anchor);
   void drop_links(const Collection& collection, std::int64_t record, const std::string& anchor);
   void add_keys(std::int64_t record, const std::vector<std::string>& keys);
-  void replace_keys(std::int64_t record, const std::vector<std::string>& before,
-                    const std::vector<std::string>& now);
+  void keep_last_live(std::int64_t record);
   void keep(const Collection& collection, const std::string& anchor);
   bool is_implausible(const Collection& collection, model::StagedCounts& counts);
   std::int64_t sweep(const Collection& collection);

@@ -85,12 +85,16 @@ std::string quoted_list(const std::vector<std::string>& values) {
 }
 
 /// What the key says now.
-std::string spoken_key(std::string_view key, const StagedRecord& to,
+std::string spoken_key(const StagedRecord& record, const StagedRecord& to,
                        const std::vector<std::string>& values) {
+  const std::string& key = record.joined_by;
   const std::string there = "the " + std::string(spoken(to.kind)) + " in " + to.connector;
   const std::string what = quoted_list(values);
   if (key == "external-directory-object-id")
     return "It names " + there + " as its object in Entra ID.";
+  if (is_ad(record))
+    return "It and " + there + " have one identity, " + what +
+           ": they are one object in two forests.";
   if (key == "source-anchor")
     return "Entra Connect made it from " + there + ": its source anchor " + what + " is the " +
            (first_value(to.attributes, Attribute::consistency_guid).empty()
@@ -137,7 +141,7 @@ ExplainedRecord explain_record(const StagedRecord& record, const Records& live,
     if (other != &record && !record.joined_by.empty() && told.keys.empty()) {
       told.keys = shared_values(record.joined_by, record, *other);
       if (!told.keys.empty())
-        told.joined = {record.joined_by, spoken_key(record.joined_by, *other, told.keys)};
+        told.joined = {record.joined_by, spoken_key(record, *other, told.keys)};
     }
   if (is_reference(record)) {
     told.joined.rule = record.joined_by;

@@ -194,9 +194,13 @@ class Joiner {
   explicit Joiner(std::span<const StagedRecord> records)
       : records_(records), parent_(records.size()), joined_by_(records.size()) {
     std::iota(parent_.begin(), parent_.end(), std::size_t{0});
-    for (std::size_t i = 0; i < records_.size(); ++i)
-      if (is_live(records_[i]))
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      const StagedRecord& record = records_[i];
+      if (is_live(record))
         live_.push_back(i);
+      if (!record.entry_id.empty())
+        remember(i);
+    }
   }
 
   std::vector<Cell> run() {
@@ -214,6 +218,37 @@ class Joiner {
     while (parent_[i] != i)
       i = parent_[i] = parent_[parent_[i]];
     return i;
+  }
+
+  /// What is and was on an entry's sides.
+  struct Sides {
+    std::vector<std::size_t> ad;  ///< live records
+    bool ad_is_gone = false;      ///< one of its AD objects
+    bool ad_is_deleted = false;
+    std::set<std::string_view> deleted_in;  ///< connectors
+  };
+
+  void remember(std::size_t i) {
+    const StagedRecord& record = records_[i];
+    Sides& sides = sides_[record.entry_id];
+    const bool live = is_live(record);
+    const bool deleted = !live && record.presence != model::Presence::out_of_scope;
+    if (is_ad(record)) {
+      if (live)
+        sides.ad.push_back(i);
+      sides.ad_is_gone |= !live;
+      sides.ad_is_deleted |= deleted;
+    } else if (deleted) {
+      sides.deleted_in.insert(record.connector);
+    }
+  }
+
+  /// Whether the cloud contact came when the one before it was deleted, and was joined to an AD
+  /// object that is deleted too by now: both sides were made anew, and the cloud's came first.
+  bool took_a_place(const StagedRecord& cloud) const {
+    const Sides& sides = sides_.at(cloud.entry_id);
+    return cloud.kind == RecordKind::contact && !is_ad(cloud) && sides.ad.empty() &&
+           sides.ad_is_deleted && sides.deleted_in.contains(cloud.connector);
   }
 
   void unite(std::size_t joined, std::size_t to, std::string_view by) {
@@ -237,14 +272,21 @@ class Joiner {
     }
   }
 
-  /// Cloud records meet the one AD record with the same key. Two AD records with one key are a
-  /// mistake in the directory: then only an earlier decision counts.
+  /// Cloud records meet the AD record with the same key. AD records of several connectors with one
+  /// key are one object on its way from forest to forest. Two of one connector are a mistake in the
+  /// directory: then only an earlier decision counts.
   template <typename KeyOf>
   void join_by_exact_key(RecordKind kind, std::string_view name, KeyOf key_of) {
     std::map<std::string, std::vector<std::size_t>> ad;
+    std::set<std::pair<std::string_view, std::string>> claimed;  // by a cloud connector
     for (const std::size_t i : live_)
       if (is_ad(records_[i]) && records_[i].kind == kind)
         ad[key_of(records_[i])].push_back(i);
+      else if (records_[i].kind == kind && !is_reference(records_[i]))
+        claimed.emplace(records_[i].connector, key_of(records_[i]));
+    ad.erase("");
+    for (auto& [unused, same] : ad)
+      join_forests(same, name);
     for (const std::size_t i : live_) {
       const StagedRecord& cloud = records_[i];
       if (is_ad(cloud) || cloud.kind != kind || is_reference(cloud))
@@ -253,7 +295,11 @@ class Joiner {
         continue;  // it goes where its Entra object goes
       const std::string key = key_of(cloud);
       if (key.empty()) {
-        keep_earlier_link(i);
+        // It lost the key (source of authority moved, say) but the pair was decided before. The
+        // same source may have given the key to another meanwhile.
+        if (const std::optional<std::size_t> partner = earlier_ad_partner(i))
+          if (!claimed.contains({cloud.connector, key_of(records_[*partner])}))
+            unite(i, *partner, cloud.joined_by);
         continue;
       }
       const auto it = ad.find(key);
@@ -264,26 +310,40 @@ class Joiner {
         unite(i, candidates.front(), name);
         continue;
       }
-      for (const std::size_t candidate : candidates)
-        if (!cloud.entry_id.empty() && records_[candidate].entry_id == cloud.entry_id)
-          unite(i, candidate, name);
+      const std::optional<std::size_t> partner = earlier_ad_partner(i);
+      if (partner && std::find(candidates.begin(), candidates.end(), *partner) != candidates.end())
+        unite(i, *partner, name);
     }
   }
 
-  /// The cloud lost the key (source of authority moved, say) but the pair was decided before.
-  void keep_earlier_link(std::size_t cloud) {
-    if (const std::optional<std::size_t> ad = earlier_ad_partner(cloud))
-      unite(cloud, *ad, records_[cloud].joined_by);
+  /// Leaves the one that the others were joined to, if no two are of one connector.
+  void join_forests(std::vector<std::size_t>& same, std::string_view by) {
+    std::sort(same.begin(), same.end(),
+              [&](std::size_t a, std::size_t b) { return stronger(records_[a], records_[b]); });
+    const auto of_one_connector = [&](std::size_t a, std::size_t b) {
+      return records_[a].connector == records_[b].connector;
+    };
+    if (std::adjacent_find(same.begin(), same.end(), of_one_connector) != same.end())
+      return;
+    for (std::size_t i = 1; i < same.size(); ++i)
+      unite(same[i], same.front(), by);
+    same.resize(1);
   }
 
+  /// The AD record that the cloud record was joined to, if that is still there. After a revival
+  /// there may be two: then the one that was there all the time.
   std::optional<std::size_t> earlier_ad_partner(std::size_t cloud) const {
     if (records_[cloud].entry_id.empty() || records_[cloud].joined_by.empty())
       return std::nullopt;
-    for (const std::size_t i : live_)
-      if (is_ad(records_[i]) && records_[i].kind == records_[cloud].kind &&
-          records_[i].entry_id == records_[cloud].entry_id)
-        return i;
-    return std::nullopt;
+    const auto better = [&](std::size_t a, std::size_t b) {
+      return records_[a].was_live != records_[b].was_live ? records_[a].was_live
+                                                          : stronger(records_[a], records_[b]);
+    };
+    std::optional<std::size_t> best;
+    for (const std::size_t i : sides_.at(records_[cloud].entry_id).ad)
+      if (records_[i].kind == records_[cloud].kind && (!best || better(i, *best)))
+        best = i;
+    return best;
   }
 
   /// A cloud contact: an Entra record, an Exchange record, or both as one.
@@ -297,13 +357,6 @@ class Joiner {
 
   std::vector<CloudContact> cloud_contacts() {
     std::map<std::size_t, CloudContact> by_root;
-    std::set<std::string_view> entries_with_gone_ad;
-    std::set<std::string_view> entries_with_live_ad;
-    for (const StagedRecord& record : records_) {
-      if (!is_ad(record) || record.entry_id.empty())
-        continue;
-      (is_live(record) ? entries_with_live_ad : entries_with_gone_ad).insert(record.entry_id);
-    }
     for (const std::size_t i : live_) {
       const StagedRecord& record = records_[i];
       if (is_ad(record) || record.kind != RecordKind::contact)
@@ -314,11 +367,11 @@ class Joiner {
         contact.synchronized = true;
       if (record.entry_id.empty())
         continue;
-      if (entries_with_gone_ad.contains(record.entry_id) &&
-          !entries_with_live_ad.contains(record.entry_id))
+      const Sides& sides = sides_.at(record.entry_id);
+      if (sides.ad_is_gone && sides.ad.empty() && !took_a_place(record))
         contact.bound = true;
       const std::size_t rung = rung_named(record.joined_by);
-      if (rung < contact.partner_rung)
+      if (!contact.partner || rung < contact.partner_rung)
         if (const std::optional<std::size_t> partner = earlier_ad_partner(i)) {
           contact.partner = partner;
           contact.partner_rung = rung;
@@ -344,6 +397,10 @@ class Joiner {
           bind(contact, *contact.partner, kLadder[rung].name, free_ad);
       meet_on(kLadder[rung], contacts, free_ad);
     }
+    // It came through its Entra object, which is gone.
+    for (CloudContact& contact : contacts)
+      if (!contact.bound && contact.partner && free_ad.contains(*contact.partner))
+        bind(contact, *contact.partner, kDirectoryObject, free_ad);
   }
 
   void bind(CloudContact& contact, std::size_t ad, std::string_view by,
@@ -490,10 +547,13 @@ class Joiner {
     std::map<std::string, std::size_t> heir;
     std::map<std::string, bool> by_birth;
     for (std::size_t c = 0; c < cells.size(); ++c) {  // cells come strongest first
+      const bool in_ad = is_ad(records_[cells[c].live.front().record]);
       for (const Cell::Member& member : cells[c].live) {
         const StagedRecord& record = records_[member.record];
         if (record.entry_id.empty() || is_reference(record))
           continue;
+        if (in_ad && took_a_place(record))
+          continue;  // it found its own AD object: who is gone stays gone
         const bool born = born_of(record.entry_id, record);
         if (!heir.contains(record.entry_id) || (born && !by_birth[record.entry_id])) {
           heir[record.entry_id] = c;
@@ -521,6 +581,7 @@ class Joiner {
   std::vector<std::size_t> live_;
   std::vector<std::size_t> parent_;
   std::vector<std::string> joined_by_;
+  std::map<std::string_view, Sides> sides_;  // by entry
 };
 
 }  // namespace
@@ -595,7 +656,7 @@ std::vector<std::string> shared_values(std::string_view joined_by, const StagedR
                ? std::vector<std::string>{}
                : equal(first_value(record.attributes, Attribute::external_directory_object_id),
                        other.anchor);
-  if (is_ad(record) || !is_ad(other))
+  if (!is_ad(other))
     return {};
   if (joined_by == kSourceAnchor)
     return equal(immutable_id(record), immutable_id(other));
@@ -606,7 +667,7 @@ std::vector<std::string> shared_values(std::string_view joined_by, const StagedR
                        first_value(other.attributes, Attribute::security_identifier))
                : std::vector<std::string>{};
   Keys shared;
-  if (const std::size_t rung = rung_named(joined_by); rung < kLadder.size()) {
+  if (const std::size_t rung = rung_named(joined_by); rung < kLadder.size() && !is_ad(record)) {
     const Keys there = kLadder[rung].ad(other);
     for (std::string key : kLadder[rung].cloud(record))
       if (there.contains(key)) {

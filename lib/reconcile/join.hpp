@@ -55,13 +55,15 @@ struct Cell {
 /// among them. The result does not depend on their order.
 ///
 /// Users: onPremisesImmutableId = base64 of mS-DS-ConsistencyGuid, else of objectGUID (Entra
-/// Connect design concepts). Groups: onPremisesSecurityIdentifier = objectSid. Contacts, whose
+/// Connect design concepts). Groups: onPremisesSecurityIdentifier = objectSid. Users and groups of
+/// several AD connectors with one key are one that moves between forests. Contacts, whose
 /// anchor Graph does not show: the ladder of keys below, only where the cloud says that the object
 /// is or was synchronized, and only where a key points to exactly one object on either side. A
 /// decided link between contacts is kept until a stronger key contradicts it.
 ///
-/// A contact whose AD record is gone stays bound to it while the cloud still calls it
-/// synchronized: another AD object with the same address is another contact.
+/// A cloud contact whose AD record is gone stays bound to it: another AD object with the same
+/// address is another contact. Not so one that took the place of a deleted cloud contact: both
+/// sides were made anew, it goes with the new AD object and leaves the old contact behind.
 std::vector<Cell> join(std::span<const model::StagedRecord> records);
 
 }  // namespace gald::reconcile
