@@ -126,7 +126,7 @@ int execute(const ShowCommand& command, const Context& context) {
   const index::Reader reader(context.config.index_file);
   const std::vector<Contact> found = reader.find(command.what);
   if (found.empty()) {
-    complain(printable(command.what) + ": nothing in the index has this id or address");
+    complain(printable(command.what) + ": nothing in the index has this id, address or name");
     return exit_code::kFailed;
   }
   if (command.json) {
@@ -137,7 +137,8 @@ int execute(const ShowCommand& command, const Context& context) {
   if (found.size() > 1) {
     print_candidates(found);
     flush_output();
-    complain(std::to_string(found.size()) + " entries share this address; name one by its id");
+    complain(std::to_string(found.size()) +
+             " entries share this address or name; name one by its id");
     return exit_code::kComplete;
   }
   print_values(found.front());

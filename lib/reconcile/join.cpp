@@ -663,4 +663,43 @@ std::vector<Cell> join(std::span<const StagedRecord> records) {
   return Joiner(records).run();
 }
 
+bool comes_before(const StagedRecord& a, const StagedRecord& b) {
+  return stronger(a, b);
+}
+
+std::vector<std::string> shared_values(std::string_view joined_by, const StagedRecord& record,
+                                       const StagedRecord& other) {
+  const auto equal = [](const std::string& a, const std::string& b) {
+    return !a.empty() && a == b ? std::vector{a} : std::vector<std::string>{};
+  };
+  if (record.kind != other.kind)
+    return {};
+  if (joined_by == kDirectoryObject)
+    return other.connector_kind != ConnectorKind::entra
+               ? std::vector<std::string>{}
+               : equal(first_value(record.attributes, Attribute::external_directory_object_id),
+                       other.anchor);
+  if (!is_ad(other))
+    return {};
+  if (joined_by == kSourceAnchor)
+    return equal(immutable_id(record), immutable_id(other));
+  if (joined_by == kSecurityIdentifier)
+    return base::ascii_iequals(first_value(record.attributes, Attribute::security_identifier),
+                               first_value(other.attributes, Attribute::security_identifier))
+               ? equal(first_value(other.attributes, Attribute::security_identifier),
+                       first_value(other.attributes, Attribute::security_identifier))
+               : std::vector<std::string>{};
+  Keys shared;
+  if (const std::size_t rung = rung_named(joined_by); rung < kLadder.size() && !is_ad(record)) {
+    const Keys there = kLadder[rung].ad(other);
+    for (std::string key : kLadder[rung].cloud(record))
+      if (there.contains(key)) {
+        if (joined_by == kLadder.front().name)
+          key.erase(0, key.find(':') + 1);  // the mark of its direction
+        shared.insert(std::move(key));
+      }
+  }
+  return {shared.begin(), shared.end()};
+}
+
 }  // namespace gald::reconcile
