@@ -63,6 +63,7 @@ Json phones(const model::Entry& entry) {
                     {"raw", phone.raw},
                     {"e164", text_or_null(phone.e164)},
                     {"extension", text_or_null(phone.extension)},
+                    {"kind", std::string(to_string(phone.kind))},
                     {"connector", text_or_null(phone.connector)}});
   return list;
 }

@@ -29,7 +29,7 @@ std::string contact_columns() {
          "(SELECT m.uuid FROM entry m WHERE m.id = e.manager_entry)";
 }
 
-constexpr int kColumnsOfEntry = 30;
+constexpr int kColumnsOfEntry = 31;
 
 }  // namespace
 

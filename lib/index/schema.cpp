@@ -5,6 +5,9 @@
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+
+#include "model/forms.hpp"
 
 namespace gald::index {
 
@@ -126,6 +129,7 @@ CREATE TABLE entry (
   distinguished_name   TEXT,
   custom_attributes    TEXT NOT NULL DEFAULT '{}',
   origins              TEXT NOT NULL DEFAULT '{}',
+  search_name          TEXT NOT NULL DEFAULT '', -- the words of its names, folded
   forward_to           TEXT,                -- uuid of the entry this one turned out to be
   created_run          INTEGER NOT NULL,
   created_at           TEXT NOT NULL,
@@ -156,6 +160,7 @@ CREATE TABLE phone (
   e164       TEXT,
   extension  TEXT,
   connector  TEXT NOT NULL,
+  kind       TEXT NOT NULL DEFAULT 'unparsable',
   PRIMARY KEY (entry_id, position)
 ) WITHOUT ROWID;
 CREATE INDEX phone_by_e164 ON phone (e164) WHERE e164 IS NOT NULL;
@@ -281,7 +286,7 @@ SELECT e.uuid AS id, e.kind, e.source, e.status,
        e.mail, e.mail_nickname, e.user_principal_name,
        e.street, e.city, e.state, e.postal_code, e.country_or_region,
        e.hidden, e.distinguished_name AS on_premises_distinguished_name, e.custom_attributes,
-       e.created_at, e.changed_at, e.change_number
+       e.created_at, e.changed_at, e.change_number, e.search_name
   FROM entry e
   LEFT JOIN entry m ON m.id = e.manager_entry
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
@@ -294,7 +299,7 @@ SELECT e.uuid AS contact_id, a.kind, a.value, a.folded, a.is_primary, a.connecto
 
 CREATE VIEW contact_phones AS
 SELECT e.uuid AS contact_id, p.type, p.raw, p.e164, p.extension, p.connector,
-       e.source, e.status, e.change_number
+       e.source, e.status, e.change_number, p.kind
   FROM phone p JOIN entry e ON e.id = p.entry_id
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
 
@@ -420,9 +425,24 @@ constexpr const char* kUpgrades[] = {
     "CREATE INDEX entry_forwards ON entry (forward_to) WHERE forward_to IS NOT NULL;"
     "CREATE TABLE label_group (label TEXT NOT NULL, group_id INTEGER NOT NULL,"
     " PRIMARY KEY (label, group_id)) WITHOUT ROWID;"
-    "CREATE INDEX label_of_group ON label_group (group_id);",
+    "CREATE INDEX label_of_group ON label_group (group_id);"
+    // Phones and names have forms now, which publication makes. Addresses beyond ASCII compare in
+    // another way: their keys are those of join_keys(), made from what they were.
+    "ALTER TABLE entry ADD COLUMN search_name TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE phone ADD COLUMN kind TEXT NOT NULL DEFAULT 'unparsable';"
+    "UPDATE address SET folded = fold_address(value) WHERE folded GLOB '*[^ -~]*';"
+    "UPDATE OR REPLACE record_key SET key = substr(key, 1, 5) || fold_address(substr(key, 6))"
+    " WHERE (key >= 'smtp:' AND key < 'smtp;' OR key >= 'x500:' AND key < 'x500;')"
+    " AND key GLOB '*[^ -~]*';",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
+
+/// model::fold_address() in SQL.
+void fold_address(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
+  const std::string folded = model::fold_address(text == nullptr ? "" : text);
+  sqlite3_result_text(context, folded.data(), static_cast<int>(folded.size()), SQLITE_TRANSIENT);
+}
 
 int pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(std::string("PRAGMA ") + name).getInt();
@@ -446,6 +466,7 @@ void drop_views(SQLite::Database& database) {
 void upgrade(SQLite::Database& database, int version) {
   if (version == kSchemaVersion)
     return;
+  database.createFunction("fold_address", 1, true, nullptr, fold_address);
   for (; version < kSchemaVersion; ++version)
     database.exec(kUpgrades[version - 1]);
   make_record_indexes(database);

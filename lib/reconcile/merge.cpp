@@ -10,6 +10,9 @@
 
 #include "base/text.hpp"
 #include "model/forms.hpp"
+#include "model/name_form.hpp"
+#include "model/phone_number.hpp"
+#include "model/region.hpp"
 #include "reconcile/field_mapping.hpp"
 #include "reconcile/join.hpp"
 
@@ -39,11 +42,6 @@ struct Source {
 };
 
 using Sources = std::vector<Source>;
-
-/// A guest's user principal name is made from its address and is none itself.
-bool is_guest_principal(std::string_view value) {
-  return base::ascii_lower(value).find("#ext#") != std::string::npos;
-}
 
 /// In which order the records of a contact are asked.
 class Order {
@@ -169,9 +167,7 @@ template <typename Visit>
 void visit_values(Attribute attribute, const Sources& sources, const Visit& visit) {
   for (const Source& source : sources) {
     const std::string& value = first_value(*source.attributes, attribute);
-    if (value.empty())
-      continue;
-    if (attribute == Attribute::user_principal_name && is_guest_principal(value))
+    if (value.empty() || model::is_guest_principal(value))
       continue;
     if (attribute == Attribute::hidden && !model::flag(*source.attributes, attribute))
       continue;
@@ -313,7 +309,7 @@ class AddressBook {
 
   /// The first primary of a kind stays the only one.
   void add(model::Address address, const std::string& connector) {
-    if (address.value.empty() || is_guest_principal(address.value))
+    if (address.value.empty() || model::is_guest_principal(address.value))
       return;
     const auto key = std::pair(address.kind, model::fold_address(address.value));
     const bool primary = address.primary && primaries_.insert(address.kind).second;
@@ -382,6 +378,33 @@ void merge_addresses(const Order& order, Entry& entry) {
   book.finish();
 }
 
+/// The country in which the numbers of a record would be dialled: the contact's own, else that of
+/// the connector.
+class Regions {
+ public:
+  Regions(const Entry& entry, const Policy& policy) : policy_(policy) {
+    if (const auto country = entry.values.find(Attribute::country); country != entry.values.end())
+      country_ = country->second;
+  }
+
+  const std::string& of(const StagedRecord& record) {
+    if (!country_.empty()) {
+      own_ = model::region_of_country(country_);
+      country_.clear();
+    }
+    if (!own_.empty())
+      return own_;
+    static const std::string kUnknown;
+    const auto connector = policy_.connectors.find(record.connector);
+    return connector == policy_.connectors.end() ? kUnknown : connector->second.region;
+  }
+
+ private:
+  const Policy& policy_;
+  std::string country_;
+  std::string own_;
+};
+
 using A = Attribute;
 
 struct PhoneType {
@@ -401,7 +424,8 @@ const std::array<PhoneType, 6>& phone_types() {
   return kTypes;
 }
 
-void merge_phones(const Order& order, Entry& entry) {
+void merge_phones(const Order& order, const Policy& policy, Entry& entry) {
+  Regions regions(entry, policy);
   Sources room;
   for (const PhoneType& type : phone_types()) {
     const Sources& sources = order.of(type.attributes.front(), room).sources;
@@ -412,7 +436,7 @@ void merge_phones(const Order& order, Entry& entry) {
         return;
       for (const std::string& raw : it->second)
         if (!base::trim(raw).empty() && seen.insert(raw).second) {
-          entry.phones.push_back(model::parse_phone(type.name, raw));
+          entry.phones.push_back(model::parse_phone(type.name, raw, regions.of(*source.record)));
           entry.phones.back().connector = source.record->connector;
         }
     };
@@ -509,7 +533,13 @@ Entry merge(Records live, const Policy& policy) {
   if (status.status != model::Status::active)
     entry.origins["status"] = std::move(status.connector);
   merge_addresses(order, entry);
-  merge_phones(order, entry);
+  merge_phones(order, policy, entry);
+  const auto name = [&](Attribute attribute) -> std::string_view {
+    const auto it = entry.values.find(attribute);
+    return it == entry.values.end() ? std::string_view() : it->second;
+  };
+  entry.search_name = model::search_name(name(Attribute::display_name), name(Attribute::given_name),
+                                         name(Attribute::surname));
   return entry;
 }
 
