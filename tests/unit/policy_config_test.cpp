@@ -184,6 +184,25 @@ TEST(PolicyConfig, AMappingIsASection) {
                   "[connector.exchange.mapping], found 3"});
 }
 
+TEST(PolicyConfig, ARegionIsTheCodeOfACountry) {
+  const auto with_region = [](const std::string& value) {
+    return parse_config(
+        "[connector.entra]\ntype = \"entra\"\ntenant = \"contoso.test\"\n"
+        "managed_identity = true\nregion = \"" +
+            value + "\"\n",
+        "gald.toml");
+  };
+  EXPECT_EQ(with_region("DE").config.policy.connectors.at("entra").region, "DE");
+  const std::string expected =
+      "gald.toml:5: connector.entra.region: expected the code of a country such as \"DE\", found ";
+  EXPECT_EQ(with_region("XX").errors, Lines{expected + "\"XX\""});
+  EXPECT_EQ(with_region("Bavaria").errors, Lines{expected + "\"Bavaria\""});
+  EXPECT_EQ(with_region("Österreich").errors,
+            Lines{expected + "\"Österreich\" (did you mean AT?)"});
+  EXPECT_EQ(with_region("gb").errors, Lines{expected + "\"gb\" (did you mean GB?)"});
+  EXPECT_EQ(with_region("UK").errors, Lines{expected + "\"UK\" (did you mean GB?)"});
+}
+
 TEST(PolicyConfig, Labels) {
   const reconcile::Policy policy = policy_of(
       "[labels]\nVIP = [\"vip@contoso.test\", \"VIP customers\"]\n\"Field staff\" = [\"Field\"]\n");
