@@ -16,6 +16,8 @@ namespace {
 /// What vanishes within this time counts together.
 constexpr std::chrono::hours kLately{24};
 
+// A + before a column keeps SQLite from searching by it: what changed is few, and has an index.
+
 /// A record that nobody judged and nobody holds, as `r`. One whose last live state is not known
 /// was lost before this version; it cannot be held.
 const std::string& lost_record() {
@@ -102,15 +104,17 @@ void PlanStore::let_go(const Held& held, bool released) {
         " WHERE id = ?1")
       .bind(record, released)
       .run();
-  // what happened to its memberships meanwhile was passed over
+  // what happened to its memberships meanwhile was passed over; CROSS fixes the order
   for (const char* sql :
        {"INSERT OR IGNORE INTO touched_member SELECT g.id, m.anchor FROM record h"
-        " JOIN membership ms ON ms.member_id = h.entry_id JOIN record m ON m.entry_id = h.entry_id"
-        " JOIN record g ON g.entry_id = ms.group_id AND g.connector_id = m.connector_id"
+        " CROSS JOIN membership ms ON ms.member_id = h.entry_id"
+        " CROSS JOIN record m ON m.entry_id = h.entry_id"
+        " CROSS JOIN record g ON g.entry_id = ms.group_id AND g.connector_id = m.connector_id"
         " WHERE h.id = ?1",
         "INSERT OR IGNORE INTO touched_member SELECT g.id, m.anchor FROM record h"
-        " JOIN membership ms ON ms.group_id = h.entry_id JOIN record g ON g.entry_id = h.entry_id"
-        " JOIN record m ON m.entry_id = ms.member_id AND m.connector_id = g.connector_id"
+        " CROSS JOIN membership ms ON ms.group_id = h.entry_id"
+        " CROSS JOIN record g ON g.entry_id = h.entry_id"
+        " CROSS JOIN record m ON m.entry_id = ms.member_id AND m.connector_id = g.connector_id"
         " WHERE h.id = ?1"})
     Query(statements_, sql).bind(record).run();
 }
@@ -194,8 +198,8 @@ std::string PlanStore::scope_text(const PlanRow& plan) {
   query.next();
   const std::int64_t left = query.integer(1);
   return "the scope of " + plan.plan.connector + "/" + plan.plan.subject +
-         " was changed: " + std::to_string(left) + " records leave it, " +
-         std::to_string(query.integer(0) - left) + " come into it";
+         " was changed; records that leave it: " + std::to_string(left) +
+         ", that come into it: " + std::to_string(query.integer(0) - left);
 }
 
 // --- judging -------------------------------------------------------------------------------------
@@ -203,7 +207,7 @@ std::string PlanStore::scope_text(const PlanRow& plan) {
 bool PlanStore::nothing_to_judge() {
   static const std::string kAnything =
       "SELECT EXISTS (SELECT 1 FROM collection WHERE rescoped = 1)"
-      " OR EXISTS (SELECT 1 FROM record WHERE touched = 1 AND plan_id IS NOT NULL)"
+      " OR EXISTS (SELECT 1 FROM record WHERE touched = 1 AND +plan_id IS NOT NULL)"
       " OR EXISTS (SELECT 1 FROM record r WHERE " +
       lost_record() + ")";
   Query query(statements_, kAnything);
@@ -252,6 +256,8 @@ std::set<std::int64_t> PlanStore::reconsider_held() {
           shaken.insert(held.plan);
       } else {
         hold(record, held.plan);
+        if (!held.actual.was_live)  // what it would publish may have changed
+          Query(statements_, "UPDATE plan SET stale = 1 WHERE number = ?1").bind(held.plan).run();
       }
     }
   }
@@ -267,7 +273,7 @@ void PlanStore::hold_rescoped(std::int64_t run, bool guarded, std::set<std::int6
 
   static const std::string kMoved =
       std::string(
-          "SELECT r.id FROM record r WHERE r.touched = 1 AND r.id > ?2 AND r.collection_id = ?1"
+          "SELECT r.id FROM record r WHERE r.touched = 1 AND r.id > ?2 AND +r.collection_id = ?1"
           " AND r.plan_id IS NULL AND r.released = 0 AND r.published_live <> ") +
       kLiveRecord +
       " AND (r.published_live = 0 OR EXISTS"
@@ -342,15 +348,21 @@ void PlanStore::judge_kind(std::int64_t run, const Kind& kind, std::int64_t vani
   counts.vanishing = vanishing + held;
   {
     Query query(statements_,
-                "SELECT (SELECT coalesce(sum(l.records), 0) FROM loss l"
-                "  WHERE l.connector_id = c.id AND l.kind = ?2 AND l.at > ?3),"
-                " (SELECT count(*) FROM record r WHERE r.connector_id = c.id AND r.kind = ?2"
-                "  AND r.published_live = 1) FROM connector c WHERE c.name = ?1");
+                "SELECT coalesce(sum(l.records), 0) FROM loss l JOIN connector c"
+                " ON c.id = l.connector_id WHERE c.name = ?1 AND l.kind = ?2 AND l.at > ?3");
     const std::string since = base::to_iso8601(clock_.now() - kLately);
     query.bind(kind.first, kind.second, since);
     query.next();
     counts.gone_lately = query.integer(0);
-    counts.published = query.integer(1);
+  }
+  if (counts.vanishing + counts.gone_lately > reconcile::kGuardHandful) {
+    // looks at every record of the connector, and is therefore asked last
+    Query query(statements_,
+                "SELECT count(*) FROM record r JOIN connector c ON c.id = r.connector_id"
+                " WHERE c.name = ?1 AND r.kind = ?2 AND r.published_live = 1");
+    query.bind(kind.first, kind.second);
+    query.next();
+    counts.published = query.integer(0);
   }
   const reconcile::Verdict verdict =
       reconcile::guard(kind.first, model::record_kind_named(kind.second).value(), counts, limits);
@@ -377,7 +389,7 @@ void PlanStore::judge_kind(std::int64_t run, const Kind& kind, std::int64_t vani
   }
   static const std::string kLost =
       "SELECT r.id FROM record r JOIN connector c"
-      " ON c.id = r.connector_id WHERE c.name = ?1 AND r.kind = ?2"
+      " ON c.id = +r.connector_id WHERE c.name = ?1 AND r.kind = ?2"
       " AND r.id > ?3 AND " +
       lost_record() + " ORDER BY r.id LIMIT 500";
   for (std::int64_t last = 0;;) {
@@ -400,7 +412,7 @@ void PlanStore::let_pass(const Kind& kind, std::int64_t vanishing) {
   if (vanishing == 0)
     return;
   static const std::string kPass =
-      "UPDATE record AS r SET released = 1 WHERE r.kind = ?2 AND r.connector_id ="
+      "UPDATE record AS r SET released = 1 WHERE r.kind = ?2 AND +r.connector_id ="
       " (SELECT id FROM connector WHERE name = ?1) AND " +
       lost_record();
   Query(statements_, kPass).bind(kind.first, kind.second).run();

@@ -96,7 +96,7 @@ class PlanTest(unittest.TestCase):
         self.assertEqual(self.open_plans(), [held])
 
         status = self.gald.status().out
-        self.assertIn(f"{VISITORS} records leave it", status)
+        self.assertIn(f"records that leave it: {VISITORS}", status)
         self.assertIn(f"gald plan show {held['plan']}", status)
         self.assertEqual([plan["plan"] for plan in self.run_json("status")[0]["plans"]], [held["plan"]])
         shown, *contacts = self.run_json("plan", "show", str(held["plan"]))
