@@ -60,6 +60,7 @@ class Parser {
     add_check();
     add_plan();
     add_conflicts();
+    add_explain();
   }
 
   std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {
@@ -122,9 +123,9 @@ class Parser {
   void add_show() {
     CLI::App* command = add("show", "Everything that is known of one contact, with its history",
                             "gald show jane.doe@contoso.com", show_);
-    command->add_option("what", show_.what, "Its id, mail or any other address")
+    command->add_option("what", show_.what, "Its id, mail or any other address, or its name")
         ->required()
-        ->type_name("ID|ADDRESS");
+        ->type_name("ID|ADDRESS|NAME");
     add_json(*command, show_.json);
   }
 
@@ -186,6 +187,16 @@ class Parser {
     add_json(*command, conflicts_.json);
   }
 
+  void add_explain() {
+    CLI::App* command =
+        add("explain", "Why a contact is what it is: its records, its values, its status",
+            "gald explain jane.doe@contoso.com", explain_);
+    command->add_option("what", explain_.what, "Its id, mail or any other address, or its name")
+        ->required()
+        ->type_name("ID|ADDRESS|NAME");
+    add_json(*command, explain_.json);
+  }
+
   static void add_json(CLI::App& command, bool& json) {
     command.add_flag("--json", json, "Print JSON");
   }
@@ -201,6 +212,7 @@ class Parser {
   CheckCommand check_;
   PlanCommand plan_;
   ConflictsCommand conflicts_;
+  ExplainCommand explain_;
   CLI::App app_{kAbout, "gald"};
 };
 

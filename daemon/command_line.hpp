@@ -37,7 +37,7 @@ struct ListCommand {
 };
 
 struct ShowCommand {
-  std::string what;  ///< an id or an address
+  std::string what;  ///< an id, an address or a name
   bool json = false;
 };
 
@@ -64,8 +64,14 @@ struct ConflictsCommand {
   bool json = false;
 };
 
+struct ExplainCommand {
+  std::string what;  ///< an id, an address or a name
+  bool json = false;
+};
+
 using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
-                             ChangesCommand, CheckCommand, PlanCommand, ConflictsCommand>;
+                             ChangesCommand, CheckCommand, PlanCommand, ConflictsCommand,
+                             ExplainCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -40,7 +40,7 @@ int execute(const ConflictsCommand& command, const Context& context) {
   const index::Reader reader(context.config.index_file);
   std::string kind;
   bool any = false;
-  reader.conflicts(command.kind, [&](const ConflictLine& line) {
+  reader.conflicts({command.kind, {}}, [&](const ConflictLine& line) {
     any = true;
     if (command.json) {
       print_line(to_json(line));

@@ -29,6 +29,7 @@ sync::CycleOptions cycle_options(const Config& config) {
   options.grace = config.patience / 15;
   options.guard = config.guard;
   options.policy = config.policy;
+  options.keep_deleted = config.keep_deleted;
   return options;
 }
 

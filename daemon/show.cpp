@@ -59,6 +59,8 @@ void print_values(const Contact& contact) {
   }
   if (!entry.values.contains(Attribute::hidden))
     print_value("hidden", "unknown");
+  for (const std::string& label : contact.labels)
+    print_value("label", label);
   print_value("last change",
               std::to_string(contact.change_number) + ", " + spoken_time(contact.changed_at));
 }
@@ -124,7 +126,7 @@ int execute(const ShowCommand& command, const Context& context) {
   const index::Reader reader(context.config.index_file);
   const std::vector<Contact> found = reader.find(command.what);
   if (found.empty()) {
-    complain(printable(command.what) + ": nothing in the index has this id or address");
+    complain(printable(command.what) + ": nothing in the index has this id, address or name");
     return exit_code::kFailed;
   }
   if (command.json) {
@@ -135,7 +137,8 @@ int execute(const ShowCommand& command, const Context& context) {
   if (found.size() > 1) {
     print_candidates(found);
     flush_output();
-    complain(std::to_string(found.size()) + " entries share this address; name one by its id");
+    complain(std::to_string(found.size()) +
+             " entries share this address or name; name one by its id");
     return exit_code::kComplete;
   }
   print_values(found.front());

@@ -387,6 +387,7 @@ std::vector<model::SourceAttribute> graph_source_attributes() {
         case Shape::texts:
         case Shape::boolean:
         case Shape::shown:
+        case Shape::errors:
           add(property.attribute, kind, property.name);
           break;
         case Shape::addresses:

@@ -100,12 +100,13 @@ void Publisher::settle_conflicts(const reconcile::Plan& plan, const Batch& batch
     for (const std::string* id : {&conflict.contact_id, &conflict.other_id})
       if (!id->empty())
         of_entry[rows.at(*id)].push_back(&conflict);
+  const std::string now = base::to_iso8601(clock_.now());
   for (const auto& [row, is_new] : changed) {
     const auto conflicts = of_entry.find(row);
     if (conflicts != of_entry.end())
-      save_conflicts(statements_, row, conflicts->second, rows, now_);
+      save_conflicts(statements_, row, conflicts->second, rows, now);
     else if (!is_new)
-      save_conflicts(statements_, row, {}, rows, now_);
+      save_conflicts(statements_, row, {}, rows, now);
   }
 }
 

@@ -4,7 +4,9 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "index/batch_loader.hpp"
 #include "index/entry_store.hpp"
+#include "index/policy_json.hpp"
 #include "index/preview.hpp"
 #include "index/query.hpp"
 #include "index/schema.hpp"
@@ -27,7 +29,7 @@ std::string contact_columns() {
          "(SELECT m.uuid FROM entry m WHERE m.id = e.manager_entry)";
 }
 
-constexpr int kColumnsOfEntry = 30;
+constexpr int kColumnsOfEntry = 31;
 
 }  // namespace
 
@@ -54,6 +56,17 @@ class Reader::Impl {
       query.bind(id);
       while (query.next())
         contact.groups.push_back({query.text(0), query.text(1)});
+    }
+    {
+      Query query(statements,
+                  "SELECT DISTINCT lg.label FROM membership ms"
+                  " JOIN label_group lg ON lg.group_id = ms.group_id WHERE ms.member_id = ?1"
+                  " ORDER BY lg.label COLLATE NOCASE, lg.label");
+      if (!contact.groups.empty()) {
+        query.bind(id);
+        while (query.next())
+          contact.labels.push_back(query.text(0));
+      }
     }
     Query query(statements,
                 "SELECT c.name, c.kind, r.anchor, r.presence, r.joined_by FROM record r"
@@ -160,6 +173,16 @@ std::vector<model::Contact> Reader::find(std::string_view id_or_address) const {
     query.bind(folded, folded);
     while (query.next())
       found.push_back(impl_->contact(query));
+    if (!found.empty())
+      return found;
+    static const std::string kByName =
+        "SELECT " + contact_columns() +
+        " FROM entry e WHERE e.display_name = ?1 COLLATE NOCASE AND e.forward_to IS NULL"
+        " ORDER BY e.status = 'deleted', e.uuid";
+    Query named(impl_->statements, kByName);
+    named.bind(id_or_address);
+    while (named.next())
+      found.push_back(impl_->contact(named));
     return found;
   });
 }
@@ -274,6 +297,55 @@ std::vector<RunSummary> Reader::runs(int limit) const {
   });
 }
 
+void Reader::conflicts(const ConflictFilter& filter,
+                       const std::function<bool(const ConflictLine&)>& visit) const {
+  explained(impl_->file, [&] {
+    SQLite::Transaction snapshot(impl_->database);
+    Query query(impl_->statements,
+                "SELECT x.kind, e.uuid, e.kind, coalesce(e.display_name, ''),"
+                " coalesce(o.uuid, ''), coalesce(o.kind, ''), coalesce(o.display_name, ''),"
+                " x.evidence, x.since, x.remedy"
+                " FROM conflicts x JOIN entry e ON e.uuid = x.contact_id"
+                " LEFT JOIN entry o ON o.uuid = x.other_id"
+                " WHERE (?1 = '' OR x.kind = ?1)"
+                " AND (?2 = '' OR x.contact_id = ?2 OR x.other_id = ?2)"
+                " ORDER BY x.kind, x.since DESC, e.display_name COLLATE NOCASE, e.uuid, o.uuid");
+    query.bind(filter.kind, filter.contact_id);
+    while (query.next())
+      if (!visit({query.text(0),
+                  {query.text(1), query.text(2), query.text(3)},
+                  {query.text(4), query.text(5), query.text(6)},
+                  query.text(7),
+                  query.text(8),
+                  query.text(9)}))
+        return;
+  });
+}
+
+std::vector<model::StagedRecord> Reader::records(const model::Entry& entry,
+                                                 base::TimePoint now) const {
+  return explained(impl_->file, [&] {
+    SQLite::Transaction snapshot(impl_->database);
+    std::vector<std::int64_t> ids;
+    {
+      Query query(impl_->statements,
+                  "SELECT id FROM record WHERE entry_id = (SELECT id FROM entry WHERE uuid = ?1)");
+      query.bind(entry.id);
+      while (query.next())
+        ids.push_back(query.integer(0));
+    }
+    BatchLoader loader(impl_->statements, base::to_iso8601(now));
+    std::vector<model::StagedRecord> found;
+    for (const std::int64_t id : ids)
+      found.push_back(loader.load_record(id));
+    return found;
+  });
+}
+
+reconcile::Policy Reader::policy_in_force() const {
+  return explained(impl_->file, [&] { return policy_from_json(active_policy(impl_->statements)); });
+}
+
 std::vector<model::HeldPlan> Reader::plans(bool decided_too, int limit) const {
   return explained(impl_->file, [&] {
     std::vector<std::int64_t> numbers;
@@ -307,29 +379,6 @@ void Reader::planned(std::int64_t number, const std::string& now,
     SQLite::Transaction picture(impl_->database);
     if (const auto row = load_plan(impl_->statements, number))
       preview(impl_->statements, *row, now, visit);
-  });
-}
-
-void Reader::conflicts(std::string_view kind,
-                       const std::function<bool(const ConflictLine&)>& visit) const {
-  explained(impl_->file, [&] {
-    SQLite::Transaction snapshot(impl_->database);
-    Query query(impl_->statements,
-                "SELECT x.kind, e.uuid, e.kind, coalesce(e.display_name, ''),"
-                " coalesce(o.uuid, ''), coalesce(o.kind, ''), coalesce(o.display_name, ''),"
-                " x.evidence, x.since, x.remedy"
-                " FROM conflicts x JOIN entry e ON e.uuid = x.contact_id"
-                " LEFT JOIN entry o ON o.uuid = x.other_id WHERE ?1 = '' OR x.kind = ?1"
-                " ORDER BY x.kind, x.since DESC, e.display_name COLLATE NOCASE, e.uuid, o.uuid");
-    query.bind(kind);
-    while (query.next())
-      if (!visit({query.text(0),
-                  {query.text(1), query.text(2), query.text(3)},
-                  {query.text(4), query.text(5), query.text(6)},
-                  query.text(7),
-                  query.text(8),
-                  query.text(9)}))
-        return;
   });
 }
 

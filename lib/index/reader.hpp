@@ -11,8 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "model/entry.hpp"
 #include "model/plan.hpp"
+#include "model/staged_record.hpp"
+#include "reconcile/policy.hpp"
 
 namespace gald::index {
 
@@ -69,6 +72,12 @@ struct ConflictLine {
   std::string remedy;
 };
 
+/// Empty members do not restrict.
+struct ConflictFilter {
+  std::string kind;
+  std::string contact_id;  ///< on either side
+};
+
 struct Overview {
   struct Line {
     model::EntryKind kind;
@@ -101,8 +110,8 @@ class Reader {
   void contacts(const ContactFilter& filter,
                 const std::function<bool(const model::Contact&)>& visit) const;
 
-  /// By id (a merged contact's id leads to the survivor), by mail, or by any address. Groups too.
-  /// Several only when an address is shared.
+  /// By id (a merged contact's id leads to the survivor), by mail, or by any address; when there is
+  /// none, by display name. Groups too. Several only when an address or name is shared.
   std::vector<model::Contact> find(std::string_view id_or_address) const;
 
   /// Newest first.
@@ -116,6 +125,17 @@ class Reader {
   std::vector<CredentialState> credentials() const;
   std::vector<RunSummary> runs(int limit) const;  ///< newest first
 
+  /// What the index was published with; a configured one may still wait in a plan.
+  reconcile::Policy policy_in_force() const;
+
+  /// By kind, then the newest first. The visitor returns false to stop.
+  void conflicts(const ConflictFilter& filter,
+                 const std::function<bool(const ConflictLine&)>& visit) const;
+
+  /// All records of an entry as the sources last said them, in no order. An account is expired if
+  /// it ended before `now`.
+  std::vector<model::StagedRecord> records(const model::Entry& entry, base::TimePoint now) const;
+
   /// Newest first. Those that are open or rejected, or all.
   std::vector<model::HeldPlan> plans(bool decided_too, int limit) const;
   std::optional<model::HeldPlan> plan(std::int64_t number) const;
@@ -124,11 +144,6 @@ class Reader {
   /// is about; for a plan of the policy that is everything.
   void planned(std::int64_t number, const std::string& now,
                const std::function<void(const model::HeldChange&)>& visit) const;
-
-  /// Of one kind, or of all kinds if that is empty; by kind, then the newest first. The visitor
-  /// returns false to stop.
-  void conflicts(std::string_view kind,
-                 const std::function<bool(const ConflictLine&)>& visit) const;
 
  private:
   class Impl;

@@ -185,15 +185,11 @@ std::string_view spoken_anchor(std::string_view key) {
   return "Entra object ";
 }
 
-/// AD's objects are all one side, whichever connector reads them; in the cloud each tenant has a
-/// copy of its own.
+/// Objects of several connectors may have one identity: copies in several tenants, or an object on
+/// its way from forest to forest.
 bool contradict(const StagedRecord& a, const StagedRecord& b, std::string_view key) {
-  if (a.kind != b.kind || is_ad(a) != is_ad(b))
-    return false;
-  if (key.starts_with("object:"))
-    return a.connector_kind == ConnectorKind::exchange_online && a.connector == b.connector &&
-           b.connector_kind == ConnectorKind::exchange_online;
-  return is_ad(a) || a.connector == b.connector;
+  return a.kind == b.kind && a.connector == b.connector &&
+         (!key.starts_with("object:") || a.connector_kind == ConnectorKind::exchange_online);
 }
 
 bool is_anchor(std::string_view key) {

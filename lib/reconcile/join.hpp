@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/staged_record.hpp"
@@ -22,6 +23,16 @@ bool is_reference(const model::StagedRecord& record);
 /// key or an entry with. Empty for records that are not live. The keys "person:" of contacts, a
 /// name with a phone number, let duplicates be found and join nobody.
 std::vector<std::string> join_keys(const model::StagedRecord& record);
+
+/// The order of records within a contact: the strongest source first (AD, Entra, Exchange), then by
+/// connector and anchor.
+bool comes_before(const model::StagedRecord& a, const model::StagedRecord& b);
+
+/// The values on which a record meets another one under the key that Cell::Member::joined_by names;
+/// empty when it does not.
+std::vector<std::string> shared_values(std::string_view joined_by,
+                                       const model::StagedRecord& record,
+                                       const model::StagedRecord& other);
 
 /// Records that mean one object, as positions in the input.
 struct Cell {

@@ -11,12 +11,8 @@ const std::string kExchangeName = "/o=ExchangeLabs/ou=Group/cn=Recipients/cn=471
 /// One person as a synchronized mail contact: in AD, in Entra, and in Exchange.
 const Said kAd = ad(1).contact().mail(kJane);
 const Said kEntra = entra(1).contact().mail(kJane).synced();
-const Said kExchange = exchange(1)
-                           .contact()
-                           .mail(kJane)
-                           .synced()
-                           .of(kEntra)
-                           .with(Attribute::legacy_exchange_dn, kExchangeName);
+const Said kExchange = exchange(1).contact().mail(kJane).synced().of(kEntra).with(
+    Attribute::legacy_exchange_dn, kExchangeName);
 
 /// The same as a synchronized user.
 const Said kAdUser = ad(1).user().mail(kJane);
@@ -38,7 +34,8 @@ std::vector<Row> plain() {
        .at_first = {"contact hybrid active: entra/1 exchange/1 = entra/1",
                     "user hybrid active: entra/2 = entra/2"}},
       {.name = "Exchange knows it, Entra not yet; and the other way round",
-       .first = {exchange(1).contact().mail(kJane), entra(2).contact().mail("joe@fabrikam.example")},
+       .first = {exchange(1).contact().mail(kJane),
+                 entra(2).contact().mail("joe@fabrikam.example")},
        .at_first = {"contact cloud active: entra/2 = entra/2",
                     "contact cloud active: exchange/1 = exchange/1"},
        .then = {entra(1).contact().mail(kJane), exchange(1).contact().mail(kJane).of(entra(1))},
@@ -88,11 +85,11 @@ std::vector<Row> addresses_of_others() {
        .at_first = {"contact cloud active: entra/1 = entra/1",
                     "guest cloud active: entra/2 = entra/2"}},
       {.name = "the address is quarantined in the cloud; the X500 name written back tells",
-       .first = {ad(1).contact().mail(kJane).proxies({"SMTP:" + kJane, "X500:" + kExchangeName}),
-                 entra(1).contact().synced().proxies({"SMTP:jane4711@contoso.onmicrosoft.test"}),
-                 kExchange.proxies({"SMTP:jane4711@contoso.onmicrosoft.test"})
-                     .without(Attribute::mail),
-                 entra(2).contact().mail(kJane)},
+       .first =
+           {ad(1).contact().mail(kJane).proxies({"SMTP:" + kJane, "X500:" + kExchangeName}),
+            entra(1).contact().synced().proxies({"SMTP:jane4711@contoso.onmicrosoft.test"}),
+            kExchange.proxies({"SMTP:jane4711@contoso.onmicrosoft.test"}).without(Attribute::mail),
+            entra(2).contact().mail(kJane)},
        .at_first = {"contact cloud active: entra/2 = entra/2", kOne}},
       {.name = "the address is quarantined in the cloud; AD's own X500 name tells",
        .first = {kAd.with(Attribute::legacy_exchange_dn, "/o=Contoso/cn=jane"),
@@ -136,8 +133,8 @@ std::vector<Row> addresses_of_others() {
 }
 
 std::vector<Row> forests() {
-  const Said migrated = ad2(1).user().mail(kJane).with(Attribute::consistency_guid,
-                                                       kAdUser.guid_bytes());
+  const Said migrated =
+      ad2(1).user().mail(kJane).with(Attribute::consistency_guid, kAdUser.guid_bytes());
   return {
       {.name = "GAL synchronization: one person in two forests, one contact in the cloud",
        .first = {kAd, ad2(1).contact().mail(kJane), kEntra},
@@ -165,8 +162,7 @@ std::vector<Row> forests() {
        .at_first = {"contact hybrid active: ad/1 entra/1 = ad/1"},
        .then = {kAd.gone(), ad2(1).contact().mail(kJane), kEntra.gone(),
                 entra(2).contact().mail(kJane).synced()},
-       .at_last = {"contact hybrid active: ad2/1 entra/2 = ad2/1",
-                   "contact deleted: = ad/1"}},
+       .at_last = {"contact hybrid active: ad2/1 entra/2 = ad2/1", "contact deleted: = ad/1"}},
   };
 }
 
@@ -255,8 +251,8 @@ std::vector<Row> keys() {
        .first = {ad(1).user().with(Attribute::consistency_guid, ad(9).guid_bytes()),
                  ad(2).user().with(Attribute::consistency_guid, ad(9).guid_bytes()),
                  entra(1).user().synced().anchored_to(ad(9))},
-       .at_first = {"user hybrid active: entra/1 = entra/1",
-                    "user on_premises active: ad/1 = ad/1", "user on_premises active: ad/2 = ad/2"},
+       .at_first = {"user hybrid active: entra/1 = entra/1", "user on_premises active: ad/1 = ad/1",
+                    "user on_premises active: ad/2 = ad/2"},
        .sticks = "the first of the two to meet the cloud's is linked, and that link is kept"},
       {.name = "the cloud's source anchor changes: it is another user's",
        .first = {kAdUser, ad(2).user(), kEntraUser},
@@ -270,7 +266,8 @@ std::vector<Row> keys() {
        .at_first = {"user hybrid active: ad/1 entra/1 = ad/1"},
        .then = {kEntraUser.without(Attribute::immutable_id).never_synced(),
                 entra(2).user().synced().anchored_to(kAdUser)},
-       .at_last = {"user cloud active: entra/1 = entra/1", "user hybrid active: ad/1 entra/2 = ad/1"}},
+       .at_last = {"user cloud active: entra/1 = entra/1",
+                   "user hybrid active: ad/1 entra/2 = ad/1"}},
   };
 }
 
@@ -293,8 +290,7 @@ std::vector<Row> authorities() {
        .at_first = {"user hybrid active: ad/1 entra/1 = ad/1"},
        .then = {kEntraUser.mastered_in_cloud().without(Attribute::immutable_id)},
        .at_last = {"user hybrid active: ad/1 entra/1 = ad/1"},
-       .rebuilt = {"user cloud active: entra/1 = entra/1",
-                   "user on_premises active: ad/1 = ad/1"}},
+       .rebuilt = {"user cloud active: entra/1 = entra/1", "user on_premises active: ad/1 = ad/1"}},
       {.name = "the tenant's synchronization is switched off: nothing is synchronized any more",
        .first = {kAd, kEntra, ad(2).user(), entra(2).user().synced().anchored_to(ad(2))},
        .at_first = {"contact hybrid active: ad/1 entra/1 = ad/1",
@@ -325,8 +321,7 @@ std::vector<Row> authorities() {
 
 std::vector<Row> ambiguity_table() {
   std::vector<Row> table;
-  for (std::vector<Row> (*some)() :
-       {plain, addresses_of_others, forests, lives, keys, authorities})
+  for (std::vector<Row> (*some)() : {plain, addresses_of_others, forests, lives, keys, authorities})
     for (Row& row : some())
       table.push_back(std::move(row));
   return table;

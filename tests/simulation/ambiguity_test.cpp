@@ -145,7 +145,8 @@ TEST_P(Ambiguity, TheTruthComesOutInWhateverOrder) {
     if (!manner.publish_between) {
       EXPECT_EQ(said, sorted(row.at_first)) << row.name << ": " << text(manner);
     } else if (row.sticks.empty()) {
-      EXPECT_EQ(contacts_only(said), contacts_only(row.at_first)) << row.name << ": " << text(manner);
+      EXPECT_EQ(contacts_only(said), contacts_only(row.at_first))
+          << row.name << ": " << text(manner);
     }
   }
 }
@@ -160,7 +161,8 @@ TEST_P(Ambiguity, WhatHappensThenIsTheSameInWhateverOrder) {
     tell(index, row.then, manner);
     std::vector<std::string> said = lines(index.published(), born_of);
     if (manner.publish_between)  // a contact that is new is called by whoever was published first
-      EXPECT_EQ(new_ones_alike(said, row, index.published()), new_ones_alike(expected, row, index.published()))
+      EXPECT_EQ(new_ones_alike(said, row, index.published()),
+                new_ones_alike(expected, row, index.published()))
           << row.name << ": " << text(manner);
     else
       EXPECT_EQ(said, sorted(expected)) << row.name << ": " << text(manner);

@@ -172,8 +172,7 @@ Published MemoryIndex::published() const {
       published.contacts[id] = {entry.kind, entry.source, entry.status, {}, values_text(entry)};
   for (const auto& [unused, record] : records_)
     if (reconcile::is_live(record) && !reconcile::is_reference(record))
-      if (const auto it = published.contacts.find(record.entry_id);
-          it != published.contacts.end())
+      if (const auto it = published.contacts.find(record.entry_id); it != published.contacts.end())
         it->second.records.insert(name_of(record.connector, record.anchor));
   return published;
 }
@@ -181,7 +180,8 @@ Published MemoryIndex::published() const {
 std::vector<std::string> MemoryIndex::links() const {
   std::vector<std::string> found;
   for (const auto& [unused, record] : records_)
-    found.push_back(name_of(record.connector, record.anchor) + " " + record.joined_by);
+    if (!record.entry_id.empty())
+      found.push_back(name_of(record.connector, record.anchor) + " " + record.joined_by);
   std::sort(found.begin(), found.end());
   return found;
 }

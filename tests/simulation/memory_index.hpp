@@ -22,6 +22,7 @@ class MemoryIndex {
  public:
   /// Stages what was said. What is known already touches nothing.
   void tell(std::span<const Said> page);
+
   void tell(const Said& said) { tell(std::span(&said, 1)); }
 
   /// Reconciles what was touched, `batch` records with their neighbours at a time. With `most`, it

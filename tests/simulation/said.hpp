@@ -99,23 +99,39 @@ struct Said {
 
 /// Object number N of each source; no two have an anchor in common. Two forests: "ad" and "ad2".
 inline Said ad(int number) {
-  return {"ad", ConnectorKind::active_directory, test::anchor(1'000 + number), RecordKind::contact,
-          Presence::live, {}};
+  return {"ad",
+          ConnectorKind::active_directory,
+          test::anchor(1'000 + number),
+          RecordKind::contact,
+          Presence::live,
+          {}};
 }
 
 inline Said ad2(int number) {
-  return {"ad2", ConnectorKind::active_directory, test::anchor(2'000 + number), RecordKind::contact,
-          Presence::live, {}};
+  return {"ad2",
+          ConnectorKind::active_directory,
+          test::anchor(2'000 + number),
+          RecordKind::contact,
+          Presence::live,
+          {}};
 }
 
 inline Said entra(int number) {
-  return {"entra", ConnectorKind::entra, test::anchor(3'000 + number), RecordKind::contact,
-          Presence::live, {}};
+  return {"entra",
+          ConnectorKind::entra,
+          test::anchor(3'000 + number),
+          RecordKind::contact,
+          Presence::live,
+          {}};
 }
 
 inline Said exchange(int number) {
-  return {"exchange", ConnectorKind::exchange_online, test::anchor(4'000 + number), RecordKind::contact,
-          Presence::live, {}};
+  return {"exchange",
+          ConnectorKind::exchange_online,
+          test::anchor(4'000 + number),
+          RecordKind::contact,
+          Presence::live,
+          {}};
 }
 
 /// "ad/1": what the functions above were called with.

@@ -40,7 +40,7 @@ class ConflictStore : public testing::Test {
 
   std::vector<ConflictLine> conflicts(const std::string& kind = {}) const {
     std::vector<ConflictLine> found;
-    Reader(file()).conflicts(kind, [&](const ConflictLine& line) {
+    Reader(file()).conflicts({kind, {}}, [&](const ConflictLine& line) {
       found.push_back(line);
       return true;
     });

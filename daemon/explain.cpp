@@ -1,0 +1,198 @@
+// `gald explain`: why a contact is what it is.
+#include "explain.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "base/guid.hpp"
+#include "commands.hpp"
+#include "output.hpp"
+#include "text.hpp"
+
+namespace gald::daemon {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using reconcile::ExplainedRecord;
+using reconcile::ExplainedValue;
+using reconcile::Explanation;
+using reconcile::Reason;
+
+std::string title(const model::Entry& entry) {
+  const auto name = entry.values.find(model::Attribute::display_name);
+  return name == entry.values.end() ? entry.id : name->second;
+}
+
+std::string_view spoken(model::Source source) {
+  switch (source) {
+    case model::Source::cloud:
+      return "cloud";
+    case model::Source::on_premises:
+      return "on-premises";
+    case model::Source::hybrid:
+      return "hybrid";
+  }
+  return {};
+}
+
+std::string_view spoken(model::RecordKind kind) {
+  return kind == model::RecordKind::user ? "account" : to_string(kind);
+}
+
+/// "Jane Doe: a hybrid contact, disabled".
+std::string headline(const model::Entry& entry) {
+  return printable(title(entry)) + (entry.source == model::Source::on_premises ? ": an " : ": a ") +
+         std::string(spoken(entry.source)) + " " + std::string(to_string(entry.kind)) + ", " +
+         std::string(to_string(entry.status)) + "\n" + "id " + entry.id + "\n";
+}
+
+std::string answer(std::string_view question, const Reason& reason) {
+  return reason.text.empty() ? std::string()
+                             : "  " + pad(question, 20) + "  " + printable(reason.text) + "\n";
+}
+
+std::string describe_record(const ExplainedRecord& record) {
+  return "  " + pad(record.connector, 12) + "  " + pad(spoken(record.kind), 8) + "  " +
+         printable(record.anchor) + "\n      " + printable(record.joined.text) + "\n";
+}
+
+/// What nobody else has takes one line.
+std::string describe_value(const ExplainedValue& value, std::size_t width) {
+  std::string text = "  " + pad(value.attribute, width) + "  " + printable(value.value);
+  if (value.others.empty())
+    return text + "  [" + printable(value.connector + ", " + value.reason.text) + "]\n";
+  text += "\n      from " + printable(value.connector + ", " + value.reason.text) + "\n";
+  for (const ExplainedValue::Other& other : value.others)
+    text += "      " + printable(other.connector) +
+            (other.value == value.value ? " says the same\n"
+                                        : " says " + printable(other.value) + "\n");
+  return text;
+}
+
+std::string describe_conflict(const index::ConflictLine& line, const std::string& id) {
+  std::string text = "  " + line.kind + ": " + printable(line.evidence) + "\n";
+  const index::ConflictLine::Side& other = line.contact.id == id ? line.other : line.contact;
+  if (!other.id.empty())
+    text += "      with " + other.id + "  " + printable(other.display_name) + "\n";
+  return text + "      " + line.remedy + "\n";
+}
+
+Json to_json(const Reason& reason) {
+  return {{"rule", reason.rule}, {"text", reason.text}};
+}
+
+Json to_json(const ExplainedRecord& record) {
+  return {{"connector", record.connector},
+          {"type", to_string(record.connector_kind)},
+          {"kind", to_string(record.kind)},
+          {"anchor", record.anchor},
+          {"presence", to_string(record.presence)},
+          {"joined", to_json(record.joined)},
+          {"keys", record.keys}};
+}
+
+Json to_json(const ExplainedValue& value) {
+  Json others = Json::array();
+  for (const ExplainedValue::Other& other : value.others)
+    others.push_back({{"connector", other.connector}, {"value", other.value}});
+  return {{"attribute", value.attribute},
+          {"value", value.value},
+          {"connector", value.connector},
+          {"reason", to_json(value.reason)},
+          {"others", others}};
+}
+
+ExplainReport read_report(const index::Reader& reader, const model::Entry& entry,
+                          const std::string& asked, const reconcile::Policy& policy) {
+  ExplainReport report;
+  report.explanation =
+      reconcile::explain(entry, reader.records(entry, base::SystemClock().now()), policy);
+  reader.conflicts({{}, entry.id}, [&](const index::ConflictLine& line) {
+    report.conflicts.push_back(line);
+    return true;
+  });
+  if (const auto id = base::Guid::parse(asked); id && id->text() != entry.id)
+    report.merged_id = id->text();
+  return report;
+}
+
+}  // namespace
+
+std::string describe(const ExplainReport& report) {
+  const Explanation& told = report.explanation;
+  std::string text = headline(told.entry);
+  if (!report.merged_id.empty())
+    text += report.merged_id + " was merged into it: both turned out to be one.\n";
+  if (told.pending)
+    text += "Its sources said something since that the next cycle publishes.\n";
+  text += "\nWhy\n" + answer("kind", told.kind) + answer("source", told.source) +
+          answer("status", told.status) + answer("address lists", told.visibility);
+  text += "\nRecords\n";
+  for (const ExplainedRecord& record : told.records)
+    text += describe_record(record);
+  std::size_t width = 0;
+  for (const ExplainedValue& value : told.values)
+    width = std::max(width, value.attribute.size());
+  if (!told.values.empty())
+    text += "\nValues\n";
+  for (const ExplainedValue& value : told.values)
+    text += describe_value(value, width);
+  if (!report.conflicts.empty())
+    text += "\nConflicts\n";
+  for (const index::ConflictLine& line : report.conflicts)
+    text += describe_conflict(line, told.entry.id);
+  return text;
+}
+
+std::string to_json(const ExplainReport& report) {
+  const Explanation& told = report.explanation;
+  Json records = Json::array();
+  for (const ExplainedRecord& record : told.records)
+    records.push_back(to_json(record));
+  Json values = Json::array();
+  for (const ExplainedValue& value : told.values)
+    values.push_back(to_json(value));
+  Json conflicts = Json::array();
+  for (const index::ConflictLine& line : report.conflicts) {
+    const std::string& other = line.contact.id == told.entry.id ? line.other.id : line.contact.id;
+    conflicts.push_back({{"kind", line.kind},
+                         {"other", other.empty() ? Json(nullptr) : Json(other)},
+                         {"evidence", line.evidence},
+                         {"since", line.since},
+                         {"remedy", line.remedy}});
+  }
+  const Json object = {
+      {"id", told.entry.id},
+      {"displayName", title(told.entry)},
+      {"mergedId", report.merged_id.empty() ? Json(nullptr) : Json(report.merged_id)},
+      {"pending", told.pending},
+      {"kind", {{"value", to_string(told.entry.kind)}, {"reason", to_json(told.kind)}}},
+      {"source", {{"value", to_string(told.entry.source)}, {"reason", to_json(told.source)}}},
+      {"status", {{"value", to_string(told.entry.status)}, {"reason", to_json(told.status)}}},
+      {"visibility", to_json(told.visibility)},
+      {"records", records},
+      {"values", values},
+      {"conflicts", conflicts}};
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+int execute(const ExplainCommand& command, const Context& context) {
+  const index::Reader reader(context.config.index_file);
+  const std::vector<model::Contact> found = reader.find(command.what);
+  if (found.empty()) {
+    complain(printable(command.what) + ": nothing in the index has this id, address or name");
+    return exit_code::kFailed;
+  }
+  bool first = true;
+  for (const model::Contact& contact : found) {
+    const ExplainReport report =
+        read_report(reader, contact.entry, command.what, reader.policy_in_force());
+    print(command.json ? to_json(report) + "\n" : (first ? "" : "\n") + describe(report));
+    first = false;
+  }
+  return exit_code::kComplete;
+}
+
+}  // namespace gald::daemon
