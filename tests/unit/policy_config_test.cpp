@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "config.hpp"
+#include "one_cycle.hpp"
 
 namespace gald::daemon {
 
@@ -74,6 +75,14 @@ TEST(PolicyConfig, StatusVisibilityAndRetention) {
   EXPECT_EQ(error_of("[policy]\ndisabled_account = \"delete\"\n"),
             "gald.toml:3: policy.disabled_account: expected one of \"mark\", \"remove\", found "
             "\"delete\"");
+}
+
+TEST(PolicyConfig, GoesToTheCycle) {
+  const Config config = parse("[retention]\ndeleted = \"30d\"\n[labels]\nVIP = [\"VIP\"]\n").config;
+  const sync::CycleOptions options = cycle_options(config);
+  EXPECT_EQ(options.policy, config.policy);
+  EXPECT_EQ(options.policy.labels.size(), 1u);
+  EXPECT_EQ(options.keep_deleted, std::chrono::days(30));
 }
 
 TEST(PolicyConfig, PrecedenceOfAllAndOfOne) {
