@@ -5,7 +5,6 @@
 #include "history_text.hpp"
 #include "index/reader.hpp"
 #include "output.hpp"
-#include "text.hpp"
 
 namespace gald::daemon {
 
@@ -41,8 +40,7 @@ int execute(const ChangesCommand& command, const Context& context) {
     if (command.json)
       print_line(to_json(line));
     else
-      print_line("run " + std::to_string(line.run) + "  " + pad(to_string(line.kind), 7) + "  " +
-                 pad(line.display_name, 28) + "  " + describe_change(line));
+      print_line(describe_in_run(line));
   }
   flush_output();
   if (more)

@@ -51,6 +51,14 @@ struct CheckCommand {
   bool json = false;
 };
 
+struct PlanCommand {
+  enum class Action { list, show, approve, reject, preview };
+  Action action = Action::list;
+  std::int64_t number = 0;  ///< for show, approve and reject
+  bool all = false;         ///< for list: the decided ones too
+  bool json = false;
+};
+
 struct ConflictsCommand {
   std::string kind;  ///< empty: all
   bool json = false;
@@ -62,7 +70,8 @@ struct ExplainCommand {
 };
 
 using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
-                             ChangesCommand, CheckCommand, ConflictsCommand, ExplainCommand>;
+                             ChangesCommand, CheckCommand, PlanCommand, ConflictsCommand,
+                             ExplainCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -19,6 +19,7 @@ int execute(const ListCommand& command, const Context& context);
 int execute(const ShowCommand& command, const Context& context);
 int execute(const ChangesCommand& command, const Context& context);
 int execute(const CheckCommand& command, const Context& context);
+int execute(const PlanCommand& command, const Context& context);
 int execute(const ConflictsCommand& command, const Context& context);
 int execute(const ExplainCommand& command, const Context& context);
 

@@ -62,8 +62,9 @@ class Parser {
   }
 
   void parse_root(const toml::table& root) {
-    static const std::vector<std::string_view> kSections = {
-        "index", "schedule", "log", "connector", "precedence", "policy", "labels", "retention"};
+    static const std::vector<std::string_view> kSections = {"index",  "schedule",  "log",
+                                                            "guard",  "connector", "precedence",
+                                                            "policy", "labels",    "retention"};
     for (auto&& [key, node] : root) {
       const std::string name(key.str());
       const auto* section = node.as_table();
@@ -77,7 +78,7 @@ class Parser {
                                  : "expected a section [" + name + "]");
     }
     ConnectorConfig none;
-    for (const std::string_view name : {"index", "schedule", "log", "policy", "retention"})
+    for (const std::string_view name : {"index", "schedule", "log", "guard", "policy", "retention"})
       parse_section(std::string(name), root[name].as_table(), std::string(name), none, true);
     config_.jitter = std::min(config_.jitter, config_.interval);
     if (const auto* connectors = root["connector"].as_table())
@@ -313,6 +314,10 @@ class Parser {
         text = flag->get() ? "true" : "false";
       else
         return fail(line_of(node), where, "expected true or false, " + found(node));
+    } else if (key.type == KeyType::count && node.is_integer()) {
+      text = std::to_string(node.as_integer()->get());
+    } else if (key.type == KeyType::count) {
+      return fail(line_of(node), where, "expected " + describe_type(key) + ", " + found(node));
     } else if (key.list) {
       return parse_list(key, node, where, connector);
     } else if (const auto* string = node.as_string()) {

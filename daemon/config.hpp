@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 #include "model/record.hpp"
+#include "reconcile/guard.hpp"
 #include "reconcile/policy.hpp"
 
 namespace gald::daemon {
@@ -83,6 +84,7 @@ struct Config {
   std::chrono::milliseconds jitter{0};
   std::chrono::milliseconds patience{0};
   base::log::Level log_level = base::log::Level::info;
+  reconcile::GuardLimits guard;
   std::chrono::milliseconds keep_deleted{0};
   reconcile::Policy policy;
   std::vector<ConnectorConfig> connectors;  ///< by name, the disabled ones too

@@ -111,6 +111,28 @@ std::vector<KeyInfo> common_keys() {
               [](Config& config, Connector&, const KeyValue& value) {
                 config.log_level = base::log::parse_level(value.text);
               }},
+      KeyInfo{"guard",
+              {},
+              "deletes",
+              KeyType::count,
+              "0..1000000",
+              "500",
+              false,
+              "How many records of one kind of one connector may vanish within 24 hours.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                config.guard.deletes = value.count;
+              }},
+      KeyInfo{"guard",
+              {},
+              "percent",
+              KeyType::count,
+              "0..100",
+              "10",
+              false,
+              "How large a share of them may, in percent.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                config.guard.percent = static_cast<int>(value.count);
+              }},
 
       KeyInfo{"policy",
               {},
@@ -626,6 +648,9 @@ CheckedText check_text(const KeyInfo& key, std::string_view text) {
     case KeyType::size:
       result.error = check_range(key, text, parse_size, result.value.size);
       break;
+    case KeyType::count:
+      result.error = check_range(key, text, parse_number, result.value.count);
+      break;
     case KeyType::date:
       if (const auto date = parse_date(text))
         result.value.date = *date;
@@ -677,6 +702,8 @@ std::string describe_type(const KeyInfo& key) {
       return "a duration such as \"" + std::string(key.fallback) + "\"";
     case KeyType::size:
       return "a size such as \"" + std::string(key.fallback) + "\"";
+    case KeyType::count:
+      return "a number such as " + std::string(key.fallback);
     case KeyType::date:
       return "a date such as \"2027-03-01\"";
     case KeyType::choice:
@@ -712,7 +739,10 @@ std::string described_for_table(const KeyInfo& key) {
       break;
     case KeyType::duration:
     case KeyType::size:
-      row += key.type == KeyType::size ? "size, " : "duration, ";
+    case KeyType::count:
+      row += key.type == KeyType::size    ? "size, "
+             : key.type == KeyType::count ? "number, "
+                                          : "duration, ";
       row += std::string(key.allowed.substr(0, key.allowed.find(".."))) + " to " +
              std::string(key.allowed.substr(key.allowed.find("..") + 2));
       break;

@@ -19,6 +19,7 @@ enum class KeyType {
   flag,         ///< true or false
   duration,     ///< "90s", "30m", "2h", "90d"
   size,         ///< "512KiB", "64MiB", "1GiB"
+  count,        ///< 500
   date,         ///< "2027-03-01"
   choice,       ///< one of KeyInfo::allowed
   tenant,       ///< a GUID or a domain name
@@ -40,6 +41,7 @@ struct KeyValue {
   bool flag = false;
   std::chrono::milliseconds duration{0};
   std::uint64_t size = 0;
+  std::int64_t count = 0;
   std::chrono::sys_days date;
   int line = 0;  ///< 0: the default
 };
@@ -49,7 +51,7 @@ struct KeyInfo {
   std::optional<model::ConnectorKind> only_for;  ///< a key of this type of connector
   std::string_view name;
   KeyType type;
-  std::string_view allowed;   ///< "a|b|c" of a choice, "1s..24h" of a duration or size
+  std::string_view allowed;   ///< "a|b|c" of a choice, "1s..24h" of a duration, size or count
   std::string_view fallback;  ///< the default in its text form; empty: none
   bool required;              ///< REQUIRES: no default
   std::string_view help;

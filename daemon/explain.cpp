@@ -188,7 +188,7 @@ int execute(const ExplainCommand& command, const Context& context) {
   bool first = true;
   for (const model::Contact& contact : found) {
     const ExplainReport report =
-        read_report(reader, contact.entry, command.what, context.config.policy);
+        read_report(reader, contact.entry, command.what, reader.policy_in_force());
     print(command.json ? to_json(report) + "\n" : (first ? "" : "\n") + describe(report));
     first = false;
   }

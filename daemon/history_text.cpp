@@ -34,6 +34,11 @@ std::string describe_change(const model::HistoryLine& line) {
   return text;
 }
 
+std::string describe_in_run(const model::HistoryLine& line) {
+  return "run " + std::to_string(line.run) + "  " + pad(to_string(line.kind), 7) + "  " +
+         pad(line.display_name, 28) + "  " + describe_change(line);
+}
+
 std::string to_json(const model::HistoryLine& line) {
   using Json = nlohmann::ordered_json;
   const auto text_or_null = [](const auto& text) {

@@ -10,6 +10,9 @@ namespace gald::daemon {
 /// "jobTitle: Engineer → Director (ad)"; the operation where no field is named.
 std::string describe_change(const model::HistoryLine& line);
 
+/// The same behind the run and the name of the contact.
+std::string describe_in_run(const model::HistoryLine& line);
+
 /// One JSON object on one line.
 std::string to_json(const model::HistoryLine& line);
 

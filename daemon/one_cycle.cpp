@@ -27,7 +27,9 @@ sync::CycleOptions cycle_options(const Config& config) {
   sync::CycleOptions options;
   options.patience = config.patience;
   options.grace = config.patience / 15;
+  options.guard = config.guard;
   options.policy = config.policy;
+  options.keep_deleted = config.keep_deleted;
   return options;
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "command_line.hpp"
+#include "plan_text.hpp"
 #include "text.hpp"
 
 namespace gald::daemon {
@@ -120,13 +121,16 @@ std::string describe(const model::RunReport& report) {
     for (const std::string& name : report.waiting_for)
       text += "  " + printable(name) + "\n";
   }
-  return text;
+  return text + describe_open(report.plans);
 }
 
 std::string to_json(const model::RunReport& report) {
   Json collections = Json::array();
   for (const model::CollectionReport& read : report.collections)
     collections.push_back(to_json_object(read));
+  Json plans = Json::array();
+  for (const model::HeldPlan& plan : report.plans)
+    plans.push_back(Json::parse(to_json(plan)));
   const Json object = {{"run", report.id},
                        {"outcome", to_string(report.outcome)},
                        {"startedAt", base::to_iso8601(report.started)},
@@ -139,7 +143,8 @@ std::string to_json(const model::RunReport& report) {
                          {"deleted", report.published.deleted},
                          {"restored", report.published.restored},
                          {"memberships", report.published.memberships}}},
-                       {"waitingFor", report.waiting_for}};
+                       {"waitingFor", report.waiting_for},
+                       {"plans", plans}};
   // An error text of a server need not be UTF-8.
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -154,7 +159,11 @@ std::string summarize(const model::RunReport& report) {
       line += "; " + printable(name_of(read) + ": " + read.error);
   if (!report.waiting_for.empty())
     return line + "; nothing published yet";
-  return line + "; " + describe(report.published);
+  line += "; " + describe(report.published);
+  const auto held = std::count_if(report.plans.begin(), report.plans.end(), [](const auto& plan) {
+    return plan.state == model::PlanState::open;
+  });
+  return held == 0 ? line : line + "; " + counted(held, "plan") + " held: gald plan";
 }
 
 int exit_code_of(const model::RunReport& report) {

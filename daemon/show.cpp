@@ -59,6 +59,8 @@ void print_values(const Contact& contact) {
   }
   if (!entry.values.contains(Attribute::hidden))
     print_value("hidden", "unknown");
+  for (const std::string& label : contact.labels)
+    print_value("label", label);
   print_value("last change",
               std::to_string(contact.change_number) + ", " + spoken_time(contact.changed_at));
 }

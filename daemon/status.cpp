@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "output.hpp"
+#include "plan_text.hpp"
 #include "sync/expiry.hpp"
 #include "text.hpp"
 
@@ -23,6 +24,7 @@ using model::Status;
 using Lines = std::vector<index::Overview::Line>;
 
 constexpr int kRunsShown = 5;
+constexpr int kPlansShown = 100;
 
 std::string name_of(const index::CollectionState& state) {
   return state.connector + "/" + state.collection;
@@ -138,6 +140,7 @@ StatusReport read_status(const Config& config) {
     report.collections = reader.collections();
     report.runs = reader.runs(kRunsShown);
     report.credentials = reader.credentials();
+    report.plans = reader.plans(false, kPlansShown);
   }
   for (const ConnectorConfig& connector : config.connectors)
     if (connector.enabled)
@@ -199,6 +202,8 @@ std::string describe(const StatusReport& report, base::TimePoint now,
     text += "  " + name + "  not asked yet\n";
   for (const index::CredentialState& state : report.credentials)
     text += describe_credential(report, state, now);
+  if (const std::string held = describe_open(report.plans); !held.empty())
+    text += "\n" + held;
   text += report.runs.empty() ? "\nNo cycle has run yet.\n" : "\nLast runs\n";
   for (const index::RunSummary& run : report.runs)
     text += describe_run(run);
@@ -233,6 +238,9 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
     credentials.push_back({{"connector", state.connector},
                            {"credential", state.credential},
                            {"endsAt", state.ends_at}});
+  Json plans = Json::array();
+  for (const model::HeldPlan& plan : report.plans)
+    plans.push_back(Json::parse(to_json(plan)));
   Json runs = Json::array();
   for (const index::RunSummary& run : report.runs)
     runs.push_back({{"run", run.id},
@@ -250,6 +258,7 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
                        {"conflicts", conflicts},
                        {"collections", collections},
                        {"credentials", credentials},
+                       {"plans", plans},
                        {"runs", runs}};
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

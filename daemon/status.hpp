@@ -16,6 +16,7 @@ struct StatusReport {
   std::vector<index::CollectionState> collections;
   std::vector<index::RunSummary> runs;
   std::vector<index::CredentialState> credentials;
+  std::vector<model::HeldPlan> plans;  ///< undecided or rejected
 
   /// Connectors that are configured and enabled. The index knows others that once were.
   std::set<std::string> enabled;

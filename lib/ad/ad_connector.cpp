@@ -1,5 +1,6 @@
 #include "ad/ad_connector.hpp"
 
+#include <set>
 #include <utility>
 
 #include "ad/connections.hpp"
@@ -34,6 +35,26 @@ std::string fingerprint(const AdOptions& options) {
   return base::sha256_hex(asked);
 }
 
+/// What of the directory is read, as opposed to how.
+std::string scope_text(const AdOptions& options) {
+  std::string text = "naming context " + base::ascii_lower(options.naming_context);
+  for (const model::RecordKind kind :
+       {model::RecordKind::contact, model::RecordKind::user, model::RecordKind::group})
+    if (options.scope.wants(kind))
+      text.append("\nkind ").append(to_string(kind));
+  text.append("\nfilter ").append(options.scope.filter);
+  for (const auto& [key, names] :
+       {std::pair("base", &options.scope.base), std::pair("include", &options.scope.include),
+        std::pair("exclude", &options.scope.exclude)}) {
+    std::set<std::string> in_order;  // of no meaning in the configuration
+    for (const std::string& dn : *names)
+      in_order.insert(base::ascii_lower(dn));
+    for (const std::string& dn : in_order)
+      text.append("\n").append(key).append(" ").append(dn);
+  }
+  return text;
+}
+
 /// A complete read that sees less than this share of what was known is not believed.
 constexpr double kPlausibleShare = 0.5;
 
@@ -41,7 +62,8 @@ sync::Collection directory(const AdOptions& options) {
   sync::Collection collection{.name = "directory",
                               .fingerprint = fingerprint(options),
                               .complete_every = options.complete_every,
-                              .plausible_share = kPlausibleShare};
+                              .plausible_share = kPlausibleShare,
+                              .scope = scope_text(options)};
   for (const model::RecordKind kind :
        {model::RecordKind::contact, model::RecordKind::user, model::RecordKind::group})
     if (!options.scope.wants(kind))

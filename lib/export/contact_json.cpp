@@ -63,6 +63,7 @@ Json phones(const model::Entry& entry) {
                     {"raw", phone.raw},
                     {"e164", text_or_null(phone.e164)},
                     {"extension", text_or_null(phone.extension)},
+                    {"kind", std::string(to_string(phone.kind))},
                     {"connector", text_or_null(phone.connector)}});
   return list;
 }
@@ -120,6 +121,7 @@ std::string to_json(const model::Contact& contact) {
   object["hidden"] = hidden(entry);
   object["customAttributes"] = custom_attributes(entry);
   object["groups"] = groups(contact);
+  object["labels"] = Json(contact.labels);
   object["records"] = records(contact);
   object["origins"] = Json(entry.origins);
   object["changedAt"] = text_or_null(contact.changed_at);

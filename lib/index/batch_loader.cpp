@@ -71,6 +71,11 @@ void BatchLoader::show_as_published(StagedRecord& record) {
   record.attributes = attributes_from_json(query.text(1));
 }
 
+StagedRecord BatchLoader::load_record(std::int64_t id) {
+  std::int64_t plan = 0;
+  return load_record(id, plan);
+}
+
 StagedRecord BatchLoader::load_record(std::int64_t id, std::int64_t& plan) {
   StagedRecord record;
   std::int64_t connector = 0;

@@ -37,10 +37,7 @@ class BatchLoader {
 
   Batch load(const std::vector<std::int64_t>& records);
 
-  model::StagedRecord load_one(std::int64_t record) {
-    std::int64_t plan = 0;
-    return load_record(record, plan);
-  }
+  model::StagedRecord load_record(std::int64_t id);
 
  private:
   model::StagedRecord load_record(std::int64_t id, std::int64_t& plan);

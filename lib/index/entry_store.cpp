@@ -65,7 +65,7 @@ const std::string& upsert_sql() {
       updates += ", " + std::string(column) + " = excluded." + std::string(column);
     }
     for (const std::string_view column :
-         {"custom_attributes", "origins", "changed_at", "change_number"}) {
+         {"custom_attributes", "origins", "search_name", "changed_at", "change_number"}) {
       names += ", " + std::string(column);
       values += ", ?";
       updates += ", " + std::string(column) + " = excluded." + std::string(column);
@@ -96,10 +96,10 @@ void save_lists(Statements& statements, std::int64_t row, const model::Entry& en
       return text.empty() ? std::nullopt : std::optional(text);
     };
     Query(statements,
-          "INSERT INTO phone (entry_id, position, type, raw, e164, extension, connector)"
-          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+          "INSERT INTO phone (entry_id, position, type, raw, e164, extension, connector, kind)"
+          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
         .bind(row, position++, phone.type, phone.raw, or_null(phone.e164), or_null(phone.extension),
-              phone.connector)
+              phone.connector, to_string(phone.kind))
         .run();
   }
 }
@@ -110,7 +110,7 @@ std::string entry_columns() {
   std::string columns = "e.uuid, e.kind, e.source, e.status";
   for (const auto& [unused, column] : kColumns)
     columns += ", e." + std::string(column);
-  return columns + ", e.custom_attributes, e.origins";
+  return columns + ", e.custom_attributes, e.origins, e.search_name";
 }
 
 model::Entry read_entry(Query& row, int first_column) {
@@ -130,6 +130,7 @@ model::Entry read_entry(Query& row, int first_column) {
   for (auto& [attribute, values] : attributes_from_json(row.text(column)))
     entry.values[attribute] = values.front();
   entry.origins = object_from_json(row.text(column + 1));
+  entry.search_name = row.text(column + 2);
   return entry;
 }
 
@@ -144,12 +145,13 @@ void read_lists(Statements& statements, std::int64_t row, model::Entry& entry) {
           {query.text(0), query.text(1), query.integer(2) != 0, query.text(3)});
   }
   Query query(statements,
-              "SELECT type, raw, e164, extension, connector FROM phone WHERE entry_id = ?1"
+              "SELECT type, raw, e164, extension, connector, kind FROM phone WHERE entry_id = ?1"
               " ORDER BY position");
   query.bind(row);
   while (query.next())
     entry.phones.push_back(
-        {query.text(0), query.text(1), query.text(2), query.text(3), query.text(4)});
+        {query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
+         model::phone_kind_named(query.text(5)).value_or(model::PhoneKind::unparsable)});
 }
 
 std::optional<StoredEntry> load_entry(Statements& statements, std::int64_t row) {
@@ -193,6 +195,7 @@ std::int64_t save_entry(Statements& statements, const model::Entry& entry, std::
     }
     text(to_json(custom));
     text(to_json(entry.origins));
+    text(entry.search_name);
     text(at);
     upsert.bind(++position, number);
     upsert.bind(++position, run);

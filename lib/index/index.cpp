@@ -5,15 +5,19 @@
 #include <mutex>
 #include <stdexcept>
 
+#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include "base/log.hpp"
 #include "index/conflict_store.hpp"
+#include "index/labels.hpp"
 #include "index/plan_store.hpp"
 #include "index/policy_json.hpp"
 #include "index/publisher.hpp"
+#include "index/purge.hpp"
 #include "index/query.hpp"
 #include "index/schema.hpp"
 #include "index/staging.hpp"
@@ -82,6 +86,14 @@ class Index::Impl {
     }
   }
 
+  void purge(std::optional<std::chrono::milliseconds> keep, std::int64_t run,
+             std::stop_token stop) {
+    const std::int64_t purged =
+        keep ? index::purge(database, statements, clock, *keep, run, stop) : 0;
+    if (purged != 0)
+      base::log::info("publish.purged", "deleted contacts are purged", {{"contacts", purged}});
+  }
+
   const std::string file;
   const base::Clock& clock;
   std::mutex mutex;
@@ -135,10 +147,12 @@ model::PublishedCounts Index::publish(std::int64_t run, const Publication& how,
     impl_->plans->judge(run, how);
     const model::PublishedCounts counts =
         Publisher(impl_->database, impl_->statements, impl_->clock, run).publish(actual, stop);
-    if (!stop.stop_requested()) {
-      impl_->staging->finish_publication();
-      impl_->plans->conclude(run, how);
-    }
+    if (stop.stop_requested())
+      return counts;
+    impl_->staging->finish_publication();
+    impl_->plans->conclude(run, how);
+    settle_labels(impl_->database, impl_->statements, actual.policy.labels);
+    impl_->purge(how.keep_deleted, run, stop);
     return counts;
   });
 }
@@ -151,10 +165,12 @@ Decision Index::approve(std::int64_t plan, std::int64_t run, std::stop_token sto
   return impl_->guarded([&] {
     Decision decision = impl_->plans->approve(plan, run);
     if (decision.outcome == Decision::Outcome::done ||
-        decision.outcome == Decision::Outcome::already)
-      decision.published =
-          Publisher(impl_->database, impl_->statements, impl_->clock, run)
-              .publish({policy_from_json(active_policy(impl_->statements))}, stop, true);
+        decision.outcome == Decision::Outcome::already) {
+      const reconcile::Policy policy = policy_from_json(active_policy(impl_->statements));
+      decision.published = Publisher(impl_->database, impl_->statements, impl_->clock, run)
+                               .publish({policy}, stop, true);
+      settle_labels(impl_->database, impl_->statements, policy.labels);
+    }
     return decision;
   });
 }
@@ -218,6 +234,18 @@ void Index::end_run(const model::RunReport& report) {
     transaction.commit();
     return 0;
   });
+}
+
+void copy_index(const std::filesystem::path& from, const std::filesystem::path& to) {
+  try {
+    create_file(to);
+    SQLite::Database source(from.string(), SQLite::OPEN_READONLY, 10'000);
+    SQLite::Database target(to.string(), SQLite::OPEN_READWRITE);
+    SQLite::Backup(target, source).executeStep(-1);
+  } catch (const SQLite::Exception& error) {
+    throw std::runtime_error(from.string() + ": cannot be copied to " + to.string() + ": " +
+                             error.what());
+  }
 }
 
 }  // namespace gald::index

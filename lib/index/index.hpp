@@ -47,6 +47,7 @@ struct CollectionKey {
 struct Publication {
   reconcile::Policy policy = {};
   std::function<void(std::int64_t)> progress = {};  ///< gets the number of records done so far
+  std::optional<std::chrono::milliseconds> keep_deleted = {};  ///< entries; nothing: for ever
 
   /// How much may vanish unasked, and whether changes of scope and policy are asked about.
   /// Nothing: all is applied at once.
@@ -104,9 +105,10 @@ class Index {
   bool published_before();
 
   /// Reconciles every record that changed since the last publication and applies the difference,
-  /// in short transactions. Stops early, with the rest left for the next run, when asked to.
-  /// What exceeds the guard, and what a change of scope or policy would do, becomes a plan: its
-  /// records count as what they were published as until somebody decides.
+  /// in short transactions; then what was deleted long enough ago is purged. Stops early, with the
+  /// rest left for the next run, when asked to. What exceeds the guard, and what a change of scope
+  /// or policy would do, becomes a plan: its records count as what they were published as until
+  /// somebody decides.
   model::PublishedCounts publish(std::int64_t run, const Publication& how, std::stop_token stop);
 
   /// Those that are open after a run, and those that it closed.
@@ -136,6 +138,10 @@ class Index {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Makes `to` a copy of the index `from` as it is at one moment, also while somebody writes it. What
+/// was in `to` before is lost. Throws like Index().
+void copy_index(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Held while a cycle runs, so that two processes never write the index at the same time. The
 /// operating system releases it when the process dies.

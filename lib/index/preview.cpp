@@ -1,5 +1,6 @@
 #include "index/preview.hpp"
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <vector>
@@ -65,9 +66,19 @@ std::vector<std::int64_t> next_records(Statements& statements, const model::Held
   return ids;
 }
 
+/// A policy may take a contact for deleted while its records are there.
+bool ends(const reconcile::PlannedEntry& planned) {
+  return planned.operation == Operation::update &&
+         std::any_of(planned.changes.begin(), planned.changes.end(),
+                     [](const model::FieldChange& change) {
+                       return change.field == "status" &&
+                              change.new_value == to_string(model::Status::deleted);
+                     });
+}
+
 model::HeldChange as_change(const reconcile::PlannedEntry& planned, const Batch& batch) {
-  model::HeldChange change{
-      planned.entry, std::string(name_of(planned.operation)), planned.changes, {}};
+  const Operation operation = ends(planned) ? Operation::remove : planned.operation;
+  model::HeldChange change{planned.entry, std::string(name_of(operation)), planned.changes, {}};
   for (const reconcile::PlannedLink& link : planned.records)
     if (batch.released.contains(link.record)) {
       const model::StagedRecord& record = batch.records[batch.position_of.at(link.record)];
@@ -86,7 +97,9 @@ void count(const reconcile::PlannedEntry& planned, Preview& result) {
       ++result.created;
       break;
     case Operation::update:
-      if (!planned.changes.empty())
+      if (ends(planned))
+        ++result.deleted;
+      else if (!planned.changes.empty())
         ++result.updated;
       break;
     case Operation::remove:

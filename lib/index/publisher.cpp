@@ -18,7 +18,8 @@ Publisher::Publisher(SQLite::Database& database, Statements& statements, const b
     : database_(database),
       statements_(statements),
       clock_(clock),
-      loader_(statements, base::to_iso8601(clock.now())),
+      now_(base::to_iso8601(clock.now())),
+      loader_(statements, now_),
       run_(run),
       last_number_(database
                        .execAndGet("SELECT coalesce(max(seq), 0) FROM sqlite_sequence"
@@ -213,20 +214,26 @@ void Publisher::recheck_membership(std::int64_t group, std::int64_t member) {
     query.bind(group, member);
     published = query.next();
   }
-  if (holds == published || (published && is_held(group, member)))
+  if (!holds && !published)
     return;
 
   std::string group_id;
   bool new_here = false;
   {
     Query query(statements_,
-                "SELECT g.uuid, m.created_run = ?3 FROM entry g, entry m"
+                "SELECT g.uuid, m.created_run = ?3, m.status FROM entry g, entry m"
                 " WHERE g.id = ?1 AND m.id = ?2");
     query.bind(group, member, run_);
     query.next();
     group_id = query.text(0);
     new_here = query.integer(1) != 0;
+    if (query.text(2) == "deleted") {  // by the policy: its records may be live
+      holds = false;
+      connector.clear();
+    }
   }
+  if (holds == published || (published && is_held(group, member)))
+    return;
   if (connector.empty()) {
     Query query(statements_, kSaidOfMembership);
     query.bind(group, member);
@@ -322,7 +329,8 @@ void Publisher::recheck_manager(std::int64_t entry, const std::string& connector
   if (const std::size_t slash = record.find('/'); slash != std::string::npos) {
     static const std::string kManager =
         "SELECT r.entry_id FROM connector c JOIN record r ON r.connector_id = c.id"
-        " WHERE c.name = ?1 AND r.anchor = ?2 AND r.entry_id IS NOT NULL AND " +
+        " JOIN entry e ON e.id = r.entry_id AND e.status <> 'deleted'"
+        " WHERE c.name = ?1 AND r.anchor = ?2 AND " +
         is_there("r");
     Query query(statements_, kManager);
     query.bind(record.substr(0, slash), record.substr(slash + 1));

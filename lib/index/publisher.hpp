@@ -55,6 +55,7 @@ class Publisher {
   SQLite::Database& database_;
   Statements& statements_;
   const base::Clock& clock_;
+  const std::string now_;  ///< what has ended before, has ended in this publication
   BatchLoader loader_;
   std::int64_t run_;
   std::int64_t last_number_;  ///< of the changes recorded so far

@@ -86,7 +86,7 @@ void Publisher::settle_conflicts(const reconcile::Plan& plan, const Batch& batch
         ids.push_back(query.integer(0));
     }
     for (const std::int64_t id : ids)
-      stranger.records.push_back(loader_.load_one(id));
+      stranger.records.push_back(loader_.load_record(id));
     Party party{&stranger.entry, {}, false};
     for (const model::StagedRecord& record : stranger.records)
       add_record(party, record);

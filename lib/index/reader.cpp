@@ -6,6 +6,7 @@
 
 #include "index/batch_loader.hpp"
 #include "index/entry_store.hpp"
+#include "index/policy_json.hpp"
 #include "index/preview.hpp"
 #include "index/query.hpp"
 #include "index/schema.hpp"
@@ -28,7 +29,7 @@ std::string contact_columns() {
          "(SELECT m.uuid FROM entry m WHERE m.id = e.manager_entry)";
 }
 
-constexpr int kColumnsOfEntry = 30;
+constexpr int kColumnsOfEntry = 31;
 
 }  // namespace
 
@@ -55,6 +56,17 @@ class Reader::Impl {
       query.bind(id);
       while (query.next())
         contact.groups.push_back({query.text(0), query.text(1)});
+    }
+    {
+      Query query(statements,
+                  "SELECT DISTINCT lg.label FROM membership ms"
+                  " JOIN label_group lg ON lg.group_id = ms.group_id WHERE ms.member_id = ?1"
+                  " ORDER BY lg.label COLLATE NOCASE, lg.label");
+      if (!contact.groups.empty()) {
+        query.bind(id);
+        while (query.next())
+          contact.labels.push_back(query.text(0));
+      }
     }
     Query query(statements,
                 "SELECT c.name, c.kind, r.anchor, r.presence, r.joined_by FROM record r"
@@ -325,9 +337,13 @@ std::vector<model::StagedRecord> Reader::records(const model::Entry& entry,
     BatchLoader loader(impl_->statements, base::to_iso8601(now));
     std::vector<model::StagedRecord> found;
     for (const std::int64_t id : ids)
-      found.push_back(loader.load_one(id));
+      found.push_back(loader.load_record(id));
     return found;
   });
+}
+
+reconcile::Policy Reader::policy_in_force() const {
+  return explained(impl_->file, [&] { return policy_from_json(active_policy(impl_->statements)); });
 }
 
 std::vector<model::HeldPlan> Reader::plans(bool decided_too, int limit) const {

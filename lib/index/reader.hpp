@@ -15,6 +15,7 @@
 #include "model/entry.hpp"
 #include "model/plan.hpp"
 #include "model/staged_record.hpp"
+#include "reconcile/policy.hpp"
 
 namespace gald::index {
 
@@ -123,6 +124,9 @@ class Reader {
   std::vector<CollectionState> collections() const;
   std::vector<CredentialState> credentials() const;
   std::vector<RunSummary> runs(int limit) const;  ///< newest first
+
+  /// What the index was published with; a configured one may still wait in a plan.
+  reconcile::Policy policy_in_force() const;
 
   /// By kind, then the newest first. The visitor returns false to stop.
   void conflicts(const ConflictFilter& filter,

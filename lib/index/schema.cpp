@@ -5,6 +5,9 @@
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+
+#include "model/forms.hpp"
 
 namespace gald::index {
 
@@ -126,6 +129,7 @@ CREATE TABLE entry (
   distinguished_name   TEXT,
   custom_attributes    TEXT NOT NULL DEFAULT '{}',
   origins              TEXT NOT NULL DEFAULT '{}',
+  search_name          TEXT NOT NULL DEFAULT '', -- the words of its names, folded
   forward_to           TEXT,                -- uuid of the entry this one turned out to be
   created_run          INTEGER NOT NULL,
   created_at           TEXT NOT NULL,
@@ -135,6 +139,8 @@ CREATE TABLE entry (
 CREATE INDEX entry_by_class ON entry (kind, source, status) WHERE forward_to IS NULL;
 CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
 CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE, uuid);
+CREATE INDEX entry_deleted ON entry (changed_at) WHERE status = 'deleted' AND forward_to IS NULL;
+CREATE INDEX entry_forwards ON entry (forward_to) WHERE forward_to IS NOT NULL;
 CREATE TABLE address (
   entry_id    INTEGER NOT NULL,
   position    INTEGER NOT NULL,
@@ -154,6 +160,7 @@ CREATE TABLE phone (
   e164       TEXT,
   extension  TEXT,
   connector  TEXT NOT NULL,
+  kind       TEXT NOT NULL DEFAULT 'unparsable',
   PRIMARY KEY (entry_id, position)
 ) WITHOUT ROWID;
 CREATE INDEX phone_by_e164 ON phone (e164) WHERE e164 IS NOT NULL;
@@ -163,11 +170,17 @@ CREATE TABLE membership (
   PRIMARY KEY (group_id, member_id)
 ) WITHOUT ROWID;
 CREATE INDEX membership_of ON membership (member_id, group_id);
+CREATE TABLE label_group (                  -- direct members of the group bear the label
+  label     TEXT NOT NULL,
+  group_id  INTEGER NOT NULL,
+  PRIMARY KEY (label, group_id)
+) WITHOUT ROWID;
+CREATE INDEX label_of_group ON label_group (group_id);
 CREATE TABLE change (
   number     INTEGER PRIMARY KEY AUTOINCREMENT,
   run_id     INTEGER NOT NULL,
   at         TEXT NOT NULL,
-  entry_id   INTEGER NOT NULL,
+  entry_id   INTEGER NOT NULL,               -- 0: purged; its id is old_value, new_value its kind
   operation  TEXT NOT NULL,
   field      TEXT NOT NULL,
   old_value  TEXT,
@@ -176,18 +189,6 @@ CREATE TABLE change (
 );
 CREATE INDEX change_by_entry ON change (entry_id, number);
 CREATE INDEX change_by_run ON change (run_id, number);
-
--- What operators have to look at -----------------------------------------------------------------
-CREATE TABLE conflict (
-  entry_id  INTEGER NOT NULL,
-  kind      TEXT NOT NULL,
-  other_id  INTEGER NOT NULL,               -- another entry; 0: none
-  evidence  TEXT NOT NULL,
-  since     TEXT NOT NULL,
-  PRIMARY KEY (entry_id, kind, other_id, evidence)
-) WITHOUT ROWID;
-CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;
-CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;
 
 -- Plans: what is held back until somebody decides ------------------------------------------------
 CREATE TABLE plan (
@@ -224,6 +225,18 @@ CREATE TABLE loss (                         -- what vanished lately, and was pub
   records       INTEGER NOT NULL
 );
 CREATE TABLE active_policy (policy TEXT NOT NULL);
+
+-- What operators have to look at -----------------------------------------------------------------
+CREATE TABLE conflict (
+  entry_id  INTEGER NOT NULL,
+  kind      TEXT NOT NULL,
+  other_id  INTEGER NOT NULL,               -- another entry; 0: none
+  evidence  TEXT NOT NULL,
+  since     TEXT NOT NULL,
+  PRIMARY KEY (entry_id, kind, other_id, evidence)
+) WITHOUT ROWID;
+CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;
+CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;
 
 -- Runs -------------------------------------------------------------------------------------------
 CREATE TABLE run (
@@ -273,7 +286,7 @@ SELECT e.uuid AS id, e.kind, e.source, e.status,
        e.mail, e.mail_nickname, e.user_principal_name,
        e.street, e.city, e.state, e.postal_code, e.country_or_region,
        e.hidden, e.distinguished_name AS on_premises_distinguished_name, e.custom_attributes,
-       e.created_at, e.changed_at, e.change_number
+       e.created_at, e.changed_at, e.change_number, e.search_name
   FROM entry e
   LEFT JOIN entry m ON m.id = e.manager_entry
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
@@ -286,7 +299,7 @@ SELECT e.uuid AS contact_id, a.kind, a.value, a.folded, a.is_primary, a.connecto
 
 CREATE VIEW contact_phones AS
 SELECT e.uuid AS contact_id, p.type, p.raw, p.e164, p.extension, p.connector,
-       e.source, e.status, e.change_number
+       e.source, e.status, e.change_number, p.kind
   FROM phone p JOIN entry e ON e.id = p.entry_id
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
 
@@ -310,6 +323,13 @@ SELECT g.uuid AS group_id, g.display_name AS group_name,
   JOIN entry g ON g.id = ms.group_id
   JOIN entry m ON m.id = ms.member_id;
 
+CREATE VIEW contact_labels AS
+SELECT DISTINCT m.uuid AS contact_id, lg.label, m.source, m.status
+  FROM label_group lg
+  JOIN membership ms ON ms.group_id = lg.group_id
+  JOIN entry m ON m.id = ms.member_id
+ WHERE m.kind <> 'group';
+
 CREATE VIEW contact_records AS
 SELECT e.uuid AS contact_id, c.name AS connector, c.kind AS connector_type, r.anchor,
        r.presence, r.joined_by
@@ -324,7 +344,11 @@ SELECT e.uuid AS id, e.forward_to, e.changed_at, e.change_number
 CREATE VIEW changes AS
 SELECT ch.number, ch.run_id, ch.at, e.uuid AS contact_id, e.kind, ch.operation, ch.field,
        ch.old_value, ch.new_value, ch.connector
-  FROM change ch JOIN entry e ON e.id = ch.entry_id;
+  FROM change ch JOIN entry e ON e.id = ch.entry_id
+UNION ALL
+SELECT ch.number, ch.run_id, ch.at, ch.old_value, ch.new_value, ch.operation, ch.field,
+       ch.old_value, NULL, ch.connector
+  FROM change ch WHERE ch.entry_id = 0;
 
 CREATE VIEW runs AS
 SELECT id, started_at, ended_at, outcome, error, created, updated, deleted, restored, memberships
@@ -370,13 +394,6 @@ constexpr const char* kUpgrades[] = {
     "UPDATE collection SET scoped = 1 WHERE connector_id IN"
     " (SELECT id FROM connector WHERE kind = 'active-directory');"
     "DROP TABLE pending_key;",
-    // every contact is looked at once for conflicts
-    "CREATE TABLE conflict (entry_id INTEGER NOT NULL, kind TEXT NOT NULL,"
-    " other_id INTEGER NOT NULL, evidence TEXT NOT NULL, since TEXT NOT NULL,"
-    " PRIMARY KEY (entry_id, kind, other_id, evidence)) WITHOUT ROWID;"
-    "CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;"
-    "CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;"
-    "UPDATE record SET touched = 1 WHERE touched = 0 AND entry_id IS NOT NULL;"
     "ALTER TABLE collection ADD COLUMN scope TEXT;"
     "ALTER TABLE collection ADD COLUMN rescoped INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE record ADD COLUMN plan_id INTEGER;"
@@ -395,9 +412,37 @@ constexpr const char* kUpgrades[] = {
     " attributes TEXT NOT NULL);"
     "CREATE TABLE loss (connector_id INTEGER NOT NULL, kind TEXT NOT NULL, at TEXT NOT NULL,"
     " records INTEGER NOT NULL);"
-    "CREATE TABLE active_policy (policy TEXT NOT NULL);",
+    "CREATE TABLE active_policy (policy TEXT NOT NULL);"
+    // every contact is looked at once for conflicts
+    "CREATE TABLE conflict (entry_id INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " other_id INTEGER NOT NULL, evidence TEXT NOT NULL, since TEXT NOT NULL,"
+    " PRIMARY KEY (entry_id, kind, other_id, evidence)) WITHOUT ROWID;"
+    "CREATE INDEX conflict_other ON conflict (other_id) WHERE other_id <> 0;"
+    "CREATE TABLE conflict_kind (kind TEXT PRIMARY KEY, remedy TEXT NOT NULL) WITHOUT ROWID;"
+    "UPDATE record SET touched = 1 WHERE touched = 0 AND entry_id IS NOT NULL;"
+    "CREATE INDEX entry_deleted ON entry (changed_at)"
+    " WHERE status = 'deleted' AND forward_to IS NULL;"
+    "CREATE INDEX entry_forwards ON entry (forward_to) WHERE forward_to IS NOT NULL;"
+    "CREATE TABLE label_group (label TEXT NOT NULL, group_id INTEGER NOT NULL,"
+    " PRIMARY KEY (label, group_id)) WITHOUT ROWID;"
+    "CREATE INDEX label_of_group ON label_group (group_id);"
+    // Phones and names have forms now, which publication makes. Addresses beyond ASCII compare in
+    // another way: their keys are those of join_keys(), made from what they were.
+    "ALTER TABLE entry ADD COLUMN search_name TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE phone ADD COLUMN kind TEXT NOT NULL DEFAULT 'unparsable';"
+    "UPDATE address SET folded = fold_address(value) WHERE folded GLOB '*[^ -~]*';"
+    "UPDATE OR REPLACE record_key SET key = substr(key, 1, 5) || fold_address(substr(key, 6))"
+    " WHERE (key >= 'smtp:' AND key < 'smtp;' OR key >= 'x500:' AND key < 'x500;')"
+    " AND key GLOB '*[^ -~]*';",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
+
+/// model::fold_address() in SQL.
+void fold_address(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
+  const std::string folded = model::fold_address(text == nullptr ? "" : text);
+  sqlite3_result_text(context, folded.data(), static_cast<int>(folded.size()), SQLITE_TRANSIENT);
+}
 
 int pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(std::string("PRAGMA ") + name).getInt();
@@ -421,6 +466,7 @@ void drop_views(SQLite::Database& database) {
 void upgrade(SQLite::Database& database, int version) {
   if (version == kSchemaVersion)
     return;
+  database.createFunction("fold_address", 1, true, nullptr, fold_address);
   for (; version < kSchemaVersion; ++version)
     database.exec(kUpgrades[version - 1]);
   make_record_indexes(database);

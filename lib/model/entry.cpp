@@ -26,6 +26,13 @@ constexpr Names<Status, 3> kStatuses = {{
     {Status::deleted, "deleted"},
 }};
 
+constexpr Names<PhoneKind, 4> kPhoneKinds = {{
+    {PhoneKind::international, "international"},
+    {PhoneKind::national, "national"},
+    {PhoneKind::internal, "internal"},
+    {PhoneKind::unparsable, "unparsable"},
+}};
+
 }  // namespace
 
 std::string_view to_string(EntryKind kind) {
@@ -50,6 +57,14 @@ std::optional<Source> source_named(std::string_view name) {
 
 std::optional<Status> status_named(std::string_view name) {
   return value_of(kStatuses, name);
+}
+
+std::string_view to_string(PhoneKind kind) {
+  return name_of(kPhoneKinds, kind);
+}
+
+std::optional<PhoneKind> phone_kind_named(std::string_view name) {
+  return value_of(kPhoneKinds, name);
 }
 
 std::string_view to_string(Outcome outcome) {

@@ -34,12 +34,23 @@ struct Address {
   bool operator==(const Address&) const = default;
 };
 
+enum class PhoneKind {
+  international,  ///< has its E.164 form: can be dialled from anywhere
+  national,       ///< dialled in one country or area, and nothing says which
+  internal,       ///< dialled in the house: an extension, a short or emergency number, a code
+  unparsable,     ///< no telephone number
+};
+
+std::string_view to_string(PhoneKind kind);
+std::optional<PhoneKind> phone_kind_named(std::string_view name);
+
 struct Phone {
   std::string type;       ///< "business", "mobile", "home", "businessFax", "pager", "ip", "other"
   std::string raw;        ///< as the source wrote it
-  std::string e164;       ///< "+498912345678"; empty when the number does not say its country
-  std::string extension;  ///< digits; empty when there is none
+  std::string e164;       ///< "+498912345678" of an international number, else empty
+  std::string extension;  ///< digits; of an internal number what to dial; empty when there is none
   std::string connector = {};
+  PhoneKind kind = PhoneKind::unparsable;
 
   bool operator==(const Phone&) const = default;
 };
@@ -57,6 +68,7 @@ struct Entry {
       values;                      ///< keys from published_attributes(); never empty values
   std::vector<Address> addresses;  ///< the primary of each kind first, then by value
   std::vector<Phone> phones;
+  std::string search_name;  ///< search_name() of its names; the history does not tell of it
 
   /// Field name → connector whose record gave the value ("displayName" → "ad").
   std::map<std::string, std::string> origins;
@@ -92,6 +104,7 @@ struct GroupReference {
 struct Contact {
   Entry entry;
   std::vector<GroupReference> groups;  ///< direct memberships, by name
+  std::vector<std::string> labels;     ///< that some of these give, by name
   std::vector<RecordLink> records;
   std::string manager_id;  ///< empty: none, or not published
   std::string changed_at;  ///< ISO 8601, UTC

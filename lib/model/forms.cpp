@@ -1,6 +1,13 @@
 #include "model/forms.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
+
+#include <unicode/bytestream.h>
+#include <unicode/idna.h>
+#include <unicode/normalizer2.h>
+#include <unicode/unistr.h>
 
 #include "base/text.hpp"
 
@@ -26,33 +33,49 @@ int hex_value(char c) {
   return -1;
 }
 
-/// Cuts an extension off the end of a number: "... x12", "... ext. 12", "...;ext=12".
-std::string cut_extension(std::string_view& number) {
-  std::size_t digits = 0;
-  while (digits < number.size() && is_digit(number[number.size() - 1 - digits]))
-    ++digits;
-  if (digits == 0 || digits > 8 || digits == number.size())
-    return {};
-  const std::string_view extension = number.substr(number.size() - digits);
-  const std::string before = base::ascii_lower(number.substr(0, number.size() - digits));
-  for (const std::string_view mark : {";ext=", "ext. ", "ext.", "ext ", "x", "x "}) {
-    if (before.ends_with(mark)) {
-      number = number.substr(0, before.size() - mark.size());
-      return std::string(extension);
-    }
-  }
-  return {};
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+std::string fold_case(std::string_view text) {
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::Normalizer2* compose = icu::Normalizer2::getNFCInstance(error);
+  auto folded = icu::UnicodeString::fromUTF8(
+      icu::StringPiece(text.data(), static_cast<std::int32_t>(text.size())));
+  folded.foldCase();
+  std::string utf8;
+  return compose->normalize(folded, error).toUTF8String(utf8);
+}
+
+/// The domain as the DNS knows it; nothing when it is none.
+std::optional<std::string> a_labels(std::string_view domain) {
+  static const std::unique_ptr<const icu::IDNA> kIdna = [] {
+    UErrorCode error = U_ZERO_ERROR;
+    return std::unique_ptr<const icu::IDNA>(
+        icu::IDNA::createUTS46Instance(UIDNA_NONTRANSITIONAL_TO_ASCII, error));
+  }();
+  std::string labels;
+  icu::StringByteSink<std::string> sink(&labels);
+  icu::IDNAInfo info;
+  UErrorCode error = U_ZERO_ERROR;
+  kIdna->nameToASCII_UTF8(icu::StringPiece(domain.data(), static_cast<std::int32_t>(domain.size())),
+                          sink, info, error);
+  if (U_FAILURE(error) || info.hasErrors())
+    return std::nullopt;
+  return base::ascii_lower(labels);
 }
 
 }  // namespace
 
 Address parse_address(std::string_view text) {
+  text = base::trim(text);
   const std::size_t colon = text.find(':');
-  const bool prefixed = colon != std::string_view::npos && colon > 0 &&
+  const bool prefixed = colon != std::string_view::npos && colon > 0 && is_alpha(text.front()) &&
                         std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon),
                                     [](char c) { return is_alpha(c) || is_digit(c); });
   if (!prefixed)
-    return {"smtp", std::string(base::trim(text)), false, {}};
+    return {"smtp", std::string(text), false, {}};
   const std::string_view prefix = text.substr(0, colon);
   const bool capitals =
       std::none_of(prefix.begin(), prefix.end(), [](char c) { return c >= 'a' && c <= 'z'; });
@@ -60,7 +83,23 @@ Address parse_address(std::string_view text) {
 }
 
 std::string fold_address(std::string_view value) {
-  return base::ascii_lower(base::trim(value));
+  std::string folded = base::ascii_lower(base::trim(value));
+  if (is_ascii(folded) || !base::is_valid_utf8(folded))
+    return folded;  // A-labels are ASCII, and lower case is their comparison form
+  const std::size_t at = folded.rfind('@');
+  if (at == std::string::npos)
+    return fold_case(folded);
+  const std::string_view domain = std::string_view(folded).substr(at + 1);
+  const std::optional<std::string> labels =
+      is_ascii(domain) ? std::string(domain) : a_labels(domain);
+  return labels ? fold_case(folded.substr(0, at)) + "@" + *labels : folded;
+}
+
+bool is_guest_principal(std::string_view value) {
+  for (std::size_t at = value.find('#'); at != std::string_view::npos; at = value.find('#', at + 1))
+    if (base::ascii_iequals(value.substr(at, 5), "#ext#"))
+      return true;
+  return false;
 }
 
 std::string format_address(const Address& address) {
@@ -70,28 +109,6 @@ std::string format_address(const Address& address) {
       return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     });
   return prefix + ":" + address.value;
-}
-
-Phone parse_phone(std::string_view type, std::string_view raw) {
-  Phone phone{std::string(type), std::string(raw), {}, {}, {}};
-  std::string_view number = base::trim(raw);
-  if (!number.starts_with('+'))
-    return phone;
-  phone.extension = cut_extension(number);
-  std::string digits = "+";
-  for (std::size_t i = 1; i < number.size(); ++i) {
-    if (number.substr(i).starts_with("(0)")) {  // the trunk prefix, written for domestic readers
-      i += 2;
-      continue;
-    }
-    if (is_digit(number[i]))
-      digits += number[i];
-    else if (std::string_view(" -./()\t").find(number[i]) == std::string_view::npos)
-      return phone;  // something that is no separator: not a plain number
-  }
-  if (digits.size() >= 8 && digits.size() <= 16)
-    phone.e164 = digits;
-  return phone;
 }
 
 std::string rdn_value(std::string_view rdn) {

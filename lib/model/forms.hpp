@@ -1,4 +1,4 @@
-// Normalised forms of addresses, phone numbers and RDNs: what is compared, beside what is shown.
+// Normalised forms of addresses and RDNs: what is compared, beside what is shown.
 #pragma once
 
 #include <string>
@@ -10,19 +10,22 @@ namespace gald::model {
 
 /// Takes a value of proxyAddresses or targetAddress apart: "SMTP:Jane@x" is a primary smtp
 /// address, "smtp:" a secondary one; a value without a prefix is smtp, secondary. The prefix in
-/// capitals marks the primary (MS-OXOABK; "proxyAddresses" in the Exchange schema).
+/// capitals marks the primary (MS-OXOABK; "proxyAddresses" in the Exchange schema); it is a letter
+/// and perhaps more letters and digits: "X500", "SIP", "EUM", "X400".
 Address parse_address(std::string_view text);
 
-/// Comparison form: A-Z folded, blanks at both ends dropped. Mail addresses and X.500 names
-/// compare without case in Exchange and in Entra.
+/// Comparison form: without case and without blanks at both ends, as mail addresses and X.500 names
+/// compare in Exchange and in Entra. An internationalized domain is written in A-labels (UTS 46),
+/// so that "jörg@bücher.example" and "JÖRG@xn--bcher-kva.example" are one address. What is no valid
+/// domain or no UTF-8 has A-Z folded and stays as it is otherwise. Never throws.
 std::string fold_address(std::string_view value);
+
+/// Whether it is the name that Entra made for a guest from the guest's address
+/// ("jane_fabrikam.com#EXT#@contoso.onmicrosoft.com"): nobody is called or reached by it.
+bool is_guest_principal(std::string_view value);
 
 /// The form of proxyAddresses: "SMTP:jane@x" for a primary, "smtp:jane@x" for others.
 std::string format_address(const Address& address);
-
-/// `type` as in Phone::type. A number that starts with "+" gets its E.164 form (ITU-T E.164: 7 to
-/// 15 digits); any other keeps only its raw form, as the country is not known here.
-Phone parse_phone(std::string_view type, std::string_view raw);
 
 /// The value of an RDN in plain text: "CN=Doe\, Jane" → "Doe, Jane" (RFC 4514 section 2.4).
 std::string rdn_value(std::string_view rdn);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "model/plan.hpp"
 
 namespace gald::model {
 
@@ -65,6 +66,9 @@ struct RunReport {
 
   /// "connector/collection" that have never been read completely: nothing is published before.
   std::vector<std::string> waiting_for;
+
+  /// Those that are open, and those that this run closed.
+  std::vector<HeldPlan> plans;
 
   /// Set when staging or publishing itself failed (disk full, index damaged).
   std::string error;

@@ -201,6 +201,10 @@ class Joiner {
       if (!record.entry_id.empty())
         remember(i);
     }
+    std::sort(live_.begin(), live_.end(),
+              [&](std::size_t a, std::size_t b) { return stronger(records_[a], records_[b]); });
+    for (const std::size_t i : live_)
+      find_carrier(i);
   }
 
   std::vector<Cell> run() {
@@ -226,6 +230,11 @@ class Joiner {
     bool ad_is_gone = false;      ///< one of its AD objects
     bool ad_is_deleted = false;
     std::set<std::string_view> deleted_in;  ///< connectors
+
+    /// The live record with which the entry goes on: whose anchor it began with, else the
+    /// strongest.
+    std::optional<std::size_t> carrier;
+    bool carried_by_birth = false;
   };
 
   void remember(std::size_t i) {
@@ -241,6 +250,18 @@ class Joiner {
     } else if (deleted) {
       sides.deleted_in.insert(record.connector);
     }
+  }
+
+  void find_carrier(std::size_t i) {
+    const StagedRecord& record = records_[i];
+    if (record.entry_id.empty() || is_reference(record))
+      return;
+    Sides& sides = sides_.at(record.entry_id);
+    if (sides.carried_by_birth)
+      return;
+    sides.carried_by_birth = born_of(record.entry_id, record);
+    if (sides.carried_by_birth || (!sides.carrier && !took_a_place(record)))
+      sides.carrier = i;
   }
 
   /// Whether the cloud contact came when the one before it was deleted, and was joined to an AD
@@ -369,34 +390,37 @@ class Joiner {
     bool bound = false;
     std::optional<std::size_t> partner;  ///< AD record of an earlier decision, still live
     std::size_t partner_rung = kLadder.size();
+    bool revived = false;  ///< it was gone; its partner may have found another meanwhile
   };
 
+  /// Strongest first.
   std::vector<CloudContact> cloud_contacts() {
-    std::map<std::size_t, CloudContact> by_root;
+    std::vector<CloudContact> contacts;
+    std::map<std::size_t, std::size_t> by_root;
     for (const std::size_t i : live_) {
       const StagedRecord& record = records_[i];
       if (is_ad(record) || record.kind != RecordKind::contact)
         continue;
-      CloudContact& contact = by_root[root(i)];
+      const auto [place, is_new] = by_root.try_emplace(root(i), contacts.size());
+      if (is_new)
+        contacts.emplace_back();
+      CloudContact& contact = contacts[place->second];
       contact.records.push_back(i);
       if (model::flag(record.attributes, Attribute::sync_enabled).has_value())
         contact.synchronized = true;
       if (record.entry_id.empty())
         continue;
       const Sides& sides = sides_.at(record.entry_id);
-      if (sides.ad_is_gone && sides.ad.empty() && !took_a_place(record))
+      if (sides.ad_is_gone && sides.ad.empty() && sides.carrier == i)
         contact.bound = true;
       const std::size_t rung = rung_named(record.joined_by);
       if (!contact.partner || rung < contact.partner_rung)
         if (const std::optional<std::size_t> partner = earlier_ad_partner(i)) {
           contact.partner = partner;
           contact.partner_rung = rung;
+          contact.revived = !record.was_live;
         }
     }
-    std::vector<CloudContact> contacts;
-    contacts.reserve(by_root.size());
-    for (auto& [unused, contact] : by_root)
-      contacts.push_back(std::move(contact));
     return contacts;
   }
 
@@ -407,16 +431,20 @@ class Joiner {
       if (is_ad(records_[i]) && records_[i].kind == RecordKind::contact)
         free_ad.insert(i);
     for (std::size_t rung = 0; rung < kLadder.size(); ++rung) {
-      for (CloudContact& contact : contacts)
-        if (!contact.bound && contact.partner && contact.partner_rung == rung &&
-            free_ad.contains(*contact.partner))
-          bind(contact, *contact.partner, kLadder[rung].name, free_ad);
+      keep_links(contacts, rung, kLadder[rung].name, free_ad);
       meet_on(kLadder[rung], contacts, free_ad);
     }
-    // It came through its Entra object, which is gone.
-    for (CloudContact& contact : contacts)
-      if (!contact.bound && contact.partner && free_ad.contains(*contact.partner))
-        bind(contact, *contact.partner, kDirectoryObject, free_ad);
+    // Those that came through their Entra object, which is gone.
+    keep_links(contacts, kLadder.size(), kDirectoryObject, free_ad);
+  }
+
+  void keep_links(std::vector<CloudContact>& contacts, std::size_t rung, std::string_view by,
+                  std::set<std::size_t>& free_ad) {
+    for (const bool revived : {false, true})
+      for (CloudContact& contact : contacts)
+        if (!contact.bound && contact.partner && contact.partner_rung == rung &&
+            contact.revived == revived && free_ad.contains(*contact.partner))
+          bind(contact, *contact.partner, by, free_ad);
   }
 
   void bind(CloudContact& contact, std::size_t ad, std::string_view by,
@@ -557,24 +585,19 @@ class Joiner {
     return cells;
   }
 
-  /// Of the cells with records of an entry, one carries it on: the one with the anchor that the
-  /// entry began with, else the one with the strongest record of it.
+  /// Which cell carries on which entry. One that has no carrier left goes on in the cloud alone:
+  /// who found an AD object of its own leaves it behind.
   std::map<std::string, std::size_t> heirs(const std::vector<Cell>& cells) const {
     std::map<std::string, std::size_t> heir;
-    std::map<std::string, bool> by_birth;
     for (std::size_t c = 0; c < cells.size(); ++c) {  // cells come strongest first
       const bool in_ad = is_ad(records_[cells[c].live.front().record]);
       for (const Cell::Member& member : cells[c].live) {
         const StagedRecord& record = records_[member.record];
         if (record.entry_id.empty() || is_reference(record))
           continue;
-        if (in_ad && took_a_place(record))
-          continue;  // it found its own AD object: who is gone stays gone
-        const bool born = born_of(record.entry_id, record);
-        if (!heir.contains(record.entry_id) || (born && !by_birth[record.entry_id])) {
-          heir[record.entry_id] = c;
-          by_birth[record.entry_id] = born;
-        }
+        const std::optional<std::size_t>& carrier = sides_.at(record.entry_id).carrier;
+        if (carrier ? *carrier == member.record : !in_ad)
+          heir.emplace(record.entry_id, c);
       }
     }
     return heir;
@@ -594,7 +617,7 @@ class Joiner {
   }
 
   std::span<const StagedRecord> records_;
-  std::vector<std::size_t> live_;
+  std::vector<std::size_t> live_;  // strongest first
   std::vector<std::size_t> parent_;
   std::vector<std::string> joined_by_;
   std::map<std::string_view, Sides> sides_;  // by entry

@@ -10,6 +10,9 @@
 
 #include "base/text.hpp"
 #include "model/forms.hpp"
+#include "model/name_form.hpp"
+#include "model/phone_number.hpp"
+#include "model/region.hpp"
 #include "reconcile/field_mapping.hpp"
 #include "reconcile/join.hpp"
 
@@ -39,11 +42,6 @@ struct Source {
 };
 
 using Sources = std::vector<Source>;
-
-/// A guest's user principal name is made from its address and is none itself.
-bool is_guest_principal(std::string_view value) {
-  return base::ascii_lower(value).find("#ext#") != std::string::npos;
-}
 
 /// In which order the records of a contact are asked.
 class Order {
@@ -76,22 +74,24 @@ class Order {
 
   struct Asked {
     Precedence by;
-    Sources own = {};                 ///< when the order is this attribute's alone
-    const Sources* shared = nullptr;  ///< else
-
-    const Sources& sources() const { return shared != nullptr ? *shared : own; }
+    const Sources& sources;
   };
 
-  Asked of(Attribute attribute) const {
+  /// `room` holds the order, where it is the attribute's alone.
+  Asked of(Attribute attribute, Sources& room) const {
     if (!policy_.precedence_of.empty())
       if (const auto own = policy_.precedence_of.find(attribute);
-          own != policy_.precedence_of.end())
-        return {Precedence::of_attribute, preferring(own->second, *chosen_)};
+          own != policy_.precedence_of.end()) {
+        room = preferring(own->second, *chosen_);
+        return {Precedence::of_attribute, room};
+      }
     if (attribute == Attribute::distinguished_name)
-      return {Precedence::directory, {}, &by_strength_};
-    if (attribute == Attribute::hidden)
-      return {Precedence::visibility, knowing_visibility()};
-    return {usual_rule(), {}, chosen_};
+      return {Precedence::directory, by_strength_};
+    if (attribute == Attribute::hidden) {
+      room = knowing_visibility();
+      return {Precedence::visibility, room};
+    }
+    return {usual_rule(), *chosen_};
   }
 
   /// Whatever is configured: signals are not values.
@@ -167,9 +167,7 @@ template <typename Visit>
 void visit_values(Attribute attribute, const Sources& sources, const Visit& visit) {
   for (const Source& source : sources) {
     const std::string& value = first_value(*source.attributes, attribute);
-    if (value.empty())
-      continue;
-    if (attribute == Attribute::user_principal_name && is_guest_principal(value))
+    if (value.empty() || model::is_guest_principal(value))
       continue;
     if (attribute == Attribute::hidden && !model::flag(*source.attributes, attribute))
       continue;
@@ -224,15 +222,16 @@ EntryKind kind_of(const Sources& live) {
 }
 
 void merge_values(const Order& order, const Policy& policy, Entry& entry) {
-  for (const Attribute attribute : model::published_attributes()) {
-    const Order::Asked asked = order.of(attribute);
-    visit_values(attribute, asked.sources(),
+  Sources room;
+  for (const Attribute attribute : model::published_attributes())
+    visit_values(attribute, order.of(attribute, room).sources,
                  [&](const Source& source, const std::string& value, Attribute from) {
-                   entry.values[attribute] = published_form(attribute, source, value, from);
-                   entry.origins[std::string(model::name(attribute))] = source.record->connector;
+                   // mostly in the order of the enumeration
+                   entry.values.emplace_hint(entry.values.end(), attribute,
+                                             published_form(attribute, source, value, from));
+                   entry.origins.emplace(model::name(attribute), source.record->connector);
                    return false;
                  });
-  }
   if (policy.hidden_if_unknown && !entry.values.contains(Attribute::hidden))
     entry.values[Attribute::hidden] = *policy.hidden_if_unknown ? "true" : "false";
 }
@@ -310,7 +309,7 @@ class AddressBook {
 
   /// The first primary of a kind stays the only one.
   void add(model::Address address, const std::string& connector) {
-    if (address.value.empty() || is_guest_principal(address.value))
+    if (address.value.empty() || model::is_guest_principal(address.value))
       return;
     const auto key = std::pair(address.kind, model::fold_address(address.value));
     const bool primary = address.primary && primaries_.insert(address.kind).second;
@@ -355,8 +354,8 @@ class AddressBook {
 
 void merge_addresses(const Order& order, Entry& entry) {
   AddressBook book(entry);
-  const Order::Asked asked = order.of(Attribute::proxy_addresses);
-  for (const auto& [record, attributes] : asked.sources()) {
+  Sources room;
+  for (const auto& [record, attributes] : order.of(Attribute::proxy_addresses, room).sources) {
     const auto proxies = attributes->find(Attribute::proxy_addresses);
     if (proxies != attributes->end())
       for (const std::string& value : proxies->second)
@@ -379,6 +378,33 @@ void merge_addresses(const Order& order, Entry& entry) {
   book.finish();
 }
 
+/// The country in which the numbers of a record would be dialled: the contact's own, else that of
+/// the connector.
+class Regions {
+ public:
+  Regions(const Entry& entry, const Policy& policy) : policy_(policy) {
+    if (const auto country = entry.values.find(Attribute::country); country != entry.values.end())
+      country_ = country->second;
+  }
+
+  const std::string& of(const StagedRecord& record) {
+    if (!country_.empty()) {
+      own_ = model::region_of_country(country_);
+      country_.clear();
+    }
+    if (!own_.empty())
+      return own_;
+    static const std::string kUnknown;
+    const auto connector = policy_.connectors.find(record.connector);
+    return connector == policy_.connectors.end() ? kUnknown : connector->second.region;
+  }
+
+ private:
+  const Policy& policy_;
+  std::string country_;
+  std::string own_;
+};
+
 using A = Attribute;
 
 struct PhoneType {
@@ -398,8 +424,11 @@ const std::array<PhoneType, 6>& phone_types() {
   return kTypes;
 }
 
-void merge_phones(const Order& order, Entry& entry) {
+void merge_phones(const Order& order, const Policy& policy, Entry& entry) {
+  Regions regions(entry, policy);
+  Sources room;
   for (const PhoneType& type : phone_types()) {
+    const Sources& sources = order.of(type.attributes.front(), room).sources;
     std::set<std::string_view> seen;
     const auto take = [&](const Source& source, Attribute attribute) {
       const auto it = source.attributes->find(attribute);
@@ -407,12 +436,10 @@ void merge_phones(const Order& order, Entry& entry) {
         return;
       for (const std::string& raw : it->second)
         if (!base::trim(raw).empty() && seen.insert(raw).second) {
-          entry.phones.push_back(model::parse_phone(type.name, raw));
+          entry.phones.push_back(model::parse_phone(type.name, raw, regions.of(*source.record)));
           entry.phones.back().connector = source.record->connector;
         }
     };
-    const Order::Asked asked = order.of(type.attributes.front());
-    const Sources& sources = asked.sources();
     for (auto it = sources.begin(); it != sources.end() && seen.empty(); ++it) {
       for (const Attribute attribute : type.attributes)
         take(*it, attribute);
@@ -456,10 +483,11 @@ std::string_view to_string(StatusRule rule) {
 
 Candidates candidates(Attribute attribute, Records live, const Policy& policy) {
   const Order order(live, policy);
-  const Order::Asked asked = order.of(attribute);
+  Sources room;
+  const Order::Asked asked = order.of(attribute, room);
   Candidates found{asked.by, {}};
   visit_values(
-      attribute, asked.sources(),
+      attribute, asked.sources,
       [&](const Source& source, const std::string& value, Attribute from) {
         Candidate candidate{source.record, published_form(attribute, source, value, from), from};
         if (from == attribute)
@@ -505,7 +533,13 @@ Entry merge(Records live, const Policy& policy) {
   if (status.status != model::Status::active)
     entry.origins["status"] = std::move(status.connector);
   merge_addresses(order, entry);
-  merge_phones(order, entry);
+  merge_phones(order, policy, entry);
+  const auto name = [&](Attribute attribute) -> std::string_view {
+    const auto it = entry.values.find(attribute);
+    return it == entry.values.end() ? std::string_view() : it->second;
+  };
+  entry.search_name = model::search_name(name(Attribute::display_name), name(Attribute::given_name),
+                                         name(Attribute::surname));
   return entry;
 }
 

@@ -92,6 +92,17 @@ void diff_lists(const std::string& field, const Values& before, const Values& no
       changes.push_back({field, std::nullopt, value, connector});
 }
 
+/// The same text read in another way: in another country, or by a newer gald.
+void diff_readings(const Entry& before, const Entry& now, std::vector<FieldChange>& changes) {
+  const auto told = [](const model::Phone& phone) {
+    return phone.type + ":" + phone.raw + (phone.e164.empty() ? "" : " (" + phone.e164 + ")");
+  };
+  for (const model::Phone& phone : now.phones)
+    for (const model::Phone& old : before.phones)
+      if (phone.type == old.type && phone.raw == old.raw && phone.e164 != old.e164)
+        changes.push_back({"phones", told(old), told(phone), phone.connector});
+}
+
 std::vector<FieldChange> diff(const Entry& before, const Entry& now, const Cause& cause) {
   std::vector<FieldChange> changes;
   const auto label = [&](std::string_view field, std::string_view old_text,
@@ -120,6 +131,7 @@ std::vector<FieldChange> diff(const Entry& before, const Entry& now, const Cause
   }
   diff_lists("addresses", addresses_of(before), addresses_of(now), cause, changes);
   diff_lists("phones", phones_of(before), phones_of(now), cause, changes);
+  diff_readings(before, now, changes);
   return changes;
 }
 
@@ -201,7 +213,7 @@ class Planner {
         planned.operation = Operation::restore;
       else if (!planned.changes.empty() || before->values != now.values ||
                before->origins != now.origins || before->addresses != now.addresses ||
-               before->phones != now.phones)
+               before->phones != now.phones || before->search_name != now.search_name)
         planned.operation = Operation::update;
     }
     planned.entry = std::move(now);

@@ -41,6 +41,10 @@ struct Collection {
   /// Kinds of objects that the configuration leaves unread: those that staging still knows are out
   /// of scope, not gone.
   std::vector<model::RecordKind> kinds_left_out = {};
+
+  /// What the configuration leaves to read, as text that is only compared: when it changes, what
+  /// comes or goes with it is held until somebody approves. Empty: there is nothing to configure.
+  std::string scope = {};
 };
 
 /// What it took to get a page.

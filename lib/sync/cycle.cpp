@@ -47,7 +47,8 @@ class Reading {
              collection.lists_everything,
              collection.complete_every,
              collection.plausible_share,
-             collection.kinds_left_out},
+             collection.kinds_left_out,
+             collection.scope},
         index_(index),
         clock_(clock),
         options_(options),
@@ -293,7 +294,7 @@ std::vector<index::CollectionKey> keys_of(
     for (const Collection& collection : connector->collections())
       keys.push_back({connector->name(), connector->kind(), collection.name, collection.fingerprint,
                       collection.lists_everything, collection.complete_every,
-                      collection.plausible_share, collection.kinds_left_out});
+                      collection.plausible_share, collection.kinds_left_out, collection.scope});
   return keys;
 }
 
@@ -327,6 +328,34 @@ model::Outcome outcome_of(const model::RunReport& report, bool stopped) {
              : model::Outcome::partial;
 }
 
+/// Once as a warning, and then as a line in each cycle.
+void log_plans(const model::RunReport& report) {
+  for (const model::HeldPlan& plan : report.plans) {
+    const base::log::Fields fields = {
+        {"plan", plan.number},         {"reason", to_string(plan.reason)},
+        {"connector", plan.connector}, {"records", plan.records},
+        {"created", plan.created},     {"updated", plan.updated},
+        {"deleted", plan.deleted}};
+    switch (plan.state) {
+      case model::PlanState::open:
+        base::log::event(
+            plan.run == report.id ? base::log::Level::warning : base::log::Level::info, "plan.held",
+            plan.text + "; held until `gald plan approve` or `gald plan reject`", fields);
+        break;
+      case model::PlanState::dropped:
+        base::log::info("plan.dropped", "nothing is left of it", fields);
+        break;
+      case model::PlanState::applied:
+        base::log::info("plan.applied", "what was left of it is within the guard", fields);
+        break;
+      case model::PlanState::superseded:  // by one that is open
+      case model::PlanState::approved:
+      case model::PlanState::rejected:
+        break;
+    }
+  }
+}
+
 void log_run(const model::RunReport& report) {
   const auto took = std::chrono::duration_cast<milliseconds>(report.ended - report.started);
   const base::log::Level level = report.outcome == model::Outcome::complete
@@ -358,15 +387,20 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
 
     if (!index.published_before())
       report.waiting_for = index.never_complete(keys_of(connectors));
-    if (report.waiting_for.empty() && !stop.stop_requested())
+    if (report.waiting_for.empty() && !stop.stop_requested()) {
       report.published =
           index.publish(report.id,
                         {options.policy,
                          [&](std::int64_t done) {
                            if (options.progress)
                              options.progress({Progress::Stage::publishing, {}, {}, done});
-                         }},
+                         },
+                         options.keep_deleted,
+                         options.guard},
                         stop);
+      report.plans = index.plans_of(report.id);
+      log_plans(report);
+    }
   } catch (const std::exception& error) {
     report.error = error.what();
   }

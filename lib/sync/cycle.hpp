@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "index/index.hpp"
 #include "model/run.hpp"
+#include "reconcile/guard.hpp"
 #include "reconcile/policy.hpp"
 #include "sync/connector.hpp"
 
@@ -33,11 +34,15 @@ struct CycleOptions {
   std::chrono::milliseconds grace{std::chrono::minutes(1)};
   std::function<void(const Progress&)> progress;  ///< may be empty
   reconcile::Policy policy = {};
+
+  /// How much may vanish in a cycle without anybody being asked.
+  reconcile::GuardLimits guard = {};
+  std::optional<std::chrono::milliseconds> keep_deleted = {};  ///< contacts; nothing: for ever
 };
 
 /// Never throws; what went wrong stands in the report, which is also in the index as a run.
 /// A failed collection leaves its records as they were. Nothing is published before every
-/// collection of every connector has been read completely once.
+/// collection of every connector has been read completely once. A plan that is held is no failure.
 model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connectors,
                            index::Index& index, const base::Clock& clock,
                            const CycleOptions& options, std::stop_token stop);

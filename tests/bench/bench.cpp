@@ -25,6 +25,7 @@
 #include "index/index.hpp"
 #include "index/reader.hpp"
 #include "measure.hpp"
+#include "reconcile_bench.hpp"
 
 namespace {
 
@@ -224,6 +225,14 @@ int run(int argc, char** argv) {
     gald::bench::read_directory({argv[2], argv[3]}, argv[4]);
     return 0;
   }
+  if (argc == 4 && std::strcmp(argv[1], "--prepare") == 0) {
+    gald::bench::prepare_index(argv[2], std::atoi(argv[3]));
+    return 0;
+  }
+  if (argc == 3 && std::strcmp(argv[1], "--publish") == 0) {
+    gald::bench::publish_index(argv[2]);
+    return 0;
+  }
   bool json = false;
   int records = 50'000;
   std::optional<gald::bench::DirectoryServer> server;
@@ -242,14 +251,17 @@ int run(int argc, char** argv) {
     return 2;
   }
   std::vector<Row> rows;
-  if (server)  // first: its processes are small, and this one is still
-    rows =
-        gald::bench::measure_directory(*server, std::filesystem::read_symlink("/proc/self/exe"), 3);
+  // What runs in processes of its own goes first: those are small, and this one is still.
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
+  if (server)
+    rows = gald::bench::measure_directory(*server, self, 3);
   std::string name = (std::filesystem::temp_directory_path() / "gald-bench-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) {
     std::perror("bench: cannot make a temporary directory");
     return 1;
   }
+  for (Row& row : gald::bench::measure_reconcile(self, name))
+    rows.push_back(std::move(row));
   for (Row& row : Bench(name, records).run())
     rows.push_back(std::move(row));
   std::filesystem::remove_all(name);

@@ -32,11 +32,16 @@ class ChangesTest(CompanyTest):
     def entries(cls):
         for unit in (cls.staff, cls.local):
             yield unit, {"objectClass": "organizationalUnit"}
+        # and a source that is emptied is held in any case
+        yield child("Somebody", cls.local), shapes.directory_contact("somebody", "somebody@fabrikam.example")
+        yield child("Some group", cls.local), shapes.directory_group("somegroup", [])
 
     @classmethod
     def populate(cls):
         cls.connect.run()
-        cls.keeper = company.Gald(cls.place + "/keeper", dc=cls.dc, tenant=cls.tenant)
+        # all that these tests delete would be too much for a directory of this size
+        cls.keeper = company.Gald(cls.place + "/keeper", dc=cls.dc, tenant=cls.tenant,
+                                  changes={"guard": {"deletes": 100_000, "percent": 100}})
 
     def setUp(self):
         super().setUp()

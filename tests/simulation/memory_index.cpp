@@ -180,7 +180,8 @@ Published MemoryIndex::published() const {
 std::vector<std::string> MemoryIndex::links() const {
   std::vector<std::string> found;
   for (const auto& [unused, record] : records_)
-    found.push_back(name_of(record.connector, record.anchor) + " " + record.joined_by);
+    if (!record.entry_id.empty())
+      found.push_back(name_of(record.connector, record.anchor) + " " + record.joined_by);
   std::sort(found.begin(), found.end());
   return found;
 }

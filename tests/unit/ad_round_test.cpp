@@ -450,4 +450,23 @@ TEST_F(AdRound, FingerprintFollowsTheScope) {
 }
 
 }  // namespace
+
+TEST(AdConnector, TheScopeIsWhatIsReadAndNotHow) {
+  const auto scope = [](const auto& change) {
+    AdOptions options;
+    change(options);
+    return make_ad_connector(options)->collections()[0].scope;
+  };
+  const std::string usual = scope([](AdOptions&) {});
+  EXPECT_EQ(scope([](AdOptions& o) { o.read_by = ReadBy::polling; }), usual);
+  EXPECT_EQ(scope([](AdOptions& o) { o.photo_limit = 7; }), usual);
+  EXPECT_NE(scope([](AdOptions& o) { o.naming_context = "DC=a"; }), usual);
+  EXPECT_NE(scope([](AdOptions& o) { o.scope.filter = "(mail=*)"; }), usual);
+  EXPECT_NE(scope([](AdOptions& o) { o.scope.kinds = {model::RecordKind::user}; }), usual);
+  const std::string two = scope([](AdOptions& o) { o.scope.exclude = {"OU=a,DC=a", "OU=b,DC=a"}; });
+  EXPECT_NE(two, usual);
+  EXPECT_EQ(scope([](AdOptions& o) { o.scope.exclude = {"ou=B,dc=a", "OU=a,DC=a"}; }), two);
+  EXPECT_NE(scope([](AdOptions& o) { o.scope.include = {"OU=a,DC=a", "OU=b,DC=a"}; }), two);
+}
+
 }  // namespace gald::ad

@@ -74,14 +74,33 @@ TEST(CommandLine, TheOthers) {
   EXPECT_EQ(command<ChangesCommand>({"changes", "--run", "7", "--limit", "3"}).run, 7);
   EXPECT_EQ(command<ChangesCommand>({"changes"}).run, std::nullopt);
   command<CheckCommand>({"check"});
+  EXPECT_EQ(command<PlanCommand>({"plan"}).action, PlanCommand::Action::list);
+  EXPECT_TRUE(command<PlanCommand>({"plan", "--all", "--json"}).all);
+  const auto approve = command<PlanCommand>({"plan", "approve", "7", "--json"});
+  EXPECT_EQ(approve.action, PlanCommand::Action::approve);
+  EXPECT_EQ(approve.number, 7);
+  EXPECT_TRUE(approve.json);
+  EXPECT_EQ(command<PlanCommand>({"plan", "preview"}).action, PlanCommand::Action::preview);
   EXPECT_TRUE(std::get<CommandLine>(parse({"--verbose", "check"})).verbose);
 }
 
 TEST(CommandLine, BadUsage) {
-  const std::vector<std::vector<const char*>> wrong = {
-      {},          {"frobnicate"},       {"list", "--source", "moon"},  {"list", "extra"},
-      {"show"},    {"show", "a", "b"},   {"changes", "--limit", "0"},   {"run", "sync"},
-      {"--bogus"}, {"sync", "--config"}, {"changes", "--run", "minus"}, {"list", "--kind", ""}};
+  const std::vector<std::vector<const char*>> wrong = {{},
+                                                       {"frobnicate"},
+                                                       {"list", "--source", "moon"},
+                                                       {"list", "extra"},
+                                                       {"show"},
+                                                       {"show", "a", "b"},
+                                                       {"changes", "--limit", "0"},
+                                                       {"run", "sync"},
+                                                       {"--bogus"},
+                                                       {"sync", "--config"},
+                                                       {"changes", "--run", "minus"},
+                                                       {"list", "--kind", ""},
+                                                       {"plan", "approve"},
+                                                       {"plan", "undo", "7"},
+                                                       {"plan", "show", "0"},
+                                                       {"plan", "show", "1", "reject", "1"}};
   for (const auto& words : wrong) {
     const Notice said = notice(words);
     EXPECT_EQ(said.code, exit_code::kBadUsage);
@@ -236,6 +255,32 @@ TEST(Status, ACredentialThatEndsSoonIsTold) {
             std::string::npos);
   EXPECT_NE(describe(report, now + std::chrono::days(60), 30min).find("has expired on 2026-12-01"),
             std::string::npos);
+}
+
+TEST(Status, ShowsWhatWaitsForADecision) {
+  StatusReport report;
+  model::HeldPlan plan;
+  plan.number = 7;
+  plan.created_at = "2026-11-21T05:30:00.000Z";
+  plan.text = "612 of 5,000 contacts of connector ad would vanish; the guard allows 500 and 10 %";
+  plan.deleted = 600;
+  plan.updated = 12;
+  report.plans = {plan};
+  report.plans.push_back(plan);
+  report.plans.back().number = 6;
+  report.plans.back().state = model::PlanState::rejected;
+  const std::string text = describe(report, {}, 30min);
+  EXPECT_NE(
+      text.find("Held until somebody decides\n  Plan 7  open        2026-11-21 05:30:00Z  612 of "
+                "5,000 contacts"),
+      text.npos)
+      << text;
+  EXPECT_NE(
+      text.find("600 would be deleted, 12 updated, 0 created\n      review it: gald plan show 7\n"),
+      text.npos)
+      << text;
+  EXPECT_EQ(text.find("Plan 6"), text.npos);
+  EXPECT_NE(to_json(report, {}, 30min).find(R"("plans":[{"plan":7,"state":"open")"), text.npos);
 }
 
 TEST(Status, HealthOfACollection) {

@@ -68,6 +68,8 @@ TEST(Config, FillsInTheDefaults) {
   EXPECT_EQ(config.interval, minutes(30));
   EXPECT_EQ(config.jitter, minutes(1));
   EXPECT_EQ(config.log_level, base::log::Level::info);
+  EXPECT_EQ(config.guard.deletes, 500);
+  EXPECT_EQ(config.guard.percent, 10);
   ASSERT_EQ(config.connectors.size(), 2u);
   const ConnectorConfig& ad = config.connectors[0];
   EXPECT_EQ(ad.name, "ad");
@@ -97,7 +99,8 @@ TEST(Config, FillsInTheDefaults) {
 TEST(Config, TakesWhatTheFileSays) {
   const ParsedConfig parsed = parse(
       "[index]\npath = \"there/gald.db\"\n[schedule]\ninterval = \"2h\"\njitter = \"90s\"\n"
-      "[log]\nlevel = \"debug\"\n[connector.exchange-2]\ntype = \"exchange-online\"\n"
+      "[log]\nlevel = \"debug\"\n[guard]\ndeletes = 50\npercent = 0\n[connector.exchange-2]\ntype "
+      "= \"exchange-online\"\n"
       "tenant = \"eb2bf6c4-512d-447f-8aa0-cf2499f6980f\"\nclient_secret_file = \"s\"\n"
       "client_id = \"eb2bf6c4-512d-447f-8aa0-cf2499f6980f\"\n"
       "exchange_endpoint = \"https://localhost:8443/\"\n");
@@ -106,6 +109,8 @@ TEST(Config, TakesWhatTheFileSays) {
   EXPECT_EQ(parsed.config.interval, std::chrono::hours(2));
   EXPECT_EQ(parsed.config.jitter, seconds(90));
   EXPECT_EQ(parsed.config.log_level, base::log::Level::debug);
+  EXPECT_EQ(parsed.config.guard.deletes, 50);
+  EXPECT_EQ(parsed.config.guard.percent, 0);
   EXPECT_EQ(parsed.config.connectors.at(0).service_endpoint, "https://localhost:8443");
 }
 
@@ -157,6 +162,12 @@ TEST(Config, Durations) {
             Lines{"gald.toml:2: schedule.interval: must be between 1s and 24h, found 0s"});
   EXPECT_EQ(errors_with("[schedule]\njitter = \"2h\"\n"),
             Lines{"gald.toml:2: schedule.jitter: must be between 0s and 1h, found 2h"});
+  EXPECT_EQ(errors_with("[guard]\npercent = 101\n"),
+            Lines{"gald.toml:2: guard.percent: must be between 0 and 100, found 101"});
+  EXPECT_EQ(errors_with("[guard]\ndeletes = -1\n"),
+            Lines{"gald.toml:2: guard.deletes: expected a number such as 500, found \"-1\""});
+  EXPECT_EQ(errors_with("[guard]\ndeletes = \"500\"\n"),
+            Lines{"gald.toml:2: guard.deletes: expected a number such as 500, found \"500\""});
 }
 
 TEST(Config, Choices) {
@@ -566,7 +577,8 @@ TEST(ConfigExample, ShowsTheDefaults) {
   for (const KeyInfo& key : config_keys()) {
     if (key.fallback.empty())
       continue;
-    const std::string quote = key.type == KeyType::flag ? "" : "\"";
+    const bool bare = key.type == KeyType::flag || key.type == KeyType::count;
+    const std::string quote = bare ? "" : "\"";
     const std::string line =
         "#" + std::string(key.name) + " = " + quote + std::string(key.fallback) + quote + "\n";
     EXPECT_NE(example.find(line), example.npos) << line;

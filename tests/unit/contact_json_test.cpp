@@ -27,10 +27,12 @@ model::Contact jane() {
                           {Attribute::extension_attribute_7, "seven"}};
   contact.entry.addresses = {{"smtp", "jane@contoso.test", true, "ad"},
                              {"x500", "/o=c/cn=jane", false, "entra"}};
-  contact.entry.phones = {{"business", "+49 89 1234 x5", "+49891234", "5", "ad"},
-                          {"pager", "99", "", "", ""}};
+  contact.entry.phones = {
+      {"business", "+49 89 1234 x5", "+49891234", "5", "ad", model::PhoneKind::international},
+      {"pager", "99", "", "99", "", model::PhoneKind::internal}};
   contact.entry.origins = {{"mail", "ad"}, {"displayName", "entra"}};
   contact.groups = {{"g1", "Sales"}};
+  contact.labels = {"VIP"};
   contact.records = {
       {"ad", model::ConnectorKind::active_directory, "a1", model::Presence::live, ""},
       {"entra", model::ConnectorKind::entra, "e1", model::Presence::soft_deleted, "mail"}};
@@ -51,12 +53,13 @@ TEST(ContactJson, IsThisText) {
       R"("groupType":null,"onPremisesDistinguishedName":null,)"
       R"("addresses":[{"kind":"smtp","value":"jane@contoso.test","primary":true,"connector":"ad"},)"
       R"({"kind":"x500","value":"/o=c/cn=jane","primary":false,"connector":"entra"}],)"
-      R"("phones":[{"type":"business","raw":"+49 89 1234 x5","e164":"+49891234","extension":"5","connector":"ad"},)"
-      R"({"type":"pager","raw":"99","e164":null,"extension":null,"connector":null}],)"
+      R"("phones":[{"type":"business","raw":"+49 89 1234 x5","e164":"+49891234",)"
+      R"("extension":"5","kind":"international","connector":"ad"},)"
+      R"({"type":"pager","raw":"99","e164":null,"extension":"99","kind":"internal","connector":null}],)"
       R"("postalAddress":{"street":null,"city":"München","state":null,"postalCode":null,)"
       R"("countryOrRegion":null},"manager":"0d0e0f00-0000-5000-8000-000000000009","hidden":false,)"
       R"("customAttributes":{"extensionAttribute7":"seven"},)"
-      R"("groups":[{"id":"g1","displayName":"Sales"}],)"
+      R"("groups":[{"id":"g1","displayName":"Sales"}],"labels":["VIP"],)"
       R"("records":[{"connector":"ad","type":"active-directory","anchor":"a1","presence":"live",)"
       R"("joinedBy":null},{"connector":"entra","type":"entra","anchor":"e1",)"
       R"("presence":"soft_deleted","joinedBy":"mail"}],)"

@@ -17,20 +17,48 @@ TEST(Address, ComparesWithoutCaseAndBlanks) {
   EXPECT_EQ(fold_address(" Jane@CONTOSO.test "), "jane@contoso.test");
 }
 
-TEST(Phone, GetsItsE164FormWhenItSaysItsCountry) {
-  EXPECT_EQ(parse_phone("business", "+49 (0)89 1234-567").e164, "+49891234567");
-  EXPECT_EQ(parse_phone("business", "+1 (425) 555-0100").e164, "+14255550100");
-  const Phone with_extension = parse_phone("business", "+1 425 555 0100 x1234");
-  EXPECT_EQ(with_extension.e164, "+14255550100");
-  EXPECT_EQ(with_extension.extension, "1234");
+TEST(Address, KindIsAPrefixOfLettersAndDigits) {
+  EXPECT_EQ(parse_address(" SMTP: jane@contoso.test "),
+            (Address{"smtp", "jane@contoso.test", true}));
+  EXPECT_EQ(parse_address("EUM:4711;phone-context=x"),
+            (Address{"eum", "4711;phone-context=x", true}));
+  EXPECT_EQ(parse_address("Smtp:jane@contoso.test"), (Address{"smtp", "jane@contoso.test", false}));
+  EXPECT_EQ(parse_address("x400:C=DE;A= ;P=CONTOSO"),
+            (Address{"x400", "C=DE;A= ;P=CONTOSO", false}));
+  EXPECT_EQ(parse_address("4711:0"), (Address{"smtp", "4711:0", false}));
+  EXPECT_EQ(parse_address(":jane"), (Address{"smtp", ":jane", false}));
+  EXPECT_EQ(parse_address("smtp:"), (Address{"smtp", "", false}));
+  EXPECT_EQ(parse_address(""), (Address{"smtp", "", false}));
 }
 
-TEST(Phone, KeepsOnlyTheRawFormOtherwise) {
-  for (const char* raw : {"089 1234567", "4711", "+49 call me", "+12", "+1234567890123456"}) {
-    const Phone phone = parse_phone("mobile", raw);
-    EXPECT_EQ(phone.raw, raw);
-    EXPECT_EQ(phone.e164, "") << raw;
-  }
+TEST(Address, IsOneInUnicodeAndInALabels) {
+  const std::string form = fold_address("jörg@xn--bcher-kva.example");
+  for (const char* same :
+       {"jörg@bücher.example", "JÖRG@BÜCHER.EXAMPLE", "Jo\u0308rg@bu\u0308cher.example",
+        "jörg@XN--BCHER-KVA.example", " jörg@bücher\u3002example "})
+    EXPECT_EQ(fold_address(same), form) << same;
+  EXPECT_EQ(fold_address("Jane@Bücher.example"), "jane@xn--bcher-kva.example");
+  EXPECT_EQ(fold_address("jane@straße.example"), "jane@xn--strae-oqa.example");
+  EXPECT_NE(fold_address("jörg@contoso.test"), fold_address("jorg@contoso.test"));
+  EXPECT_EQ(fold_address("/o=Bücher/cn=JÖRG"), "/o=bücher/cn=jörg");
+}
+
+TEST(Address, ThatIsInvalidKeepsItsAsciiFold) {
+  for (const char* odd : {"jane@xn--\xc3\xbc.example", "jane@-ü-.example", "jane@ü..example"})
+    EXPECT_EQ(fold_address(odd), odd);
+  EXPECT_EQ(fold_address("J\xf6rg@CONTOSO.test"), "j\xf6rg@contoso.test");
+  EXPECT_EQ(fold_address("Jane@"), "jane@");
+  EXPECT_EQ(fold_address("@ü"), "@xn--tda");
+  EXPECT_EQ(fold_address(std::string(70'000, 'A') + "@ü").size(), 70'000 + 8);
+  EXPECT_EQ(fold_address("a@" + std::string(70'000, '\xff')).size(), 70'000 + 2);
+}
+
+TEST(Address, OfAGuestMadeByEntraIsRecognised) {
+  EXPECT_TRUE(is_guest_principal("jane_fabrikam.test#EXT#@contoso.onmicrosoft.com"));
+  EXPECT_TRUE(is_guest_principal("#1 jane#ext#"));
+  EXPECT_FALSE(is_guest_principal("jane@fabrikam.test"));
+  EXPECT_FALSE(is_guest_principal("#EXT"));
+  EXPECT_FALSE(is_guest_principal("next#"));
 }
 
 TEST(Rdn, GivesThePlainValue) {

@@ -1,0 +1,204 @@
+// `gald plan`: what is held back, and the decision about it.
+#include <chrono>
+#include <filesystem>
+#include <stop_token>
+#include <thread>
+
+#include "base/log.hpp"
+#include "commands.hpp"
+#include "compose.hpp"
+#include "history_text.hpp"
+#include "one_cycle.hpp"
+#include "output.hpp"
+#include "plan_text.hpp"
+#include "platform.hpp"
+#include "report.hpp"
+
+namespace gald::daemon {
+
+namespace {
+
+using Action = PlanCommand::Action;
+using Outcome = index::Decision::Outcome;
+
+constexpr int kPlansShown = 100;
+constexpr int kChangesShown = 100'000;
+
+/// A quiet cycle is over sooner; during a long one the decision has time.
+constexpr std::chrono::seconds kPatience{30};
+
+std::string text_of(const model::HeldPlan& plan, bool json) {
+  return json ? to_json(plan) + "\n" : describe(plan);
+}
+
+int list(const PlanCommand& command, const Config& config) {
+  const auto plans = index::Reader(config.index_file).plans(command.all, kPlansShown);
+  for (const model::HeldPlan& plan : plans)
+    print(text_of(plan, command.json));
+  if (plans.empty() && !command.json)
+    print_line("No plan waits for a decision.");
+  return exit_code::kComplete;
+}
+
+int unknown(std::int64_t number) {
+  complain("there is no plan " + std::to_string(number) + "; `gald plan --all` lists them");
+  return exit_code::kFailed;
+}
+
+void show_contacts(const index::Reader& reader, std::int64_t number, bool json) {
+  reader.planned(number, base::to_iso8601(base::SystemClock().now()),
+                 [&](const model::HeldChange& change) {
+                   print(json ? to_json(change) + "\n" : describe(change));
+                 });
+}
+
+int show(const PlanCommand& command, const Config& config) {
+  const index::Reader reader(config.index_file);
+  const auto plan = reader.plan(command.number);
+  if (!plan)
+    return unknown(command.number);
+  print(text_of(*plan, command.json));
+  if (plan->state == model::PlanState::open || plan->state == model::PlanState::rejected)
+    show_contacts(reader, command.number, command.json);
+  return exit_code::kComplete;
+}
+
+std::optional<index::WriterLock> lock_soon(const std::filesystem::path& index_file) {
+  std::stop_source patience;
+  std::jthread end([&](std::stop_token over) {
+    if (base::SystemClock().sleep(kPatience, over))
+      patience.request_stop();
+  });
+  return wait_for_writer_lock(
+      index_file, [] { complain("a cycle is under way; waiting for its end"); },
+      patience.get_token());
+}
+
+/// What to say when there was nothing to decide.
+std::string refusal(const index::Decision& decision) {
+  const model::HeldPlan& plan = decision.plan;
+  std::string text = "plan " + std::to_string(plan.number) + " ";
+  if (plan.superseded_by != 0)
+    return text + "is not what it was: what it would do now is plan " +
+           std::to_string(plan.superseded_by) + "; look at it with `gald plan show " +
+           std::to_string(plan.superseded_by) + "`";
+  return text + "is " + std::string(model::to_string(plan.state)) + " already: nothing to decide";
+}
+
+int decide(const PlanCommand& command, const Config& config) {
+  const base::SystemClock clock;
+  if (!index::Reader(config.index_file).plan(command.number))
+    return unknown(command.number);
+  hold_signals();
+  std::stop_source stopping;
+  const Signals signals({.stop = [&] { stopping.request_stop(); }});
+  const auto lock = lock_soon(config.index_file);
+  if (!lock) {
+    complain("a cycle is still under way; nothing was decided: try again when it is over");
+    return exit_code::kFailed;
+  }
+  index::Index index(config.index_file, clock);
+  model::RunReport report;
+  report.started = clock.now();
+  report.id = index.begin_run();
+  const bool approve = command.action == Action::approve;
+  const index::Decision decision =
+      approve ? index.approve(command.number, report.id, stopping.get_token())
+              : index.reject(command.number, report.id);
+  report.published = decision.published;
+  report.ended = clock.now();
+  report.outcome = stopping.stop_requested() ? model::Outcome::partial : model::Outcome::complete;
+  index.end_run(report);
+  if (decision.outcome == Outcome::moved || decision.outcome == Outcome::closed) {
+    complain(refusal(decision));
+    return exit_code::kFailed;
+  }
+  if (command.json)
+    print_line(to_json(report));
+  else if (approve)
+    print(describe(report));
+  else
+    print_line("Plan " + std::to_string(command.number) +
+               " is rejected: what it holds stays as it is until its source says something else.");
+  return exit_code_of(report);
+}
+
+/// A copy of the index beside it, which nobody needs afterwards.
+class Copy {
+ public:
+  explicit Copy(const std::filesystem::path& index_file)
+      : file_(index_file.string() + ".preview"), lock_(index::WriterLock::try_acquire(file_)) {
+    if (!lock_)
+      throw std::runtime_error("another preview is under way");
+    remove();  // one that was killed
+    if (std::filesystem::exists(index_file))
+      index::copy_index(index_file, file_);
+  }
+
+  ~Copy() { remove(); }
+
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
+
+  const std::filesystem::path& file() const { return file_; }
+
+ private:
+  void remove() const {
+    std::error_code ignored;
+    for (const char* suffix : {"", "-wal", "-shm"})
+      std::filesystem::remove(file_.string() + suffix, ignored);
+  }
+
+  const std::filesystem::path file_;
+  const std::optional<index::WriterLock> lock_;
+};
+
+int preview(const PlanCommand& command, const Context& context) {
+  hold_signals();
+  base::log::start(context.verbose ? base::log::Level::info : base::log::Level::error);
+  const base::SystemClock clock;
+  const Connectors connectors = connectors_or_complaints(context.config, clock);
+  if (connectors.empty())
+    return exit_code::kBadConfiguration;
+  std::stop_source stopping;
+  const Signals signals({.stop = [&] { stopping.request_stop(); }});
+  const Copy copy(context.config.index_file);
+  Config config = context.config;
+  config.index_file = copy.file();
+  const model::RunReport report =
+      one_cycle(config, connectors, clock, cycle_options(config), stopping.get_token());
+  print(command.json ? to_json(report) + "\n" : describe(report));
+  const index::Reader reader(config.index_file);
+  auto lines = reader.changes_of_run(report.id, kChangesShown + 1);
+  const bool more = lines.size() > static_cast<std::size_t>(kChangesShown);
+  if (more)
+    lines.pop_back();
+  for (const model::HistoryLine& line : lines)
+    print_line(command.json ? to_json(line) : describe_in_run(line));
+  for (const model::HeldPlan& plan : report.plans)
+    if (plan.run == report.id && plan.state == model::PlanState::open)
+      show_contacts(reader, plan.number, command.json);
+  flush_output();
+  if (more)
+    complain("there are more changes than are shown");
+  return exit_code_of(report);
+}
+
+}  // namespace
+
+int execute(const PlanCommand& command, const Context& context) {
+  switch (command.action) {
+    case Action::list:
+      return list(command, context.config);
+    case Action::show:
+      return show(command, context.config);
+    case Action::approve:
+    case Action::reject:
+      return decide(command, context.config);
+    case Action::preview:
+      return preview(command, context);
+  }
+  return exit_code::kFailed;
+}
+
+}  // namespace gald::daemon

@@ -1,0 +1,67 @@
+#include "index/labels.hpp"
+
+#include <cstdint>
+#include <set>
+#include <utility>
+
+#include "base/log.hpp"
+#include "model/forms.hpp"
+
+namespace gald::index {
+
+namespace {
+
+using Rows = std::set<std::pair<std::string, std::int64_t>>;  // label, group
+
+std::set<std::int64_t> groups_named(Statements& statements, const std::string& name) {
+  const std::string folded = model::fold_address(name);
+  Query query(statements,
+              "SELECT id FROM entry WHERE display_name = ?1 COLLATE NOCASE AND kind = 'group'"
+              " AND status <> 'deleted' AND forward_to IS NULL"
+              " UNION SELECT e.id FROM address a CROSS JOIN entry e ON e.id = a.entry_id"
+              " WHERE a.folded = ?2 AND e.kind = 'group' AND e.status <> 'deleted'"
+              " AND e.forward_to IS NULL");
+  query.bind(name, folded);
+  std::set<std::int64_t> groups;
+  while (query.next())
+    groups.insert(query.integer(0));
+  return groups;
+}
+
+Rows present(Statements& statements) {
+  Rows rows;
+  Query query(statements, "SELECT label, group_id FROM label_group");
+  while (query.next())
+    rows.emplace(query.text(0), query.integer(1));
+  return rows;
+}
+
+}  // namespace
+
+void settle_labels(SQLite::Database& database, Statements& statements,
+                   const std::map<std::string, std::vector<std::string>>& labels) {
+  Rows wanted;
+  for (const auto& [label, names] : labels) {
+    bool found = false;
+    for (const std::string& name : names)
+      for (const std::int64_t group : groups_named(statements, name)) {
+        wanted.emplace(label, group);
+        found = true;
+      }
+    if (!found)
+      base::log::warning("publish.label_without_group",
+                         "none of the groups behind a label is there; check [labels]",
+                         {{"label", label}});
+  }
+  if (wanted == present(statements))
+    return;
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  Query(statements, "DELETE FROM label_group").run();
+  for (const auto& [label, group] : wanted)
+    Query(statements, "INSERT INTO label_group (label, group_id) VALUES (?1, ?2)")
+        .bind(label, group)
+        .run();
+  transaction.commit();
+}
+
+}  // namespace gald::index

@@ -1,0 +1,20 @@
+// Labels: names for the members of certain groups.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "index/query.hpp"
+
+namespace gald::index {
+
+/// Keeps which published groups give which label; whoever is a direct member then bears it. Writes
+/// when something is different, in one transaction. A label none of whose groups is there is
+/// logged.
+void settle_labels(SQLite::Database& database, Statements& statements,
+                   const std::map<std::string, std::vector<std::string>>& labels);
+
+}  // namespace gald::index

@@ -1,0 +1,112 @@
+#include "index/purge.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gald::index {
+
+namespace {
+
+/// Entries in one transaction. Each may have a long history.
+constexpr int kBatch = 200;
+
+struct Row {
+  std::int64_t id;
+  std::string uuid;
+  std::string kind;
+};
+
+class Purge {
+ public:
+  Purge(Statements& statements, std::string now, std::int64_t run)
+      : statements_(statements), now_(std::move(now)), run_(run) {}
+
+  std::vector<Row> overdue(const std::string& deleted_before) {
+    return rows(
+        "SELECT e.id, e.uuid, e.kind FROM entry e WHERE e.status = 'deleted' AND e.forward_to IS "
+        "NULL"
+        " AND e.changed_at < ?1"
+        " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.entry_id = e.id"
+        "                  AND (r.touched = 1 OR r.plan_id IS NOT NULL))"
+        " ORDER BY e.changed_at LIMIT ?2",
+        deleted_before, kBatch);
+  }
+
+  /// With the ids that lead to it, of which each may have others that lead there.
+  std::int64_t take(const Row& entry) {
+    std::int64_t taken = 1;
+    for (const Row& merged :
+         rows("SELECT id, uuid, kind FROM entry WHERE forward_to = ?1 LIMIT ?2", entry.uuid, -1))
+      taken += take(merged);
+    take_records(entry.id);
+    for (const char* sql :
+         {"DELETE FROM address WHERE entry_id = ?1", "DELETE FROM phone WHERE entry_id = ?1",
+          "DELETE FROM membership WHERE group_id = ?1",
+          "DELETE FROM membership WHERE member_id = ?1", "DELETE FROM change WHERE entry_id = ?1",
+          "DELETE FROM conflict WHERE entry_id = ?1", "DELETE FROM conflict WHERE other_id = ?1",
+          "DELETE FROM entry WHERE id = ?1"})
+      Query(statements_, sql).bind(entry.id).run();
+    Query(statements_,
+          "INSERT INTO change (run_id, at, entry_id, operation, field, old_value, new_value,"
+          " connector) VALUES (?1, ?2, 0, 'purged', 'id', ?3, ?4, '')")
+        .bind(run_, now_, entry.uuid, entry.kind)
+        .run();
+    return taken;
+  }
+
+ private:
+  std::vector<Row> rows(const char* sql, const std::string& value, int limit) {
+    std::vector<Row> found;
+    Query query(statements_, sql);
+    query.bind(value, limit);
+    while (query.next())
+      found.push_back({query.integer(0), query.text(1), query.text(2)});
+    return found;
+  }
+
+  /// A record that is gone has no keys. What the source still has it will not tell again, as
+  /// nothing about it changes, so that its record has to stay for the day when it is wanted.
+  void take_records(std::int64_t entry) {
+    Query(statements_,
+          "UPDATE record SET entry_id = NULL, joined_by = '' WHERE entry_id = ?1"
+          " AND presence IN ('live', 'out_of_scope')")
+        .bind(entry)
+        .run();
+    for (const char* sql :
+         {"DELETE FROM record_member WHERE group_id IN (SELECT id FROM record WHERE entry_id = ?1)",
+          "DELETE FROM touched_member WHERE group_id IN"
+          " (SELECT id FROM record WHERE entry_id = ?1)",
+          "DELETE FROM seen_record WHERE (collection_id, record_id) IN"
+          " (SELECT collection_id, id FROM record WHERE entry_id = ?1)",
+          "DELETE FROM last_live WHERE record_id IN (SELECT id FROM record WHERE entry_id = ?1)",
+          "DELETE FROM record WHERE entry_id = ?1"})
+      Query(statements_, sql).bind(entry).run();
+  }
+
+  Statements& statements_;
+  std::string now_;
+  std::int64_t run_;
+};
+
+}  // namespace
+
+std::int64_t purge(SQLite::Database& database, Statements& statements, const base::Clock& clock,
+                   std::chrono::milliseconds keep, std::int64_t run, std::stop_token stop) {
+  const base::TimePoint now = clock.now();
+  const std::string deleted_before = base::to_iso8601(now - keep);
+  Purge purge(statements, base::to_iso8601(now), run);
+  std::int64_t purged = 0;
+  while (!stop.stop_requested()) {
+    const std::vector<Row> overdue = purge.overdue(deleted_before);
+    if (overdue.empty())
+      break;
+    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    for (const Row& entry : overdue)
+      purged += purge.take(entry);
+    transaction.commit();
+  }
+  return purged;
+}
+
+}  // namespace gald::index
