@@ -69,9 +69,9 @@ struct ExplainCommand {
   bool json = false;
 };
 
-using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
-                             ChangesCommand, CheckCommand, PlanCommand, ConflictsCommand,
-                             ExplainCommand>;
+using Command =
+    std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand, ChangesCommand,
+                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -139,8 +139,8 @@ class Index {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Makes `to` a copy of the index `from` as it is at one moment, also while somebody writes it. What
-/// was in `to` before is lost. Throws like Index().
+/// Makes `to` a copy of the index `from` as it is at one moment, also while somebody writes it.
+/// What was in `to` before is lost. Throws like Index().
 void copy_index(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Held while a cycle runs, so that two processes never write the index at the same time. The

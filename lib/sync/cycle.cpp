@@ -395,8 +395,7 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
                            if (options.progress)
                              options.progress({Progress::Stage::publishing, {}, {}, done});
                          },
-                         options.keep_deleted,
-                         options.guard},
+                         options.keep_deleted, options.guard},
                         stop);
       report.plans = index.plans_of(report.id);
       log_plans(report);

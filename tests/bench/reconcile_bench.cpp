@@ -159,11 +159,11 @@ std::vector<Row> measure_reconcile(const std::filesystem::path& self,
   const Cost unchanged = cost_of_publishing(self, large);
   const double writing = changed.cpu_s - unchanged.cpu_s;
   const double reconciling = cpu_of_reconciling(kPeople);
-  return {{"reconcile.cost", "reconciling 100,000 changed records / writing the results",
-           reconciling / writing, 1.0, reconciling, peak_rss_mib()},
-          {"reconcile.memory", "publishing 100,000 changed records / 10,000, peak memory",
-           changed.peak_rss_mib / of_small.peak_rss_mib, 1.25, changed.cpu_s,
-           changed.peak_rss_mib}};
+  return {
+      {"reconcile.cost", "reconciling 100,000 changed records / writing the results",
+       reconciling / writing, 1.0, reconciling, peak_rss_mib()},
+      {"reconcile.memory", "publishing 100,000 changed records / 10,000, peak memory",
+       changed.peak_rss_mib / of_small.peak_rss_mib, 1.25, changed.cpu_s, changed.peak_rss_mib}};
 }
 
 }  // namespace gald::bench

@@ -126,6 +126,29 @@ TEST_F(ConflictStore, ThatAnAdObjectIsNotSeenIsNewsOnlyWhereADirectoryIsRead) {
   EXPECT_TRUE(conflicts()[0].other.id.empty());
 }
 
+TEST_F(ConflictStore, ASkippedDuplicateIsToldUntilItIsPublished) {
+  const auto publish_skipping = [&] {
+    clock_.advance(std::chrono::seconds(1));
+    Publication how;
+    how.policy.duplicates = reconcile::Duplicates::skip;
+    index_.publish(index_.begin_run(), how, {});
+  };
+  apply(kContacts, object(1, RecordKind::contact, "jane@contoso.com"));
+  publish_skipping();
+  apply(kDirectory, object(2, RecordKind::contact, "jane@contoso.com"));
+  publish_skipping();
+  ASSERT_EQ(conflicts().size(), 1u);
+  EXPECT_EQ(conflicts()[0].kind, "skipped");
+  EXPECT_EQ(conflicts()[0].contact.display_name, "Object 1");
+  EXPECT_EQ(
+      conflicts()[0].evidence,
+      "ad/" + anchor(2) + " has the same address, or name and phone number, and is not published");
+  apply(kDirectory, object(2, RecordKind::contact, "john@contoso.com"));
+  publish_skipping();
+  EXPECT_TRUE(conflicts().empty());
+  EXPECT_EQ(Reader(file()).find("john@contoso.com").size(), 1u);
+}
+
 // --- one bad object ------------------------------------------------------------------------------
 
 class OneBadObject : public ConflictStore {
