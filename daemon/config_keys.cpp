@@ -149,6 +149,24 @@ std::vector<KeyInfo> common_keys() {
                                                      ? reconcile::DisabledAccount::remove
                                                      : reconcile::DisabledAccount::mark;
               }},
+      KeyInfo{
+          "policy",
+          {},
+          "duplicates",
+          KeyType::choice,
+          "report|skip|merge|replace",
+          "report",
+          false,
+          "What becomes of a new contact that meets one other contact by an address, or by name "
+          "and phone number, and by no key that joins: both are published and reported; the new "
+          "one is not published; it is merged and the values of the old one win, or its own.",
+          [](Config& config, Connector&, const KeyValue& value) {
+            using reconcile::Duplicates;
+            config.policy.duplicates = value.text == "skip"      ? Duplicates::skip
+                                       : value.text == "merge"   ? Duplicates::merge
+                                       : value.text == "replace" ? Duplicates::replace
+                                                                 : Duplicates::report;
+          }},
       KeyInfo{"policy",
               {},
               "hidden_if_unknown",
