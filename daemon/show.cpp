@@ -106,9 +106,11 @@ void print_lists(const Contact& contact) {
     print_line("  " + group.id + "  " + printable(group.display_name));
   print_heading("Records");
   for (const model::RecordLink& record : contact.records)
-    print_value(record.connector,
-                record.anchor + "  " + std::string(to_string(record.presence)) +
-                    (record.joined_by.empty() ? "" : ", joined by " + record.joined_by));
+    print_value(
+        record.connector,
+        record.anchor + "  " + std::string(to_string(record.presence)) +
+            (record.joined_by.empty() ? "" : ", joined by " + record.joined_by) +
+            (record.held_by == 0 ? "" : ", held by plan " + std::to_string(record.held_by)));
 }
 
 void print_history(const std::vector<model::HistoryLine>& history) {

@@ -69,14 +69,14 @@ class Reader::Impl {
       }
     }
     Query query(statements,
-                "SELECT c.name, c.kind, r.anchor, r.presence, r.joined_by FROM record r"
+                "SELECT c.name, c.kind, r.anchor, r.presence, r.joined_by, r.plan_id FROM record r"
                 " JOIN connector c ON c.id = r.connector_id WHERE r.entry_id = ?1"
                 " ORDER BY c.kind, c.name, r.anchor");
     query.bind(id);
     while (query.next())
       contact.records.push_back({query.text(0), model::connector_kind_named(query.text(1)).value(),
                                  query.text(2), model::presence_named(query.text(3)).value(),
-                                 query.text(4)});
+                                 query.text(4), query.integer(5)});
     return contact;
   }
 

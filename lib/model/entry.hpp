@@ -93,6 +93,9 @@ struct RecordLink {
   std::string anchor;
   Presence presence = Presence::live;
   std::string joined_by;  ///< the key that led here: "source-anchor", "proxy-addresses", ...
+
+  /// The plan that holds it back: it counts as what it was before `presence` was said. 0: none.
+  std::int64_t held_by = 0;
 };
 
 struct GroupReference {

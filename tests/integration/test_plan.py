@@ -107,6 +107,7 @@ class PlanTest(unittest.TestCase):
         self.assertTrue(all("out_of_scope" in record for contact in contacts for record in contact["records"]))
         self.assertEqual(self.gald.run("plan", "show", str(held["plan"])).out.count("deleted, status"), VISITORS)
 
+        self.assertIn(f"out_of_scope, held by plan {held['plan']}", self.gald.show("visitors.003@x.test").out)
         self.assertQuiet(self.sync())
         self.assertEqual(self.open_plans(), [held], "the same, as long as nothing happens")
         newcomer, entry = self.contact(900, self.staff)

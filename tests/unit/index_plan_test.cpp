@@ -37,6 +37,8 @@ TEST_F(PlanTest, BeyondTheGuardDeletesAreHeldAndTheRestGoesOn) {
   EXPECT_EQ(held.text, "7 of 60 users of connector ad would vanish; the guard allows 500 and 10 %");
   EXPECT_EQ(shown(held.number).size(), 7U);
   EXPECT_EQ(shown(held.number).at("n3"), "deleted");
+  EXPECT_EQ(Reader(file()).find("n3@x.test").at(0).records.at(0).held_by, held.number);
+  EXPECT_EQ(Reader(file()).find("n30@x.test").at(0).records.at(0).held_by, 0);
 
   EXPECT_EQ(publish().total(), 0) << "a quiet cycle";
   EXPECT_EQ(open().number, held.number);
