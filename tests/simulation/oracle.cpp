@@ -64,13 +64,25 @@ std::vector<Oracle::CloudSide> Oracle::cloud_sides() const {
   for (const auto& [name, object] : objects_)
     if (object.said.connector == "entra" && is_live(name))
       sides[name].names.push_back(name);
+  std::map<std::string, int> claims;  // of Exchange objects on one of Entra
+  const auto named = [&](const std::string& name) {
+    const std::string& anchor =
+        first_value(said(name).attributes, Attribute::external_directory_object_id);
+    const auto it = anchor.empty() ? sides.end() : sides.find(name_of("entra", anchor));
+    return it != sides.end() && said(it->first).kind == said(name).kind ? it : sides.end();
+  };
+  for (const auto& [name, object] : objects_)
+    if (object.said.connector == "exchange" && speaks(name))
+      if (const auto it = named(name); it != sides.end())
+        ++claims[it->first];
   for (const auto& [name, object] : objects_) {
     if (object.said.connector != "exchange" || !is_live(name))
       continue;
-    const std::string& named =
-        first_value(object.said.attributes, Attribute::external_directory_object_id);
-    const auto it = named.empty() ? sides.end() : sides.find(name_of("entra", named));
-    if (it != sides.end() && said(it->first).kind == object.said.kind)
+    const auto it = named(name);
+    // Of several that name one only an earlier decision counts.
+    if (it != sides.end() && (!speaks(name) || claims[it->first] == 1 ||
+                              (object.tie == Tie::through_entra && !object.entry.empty() &&
+                               object.entry == objects_.at(it->first).entry)))
       it->second.names.push_back(name);
     else if (speaks(name))
       sides[name].names.push_back(name);
@@ -101,9 +113,16 @@ void Oracle::tie_by_key(CloudSide& side) const {
       side.ad = partner;
   } else {
     const std::vector<std::string> ad = ad_with_key(said(name).kind, key);
-    if (ad.size() == 1 || (!ad.empty() && ad_with_key(said(name).kind, "=" + key).empty()))
+    const auto claims = std::count_if(objects_.begin(), objects_.end(), [&](const auto& other) {
+      return speaks(other.first) && other.second.said.connector == said(name).connector &&
+             other.second.said.kind == said(name).kind && key_of(other.first) == key;
+    });
+    const bool forests_agree = !ad.empty() && ad_with_key(said(name).kind, "=" + key).empty();
+    if (claims == 1 && (ad.size() == 1 || forests_agree))
       side.ad = ad.front();
-    else if (std::find(ad.begin(), ad.end(), partner) != ad.end())
+    else if (!partner.empty() && std::any_of(ad.begin(), ad.end(), [&](const std::string& other) {
+               return head_of(other) == head_of(partner);
+             }))
       side.ad = partner;
   }
   if (!side.ad.empty())
@@ -149,7 +168,7 @@ void Oracle::tie_contacts(std::vector<CloudSide>& sides) const {
           }
         if (free.contains(best) && tie_of(decided_for) == how &&
             objects_.at(decided_for).was_live == was_there)
-          tie(*side, best, how);
+          tie(*side, best, objects_.at(decided_for).tie);
       }
   };
   using Meet = std::function<bool(const Said& cloud, const Said& ad)>;
