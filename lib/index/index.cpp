@@ -151,7 +151,9 @@ model::PublishedCounts Index::publish(std::int64_t run, const Publication& how,
       return counts;
     impl_->staging->finish_publication();
     impl_->plans->conclude(run, how);
-    settle_labels(impl_->database, impl_->statements, actual.policy.labels);
+    // a policy that changes no contact has come into force by now
+    settle_labels(impl_->database, impl_->statements,
+                  policy_from_json(active_policy(impl_->statements)).labels);
     impl_->purge(how.keep_deleted, run, stop);
     return counts;
   });

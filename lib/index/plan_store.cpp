@@ -1,9 +1,7 @@
 #include "index/plan_store.hpp"
 
 #include "index/attributes_json.hpp"
-#include "index/liveness.hpp"
 #include "index/policy_json.hpp"
-#include "reconcile/guard.hpp"
 #include "reconcile/join.hpp"
 
 namespace gald::index {
@@ -13,40 +11,11 @@ using model::PlanState;
 
 namespace {
 
-/// What vanishes within this time counts together.
-constexpr std::chrono::hours kLately{24};
-
-/// A record that nobody judged and nobody holds, as `r`. One whose last live state is not known
-/// was lost before this version; it cannot be held.
-const std::string& lost_record() {
-  static const std::string kLost =
-      std::string(
-          "r.touched = 1 AND r.plan_id IS NULL AND r.released = 0"
-          " AND r.published_live = 1 AND NOT ") +
-      kLiveRecord + " AND EXISTS (SELECT 1 FROM last_live l WHERE l.record_id = r.id)";
-  return kLost;
-}
-
-std::vector<std::int64_t> integers(Query& query) {
-  std::vector<std::int64_t> found;
-  while (query.next())
-    found.push_back(query.integer(0));
-  return found;
-}
-
 bool is_undecided(const model::HeldPlan& plan) {
   return plan.state == PlanState::open || plan.state == PlanState::rejected;
 }
 
 }  // namespace
-
-/// A record with both of its faces.
-struct PlanStore::Held {
-  std::int64_t plan = 0;
-  std::string held_presence;
-  model::StagedRecord actual;
-  model::StagedRecord published;  ///< as it was before its loss; only if it was live
-};
 
 PlanStore::PlanStore(SQLite::Database& database, Statements& statements, Staging& staging,
                      const base::Clock& clock)
@@ -102,15 +71,17 @@ void PlanStore::let_go(const Held& held, bool released) {
         " WHERE id = ?1")
       .bind(record, released)
       .run();
-  // what happened to its memberships meanwhile was passed over
+  // what happened to its memberships meanwhile was passed over; CROSS fixes the order
   for (const char* sql :
        {"INSERT OR IGNORE INTO touched_member SELECT g.id, m.anchor FROM record h"
-        " JOIN membership ms ON ms.member_id = h.entry_id JOIN record m ON m.entry_id = h.entry_id"
-        " JOIN record g ON g.entry_id = ms.group_id AND g.connector_id = m.connector_id"
+        " CROSS JOIN membership ms ON ms.member_id = h.entry_id"
+        " CROSS JOIN record m ON m.entry_id = h.entry_id"
+        " CROSS JOIN record g ON g.entry_id = ms.group_id AND g.connector_id = m.connector_id"
         " WHERE h.id = ?1",
         "INSERT OR IGNORE INTO touched_member SELECT g.id, m.anchor FROM record h"
-        " JOIN membership ms ON ms.group_id = h.entry_id JOIN record g ON g.entry_id = h.entry_id"
-        " JOIN record m ON m.entry_id = ms.member_id AND m.connector_id = g.connector_id"
+        " CROSS JOIN membership ms ON ms.group_id = h.entry_id"
+        " CROSS JOIN record g ON g.entry_id = h.entry_id"
+        " CROSS JOIN record m ON m.entry_id = ms.member_id AND m.connector_id = g.connector_id"
         " WHERE h.id = ?1"})
     Query(statements_, sql).bind(record).run();
 }
@@ -121,7 +92,7 @@ void PlanStore::release(std::int64_t number) {
     {
       Query query(statements_, "SELECT id FROM record WHERE plan_id = ?1 LIMIT 500");
       query.bind(number);
-      records = integers(query);
+      records = query.integers();
     }
     if (records.empty())
       return;
@@ -194,241 +165,8 @@ std::string PlanStore::scope_text(const PlanRow& plan) {
   query.next();
   const std::int64_t left = query.integer(1);
   return "the scope of " + plan.plan.connector + "/" + plan.plan.subject +
-         " was changed: " + std::to_string(left) + " records leave it, " +
-         std::to_string(query.integer(0) - left) + " come into it";
-}
-
-// --- judging -------------------------------------------------------------------------------------
-
-bool PlanStore::nothing_to_judge() {
-  static const std::string kAnything =
-      "SELECT EXISTS (SELECT 1 FROM collection WHERE rescoped = 1)"
-      " OR EXISTS (SELECT 1 FROM record WHERE touched = 1 AND plan_id IS NOT NULL)"
-      " OR EXISTS (SELECT 1 FROM record r WHERE " +
-      lost_record() + ")";
-  Query query(statements_, kAnything);
-  query.next();
-  return query.integer(0) == 0;
-}
-
-void PlanStore::judge(std::int64_t run, const Publication& how) {
-  if (database_.execAndGet("SELECT EXISTS (SELECT 1 FROM entry)").getInt() == 0) {
-    database_.exec("UPDATE collection SET rescoped = 0 WHERE rescoped = 1");
-    return;  // there is nothing that could be lost
-  }
-  if (nothing_to_judge())
-    return;
-  SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
-  std::set<std::int64_t> shaken = reconsider_held();
-  hold_rescoped(run, how.guard.has_value(), shaken);
-  if (how.guard)
-    judge_losses(run, *how.guard, shaken);
-  for (const std::int64_t number : shaken)
-    drop_or_renew(number, run);
-  transaction.commit();
-}
-
-/// What a source said of records that are held. Returns the open plans that lost some of theirs.
-std::set<std::int64_t> PlanStore::reconsider_held() {
-  std::set<std::int64_t> shaken;
-  for (std::int64_t last = 0;;) {
-    std::vector<std::int64_t> records;
-    {
-      Query query(statements_,
-                  "SELECT id FROM record WHERE touched = 1 AND plan_id IS NOT NULL AND id > ?1"
-                  " ORDER BY id LIMIT 500");
-      query.bind(last);
-      records = integers(query);
-    }
-    if (records.empty())
-      return shaken;
-    last = records.back();
-    for (const std::int64_t record : records) {
-      const Held held = load(record);
-      if (reconcile::is_live(held.actual) == held.actual.was_live ||
-          to_string(held.actual.presence) != held.held_presence) {
-        let_go(held, false);
-        if (load_plan(statements_, held.plan)->plan.state == PlanState::open)
-          shaken.insert(held.plan);
-      } else {
-        hold(record, held.plan);
-      }
-    }
-  }
-}
-
-/// Until the first complete round under a new scope is published, everything that comes or goes
-/// may be of the new scope's making.
-void PlanStore::hold_rescoped(std::int64_t run, bool guarded, std::set<std::int64_t>& shaken) {
-  struct Rescoped {
-    std::int64_t collection;
-    Kind subject;
-  };
-
-  static const std::string kMoved =
-      std::string(
-          "SELECT r.id FROM record r WHERE r.touched = 1 AND r.id > ?2 AND r.collection_id = ?1"
-          " AND r.plan_id IS NULL AND r.released = 0 AND r.published_live <> ") +
-      kLiveRecord +
-      " AND (r.published_live = 0 OR EXISTS"
-      "  (SELECT 1 FROM last_live l WHERE l.record_id = r.id)) ORDER BY r.id LIMIT 500";
-  std::vector<Rescoped> collections;
-  {
-    Query query(statements_,
-                "SELECT l.id, c.name, l.name FROM collection l"
-                " JOIN connector c ON c.id = l.connector_id WHERE l.rescoped = 1");
-    while (query.next())
-      collections.push_back({query.integer(0), {query.text(1), query.text(2)}});
-  }
-  for (const Rescoped& rescoped : collections) {
-    std::optional<std::int64_t> plan = open_plan(rescoped.subject, true);
-    bool grown = false;
-    for (std::int64_t last = 0; guarded;) {
-      std::vector<std::int64_t> records;
-      {
-        Query query(statements_, kMoved);
-        query.bind(rescoped.collection, last);
-        records = integers(query);
-      }
-      if (records.empty())
-        break;
-      last = records.back();
-      if (!plan) {
-        model::HeldPlan made;
-        made.reason = PlanReason::scope;
-        std::tie(made.connector, made.subject) = rescoped.subject;
-        plan = add_plan(run, made, {});
-      }
-      for (const std::int64_t record : records)
-        hold(record, *plan);
-      grown = true;
-    }
-    if (grown)
-      shaken.insert(*plan);
-    Query(statements_, "UPDATE collection SET rescoped = 0 WHERE id = ?1 AND full_round = 0")
-        .bind(rescoped.collection)
-        .run();
-  }
-}
-
-/// Records that are newly lost, by kind.
-std::map<PlanStore::Kind, std::int64_t> PlanStore::losses() {
-  static const std::string kCount =
-      "SELECT c.name, r.kind, count(*) FROM record r JOIN connector c ON c.id = r.connector_id"
-      " WHERE " +
-      lost_record() + " GROUP BY 1, 2";
-  std::map<Kind, std::int64_t> found;
-  Query query(statements_, kCount);
-  while (query.next())
-    found[{query.text(0), query.text(1)}] = query.integer(2);
-  return found;
-}
-
-void PlanStore::judge_losses(std::int64_t run, const reconcile::GuardLimits& limits,
-                             std::set<std::int64_t>& shaken) {
-  std::map<Kind, std::int64_t> vanishing = losses();
-  for (const std::int64_t number : shaken)
-    if (const PlanRow row = *load_plan(statements_, number); row.plan.reason != PlanReason::scope)
-      vanishing.try_emplace({row.plan.connector, row.plan.subject}, 0);
-  for (const auto& [kind, records] : vanishing)
-    judge_kind(run, kind, records, limits, shaken);
-}
-
-void PlanStore::judge_kind(std::int64_t run, const Kind& kind, std::int64_t vanishing,
-                           const reconcile::GuardLimits& limits, std::set<std::int64_t>& shaken) {
-  std::optional<std::int64_t> plan = open_plan(kind, false);
-  const std::int64_t held = plan ? held_by(*plan) : 0;
-  reconcile::LossCounts counts;
-  counts.vanishing = vanishing + held;
-  {
-    Query query(statements_,
-                "SELECT (SELECT coalesce(sum(l.records), 0) FROM loss l"
-                "  WHERE l.connector_id = c.id AND l.kind = ?2 AND l.at > ?3),"
-                " (SELECT count(*) FROM record r WHERE r.connector_id = c.id AND r.kind = ?2"
-                "  AND r.published_live = 1) FROM connector c WHERE c.name = ?1");
-    const std::string since = base::to_iso8601(clock_.now() - kLately);
-    query.bind(kind.first, kind.second, since);
-    query.next();
-    counts.gone_lately = query.integer(0);
-    counts.published = query.integer(1);
-  }
-  const reconcile::Verdict verdict =
-      reconcile::guard(kind.first, model::record_kind_named(kind.second).value(), counts, limits);
-  if (!verdict.held) {
-    if (plan && held > 0) {
-      release(*plan);
-      close(*plan, PlanState::applied, run);
-      shaken.erase(*plan);
-    }
-    let_pass(kind, vanishing + held);
-    return;
-  }
-  if (!plan) {
-    model::HeldPlan made;
-    made.reason = verdict.reason;
-    std::tie(made.connector, made.subject) = kind;
-    made.text = verdict.text;
-    plan = add_plan(run, made, {});
-  } else {
-    PlanRow old = *load_plan(statements_, *plan);
-    old.plan.reason = verdict.reason;
-    shaken.erase(*plan);
-    plan = supersede(old, run, verdict.text);
-  }
-  static const std::string kLost =
-      "SELECT r.id FROM record r JOIN connector c"
-      " ON c.id = r.connector_id WHERE c.name = ?1 AND r.kind = ?2"
-      " AND r.id > ?3 AND " +
-      lost_record() + " ORDER BY r.id LIMIT 500";
-  for (std::int64_t last = 0;;) {
-    std::vector<std::int64_t> records;
-    {
-      Query query(statements_, kLost);
-      query.bind(kind.first, kind.second, last);
-      records = integers(query);
-    }
-    if (records.empty())
-      return;
-    last = records.back();
-    for (const std::int64_t record : records)
-      hold(record, *plan);
-  }
-}
-
-/// Judged once: when the publication breaks off, the next one does not count them again.
-void PlanStore::let_pass(const Kind& kind, std::int64_t vanishing) {
-  if (vanishing == 0)
-    return;
-  static const std::string kPass =
-      "UPDATE record AS r SET released = 1 WHERE r.kind = ?2 AND r.connector_id ="
-      " (SELECT id FROM connector WHERE name = ?1) AND " +
-      lost_record();
-  Query(statements_, kPass).bind(kind.first, kind.second).run();
-  Query(statements_, "DELETE FROM loss WHERE at <= ?1")
-      .bind(base::to_iso8601(clock_.now() - kLately))
-      .run();
-  Query(statements_,
-        "INSERT INTO loss (connector_id, kind, at, records)"
-        " SELECT id, ?2, ?3, ?4 FROM connector WHERE name = ?1")
-      .bind(kind.first, kind.second, now(), vanishing)
-      .run();
-}
-
-/// A plan with other records than before.
-void PlanStore::drop_or_renew(std::int64_t number, std::int64_t run) {
-  const PlanRow row = *load_plan(statements_, number);
-  if (row.plan.state != PlanState::open)
-    return;
-  if (held_by(number) == 0) {
-    close(number, PlanState::dropped, run);
-    return;
-  }
-  const bool of_scope = row.plan.reason == PlanReason::scope;
-  const std::string text = of_scope ? scope_text(row) : row.plan.text;
-  if (row.plan.run == run && row.digest.empty())
-    Query(statements_, "UPDATE plan SET text = ?2 WHERE number = ?1").bind(number, text).run();
-  else
-    supersede(row, run, text);
+         " was changed; records that leave it: " + std::to_string(left) +
+         ", that come into it: " + std::to_string(query.integer(0) - left);
 }
 
 // --- after the publication -----------------------------------------------------------------------
@@ -439,7 +177,7 @@ void PlanStore::conclude(std::int64_t run, const Publication& how) {
     Query query(statements_,
                 "SELECT number FROM plan WHERE state IN ('open', 'rejected')"
                 " AND reason <> 'policy' AND (stale = 1 OR digest = '')");
-    unclear = integers(query);
+    unclear = query.integers();
   }
   for (const std::int64_t number : unclear) {
     const PlanRow row = *load_plan(statements_, number);
@@ -498,7 +236,7 @@ void PlanStore::conclude_policy(std::int64_t run, const reconcile::Policy& confi
       Query query(statements_,
                   "SELECT number FROM plan WHERE state IN ('open', 'rejected')"
                   " AND reason = 'policy'");
-      undecided = integers(query);
+      undecided = query.integers();
     }
     for (const std::int64_t number : undecided) {
       PlanRow row = *load_plan(statements_, number);
@@ -573,7 +311,7 @@ std::vector<model::HeldPlan> PlanStore::plans_of(std::int64_t run) {
     Query query(statements_,
                 "SELECT number FROM plan WHERE state = 'open' OR decided_run = ?1 ORDER BY number");
     query.bind(run);
-    numbers = integers(query);
+    numbers = query.integers();
   }
   std::vector<model::HeldPlan> plans;
   for (const std::int64_t number : numbers)

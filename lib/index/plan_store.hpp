@@ -47,7 +47,14 @@ class PlanStore {
   std::vector<model::HeldPlan> plans_of(std::int64_t run);
 
  private:
-  struct Held;
+  /// A record with both of its faces.
+  struct Held {
+    std::int64_t plan = 0;
+    std::string held_presence;
+    model::StagedRecord actual;
+    model::StagedRecord published;  ///< as it was before its loss; only if it was live
+  };
+
   using Kind = std::pair<std::string, std::string>;  ///< connector, and kind of records
 
   bool nothing_to_judge();

@@ -108,36 +108,40 @@ void decode(const json& from, DisabledAccount& to) {
   to = named_in(kDisabled, from.get<std::string>());
 }
 
-/// The names of a type's members, once for both directions: `visit(name, member)`.
+/// The names of a type's members, once for both directions: `visit(name, member)`. The bindings do
+/// not compile when a member is missing here.
 template <typename Rule, typename Visit>
 requires std::is_same_v<std::remove_const_t<Rule>, FieldRule>
 
 void members(Rule& rule, const Visit& visit) {
-  visit("target", rule.target);
-  visit("from", rule.from);
-  visit("constant", rule.constant);
-  visit("transforms", rule.transforms);
+  auto& [target, from, constant, transforms] = rule;
+  visit("target", target);
+  visit("from", from);
+  visit("constant", constant);
+  visit("transforms", transforms);
 }
 
 template <typename Connector, typename Visit>
 requires std::is_same_v<std::remove_const_t<Connector>, ConnectorPolicy>
 
 void members(Connector& connector, const Visit& visit) {
-  visit("mapping", connector.mapping);
-  visit("region", connector.region);
+  auto& [mapping, region] = connector;
+  visit("mapping", mapping);
+  visit("region", region);
 }
 
 template <typename P, typename Visit>
 requires std::is_same_v<std::remove_const_t<P>, Policy>
 
 void members(P& policy, const Visit& visit) {
-  visit("precedence", policy.precedence);
-  visit("precedence_of", policy.precedence_of);
-  visit("connectors", policy.connectors);
-  visit("duplicates", policy.duplicates);
-  visit("disabled_account", policy.disabled_account);
-  visit("hidden_if_unknown", policy.hidden_if_unknown);
-  visit("labels", policy.labels);
+  auto& [precedence, precedence_of, connectors, duplicates, disabled, hidden, labels] = policy;
+  visit("precedence", precedence);
+  visit("precedence_of", precedence_of);
+  visit("connectors", connectors);
+  visit("duplicates", duplicates);
+  visit("disabled_account", disabled);
+  visit("hidden_if_unknown", hidden);
+  visit("labels", labels);
 }
 
 template <typename T>

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <type_traits>
 #include <unordered_map>
+#include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -86,6 +87,14 @@ class Query {
   std::int64_t integer(int column) { return statement_.getColumn(column).getInt64(); }
 
   std::string text(int column) { return statement_.getColumn(column).getString(); }
+
+  /// The first column of all rows that are left.
+  std::vector<std::int64_t> integers() {
+    std::vector<std::int64_t> found;
+    while (next())
+      found.push_back(integer(0));
+    return found;
+  }
 
   bool is_null(int column) { return statement_.getColumn(column).isNull(); }
 

@@ -96,7 +96,7 @@ class PlanTest(unittest.TestCase):
         self.assertEqual(self.open_plans(), [held])
 
         status = self.gald.status().out
-        self.assertIn(f"{VISITORS} records leave it", status)
+        self.assertIn(f"records that leave it: {VISITORS}", status)
         self.assertIn(f"gald plan show {held['plan']}", status)
         self.assertEqual([plan["plan"] for plan in self.run_json("status")[0]["plans"]], [held["plan"]])
         shown, *contacts = self.run_json("plan", "show", str(held["plan"]))
@@ -180,6 +180,37 @@ class PlanTest(unittest.TestCase):
         self.assertEqual(self.names(), {"Project 500"})
         self.dc.delete(replacement)
         self.dc.delete(unit)
+
+    def test_another_policy(self):
+        self.sync()
+        before = dict(rows(self.gald, "SELECT id, company_name FROM contacts"))
+        self.gald.configure({"connector.ad.mapping": {"companyName": "displayName"}})
+        report = self.sync()
+        self.assertQuiet(report)
+        held, = report["plans"]
+        self.assertEqual((held["reason"], held["updated"], held["deleted"]), ("policy", STAFF + VISITORS, 0))
+        self.assertQuiet(self.sync())
+        self.assertEqual([plan["plan"] for plan in self.open_plans()], [held["plan"]], "one plan, not one in each cycle")
+        _, first, *others = self.run_json("plan", "show", str(held["plan"]))
+        self.assertEqual(len(others), STAFF + VISITORS - 1)
+        self.assertEqual([(change["field"], change["newValue"]) for change in first["changes"]],
+                         [("companyName", first["displayName"])])
+
+        newcomer, entry = self.contact(902, self.staff)
+        self.dc.add(newcomer, entry)
+        self.addCleanup(self.dc.delete, newcomer)
+        self.sync()
+        moved = self.gald.run("plan", "approve", str(held["plan"]))
+        self.assertEqual(moved.code, FAILED, "with one contact more it would do more than was shown")
+        number = self.open_plans()[0]["plan"]
+        self.assertIn(f"gald plan show {number}", moved.err)
+        self.assertEqual({name: dict(rows(self.gald, "SELECT id, company_name FROM contacts"))[name] for name in before},
+                         before)
+        report, = self.run_json("plan", "approve", str(number))
+        self.assertEqual(report["published"]["updated"], STAFF + VISITORS + 1)
+        self.assertEqual(rows(self.gald, "SELECT count(*) FROM contacts WHERE company_name = display_name"),
+                         [(STAFF + VISITORS + 1,)])
+        self.assertQuiet(self.sync())
 
     def test_a_preview_changes_nothing(self):
         self.sync()

@@ -113,6 +113,34 @@ TEST_F(PlanTest, WhatIsLeftWithinTheGuardIsApplied) {
   EXPECT_EQ(count("deleted"), 5);
 }
 
+TEST_F(PlanTest, ARecordIsLostInMoreWaysThanOne) {
+  apply(people(1, 60));
+  publish();
+  std::vector<Change> critical = people(1, 10);
+  for (Change& change : critical)
+    change.set[Attribute::critical_object] = {"true"};
+  apply(critical);
+  EXPECT_EQ(publish().deleted, 0);
+  const std::int64_t number = open().number;
+  for (Change& change : critical)
+    change.set[Attribute::critical_object] = {};
+  apply(critical);
+  EXPECT_EQ(publish().total(), 0);
+  EXPECT_EQ(plan(number)->state, PlanState::dropped);
+
+  std::vector<Change> deleted_softly = departures(1, 10);
+  for (Change& change : deleted_softly)
+    change.presence = Presence::soft_deleted;
+  apply(deleted_softly);
+  publish();
+  const std::int64_t second = open().number;
+  EXPECT_NE(second, number);
+  apply(departures(1, 10));  // and now for good: something else was said
+  EXPECT_EQ(publish().deleted, 0);
+  EXPECT_EQ(open().records, 10);
+  EXPECT_EQ(approve(open().number).published.deleted, 10);
+}
+
 TEST_F(PlanTest, ATrickleCountsTogetherForADay) {
   apply(people(1, 100));
   publish();
@@ -268,7 +296,9 @@ TEST_F(PlanTest, AChangeOfScopeIsAPlanHoweverFew) {
   EXPECT_EQ(publish().total(), 0);
   const HeldPlan held = open();
   EXPECT_EQ(held.reason, PlanReason::scope);
-  EXPECT_EQ(held.text, "the scope of ad/directory was changed: 1 records leave it, 1 come into it");
+  EXPECT_EQ(
+      held.text,
+      "the scope of ad/directory was changed; records that leave it: 1, that come into it: 1");
   EXPECT_EQ(held.deleted, 1);
   EXPECT_EQ(held.created, 1);
 
@@ -277,6 +307,23 @@ TEST_F(PlanTest, AChangeOfScopeIsAPlanHoweverFew) {
   EXPECT_EQ(counts.deleted, 1) << "what happens after the first complete round, happens";
   EXPECT_EQ(counts.created, 1);
   EXPECT_EQ(open().number, held.number);
+}
+
+TEST_F(PlanTest, WhatComesIntoScopeMayStillChange) {
+  apply(people(1, 10));
+  publish();
+  const CollectionKey wider = directory("more");
+  apply(people(1, 12), wider);
+  publish();
+  const HeldPlan first = open();
+  EXPECT_EQ(first.created, 2);
+  Change renamed = person(12);
+  renamed.set[Attribute::mail] = {"other@x.test"};
+  apply({renamed}, wider);
+  EXPECT_EQ(publish().total(), 0);
+  const HeldPlan second = open();
+  EXPECT_EQ(second.created, 2);
+  EXPECT_EQ(approve(second.number).published.created, 2);
 }
 
 TEST_F(PlanTest, HalfADirectoryThatFallsOutOfScopeIsHeldAndComesBack) {

@@ -106,7 +106,7 @@ class PlanTest : public testing::Test {
   model::PublishedCounts publish(std::stop_token stop = {}) {
     clock_.advance(std::chrono::minutes(30));
     run_ = index_->begin_run();
-    return index_->publish(run_, {policy_, {}, {}, guard_}, stop);
+    return index_->publish(run_, {.policy = policy_, .guard = guard_}, stop);
   }
 
   std::vector<HeldPlan> plans() { return index_->plans_of(run_); }
