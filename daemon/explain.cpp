@@ -61,14 +61,17 @@ std::string describe_record(const ExplainedRecord& record) {
 /// What nobody else has takes one line.
 std::string describe_value(const ExplainedValue& value, std::size_t width) {
   std::string text = "  " + pad(value.attribute, width) + "  " + printable(value.value);
+  const std::string from = printable(value.connector + ", " + value.reason.text);
   if (value.others.empty())
-    return text + "  [" + printable(value.connector + ", " + value.reason.text) + "]\n";
-  text += "\n      from " + printable(value.connector + ", " + value.reason.text) + "\n";
+    return text + "  [" + from + "]\n";
+  text += "\n      from " + from + "\n";
+  std::string agreeing;
   for (const ExplainedValue::Other& other : value.others)
-    text += "      " + printable(other.connector) +
-            (other.value == value.value ? " says the same\n"
-                                        : " says " + printable(other.value) + "\n");
-  return text;
+    if (other.value == value.value)
+      agreeing += (agreeing.empty() ? "" : ", ") + other.connector;
+    else
+      text += "      " + printable(other.connector + " says " + other.value) + "\n";
+  return agreeing.empty() ? text : text + "      the same in " + printable(agreeing) + "\n";
 }
 
 std::string describe_conflict(const index::ConflictLine& line, const std::string& id) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "base/text.hpp"
 #include "model/forms.hpp"
@@ -218,18 +219,26 @@ class Search {
   }
 
  private:
+  /// Who has a key: positions of parties, in their order and each once. Most keys have one.
+  using Meetings = std::unordered_map<std::string, std::vector<std::size_t>>;
+
+  static void add(std::vector<std::size_t>& sharers, std::size_t i) {
+    if (sharers.empty() || sharers.back() != i)
+      sharers.push_back(i);
+  }
+
   void collect(std::size_t i) {
     for (const model::Address& address : parties_[i].entry->addresses)
       if (address.kind == "smtp")
-        by_address_[model::fold_address(address.value)].insert(i);
+        add(by_address_[model::fold_address(address.value)], i);
     for (const StagedRecord* record : parties_[i].live)
       for (const std::string& key : join_keys(*record)) {
         if (is_anchor(key))
           by_anchor_[key].push_back({i, record});
         else if (key.starts_with("person:"))
-          by_person_[key].insert(i);
+          add(by_person_[key], i);
         if (!skipped_.empty() && can_meet(key))
-          by_key_[key].insert(i);
+          add(by_key_[key], i);
       }
   }
 
@@ -323,10 +332,10 @@ class Search {
 
   std::span<const Party> parties_;
   std::span<const StagedRecord* const> skipped_;
-  std::map<std::string, std::set<std::size_t>> by_key_;  // where somebody was skipped
-  std::map<std::string, std::set<std::size_t>> by_address_;
-  std::map<std::string, std::set<std::size_t>> by_person_;
-  std::map<std::string, std::vector<Claim>> by_anchor_;
+  Meetings by_key_;  // where somebody was skipped
+  Meetings by_address_;
+  Meetings by_person_;
+  std::unordered_map<std::string, std::vector<Claim>> by_anchor_;
   std::set<std::pair<std::size_t, std::size_t>> met_;
   std::vector<Conflict> found_;
 };

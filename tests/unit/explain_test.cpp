@@ -188,7 +188,7 @@ Values
   displayName     Jane Doe
       from ad, as Active Directory comes first for what is synchronized
       entra says J. Doe
-      exchange says the same
+      the same in exchange
   addresses/smtp  jane@fabrikam.com  [ad, as the primary one]
 )");
 }
@@ -223,7 +223,7 @@ Records
 Values
   displayName     John Roe
       from ad, as Active Directory comes first for what is synchronized
-      entra says the same
+      the same in entra
   city            Bonn  [entra, which alone has it]
   addresses/smtp  john@contoso.com  [ad, as the primary one]
 )");
@@ -339,7 +339,7 @@ Records
 Values
   displayName  Everybody
       from ad, as Active Directory comes first for what is synchronized
-      entra says the same
+      the same in entra
 )");
 }
 
@@ -427,7 +427,7 @@ Records
 Values
   displayName     Jane Doe
       from ad, as Active Directory comes first for what is synchronized
-      entra says the same
+      the same in entra
   addresses/smtp  jane@fabrikam.com  [ad, as the primary one]
   addresses/smtp  doe@fabrikam.com  [entra, as one of its addresses]
 )");
