@@ -199,6 +199,9 @@ def differing(before, after):
 #: columns of the views that tell when, not what
 WHEN = ("created_at", "changed_at", "change_number")
 
+#: columns that say again what others say, and that the JSON form does not have
+DERIVED = ("search_name",)
+
 
 def published(gald, view="contacts"):
     """What the views say: {id: everything about a contact (or group) but when it changed}."""
@@ -208,7 +211,7 @@ def published(gald, view="contacts"):
         index.execute("BEGIN")  # one picture
         found = {}
         for row in index.execute(f"SELECT * FROM {view}"):
-            entry = {name: row[name] for name in row.keys() if name not in WHEN + ("id",)}
+            entry = {name: row[name] for name in row.keys() if name not in WHEN + DERIVED + ("id",)}
             entry["hidden"] = None if row["hidden"] is None else bool(row["hidden"])
             entry.update(addresses=[], phones=[], groups=[], records=[])
             found[row["id"]] = entry
@@ -216,7 +219,8 @@ def published(gald, view="contacts"):
             found[row["id"]]["addresses"].append((row["kind"], row["value"], bool(row["is_primary"])))
         for row in index.execute("SELECT * FROM contact_phones"):
             if view == "contacts":
-                found[row["contact_id"]]["phones"].append((row["type"], row["raw"], row["e164"], row["extension"]))
+                found[row["contact_id"]]["phones"].append(
+                    (row["type"], row["raw"], row["e164"], row["extension"], row["kind"]))
         for row in index.execute("SELECT * FROM group_members"):
             if row["member_id"] in found:
                 found[row["member_id"]]["groups"].append((row["group_id"], row["group_name"]))
@@ -257,7 +261,8 @@ def from_json(contact):
     plain.update({snake(name): value for name, value in contact["postalAddress"].items()})
     plain["custom_attributes"] = contact["customAttributes"]
     plain["addresses"] = [(each["kind"], each["value"], each["primary"]) for each in contact["addresses"]]
-    plain["phones"] = [(each["type"], each["raw"], each["e164"], each["extension"]) for each in contact["phones"]]
+    plain["phones"] = [(each["type"], each["raw"], each["e164"], each["extension"], each["kind"])
+                       for each in contact["phones"]]
     plain["groups"] = [(each["id"], each["displayName"]) for each in contact["groups"]]
     plain["records"] = [(each["connector"], each["type"], each["anchor"], each["presence"], each["joinedBy"])
                         for each in contact["records"]]

@@ -54,6 +54,26 @@ TEST_F(PolicyPlanTest, AnotherPolicyIsAPlanAndAppliesWhenApproved) {
   EXPECT_TRUE(plans().empty());
 }
 
+TEST_F(PolicyPlanTest, ARegionGivesPublishedNumbersTheirForm) {
+  Change someone = person(12);
+  someone.set[Attribute::business_phones] = {"089 1234567"};
+  apply({someone});
+  publish();
+  const auto e164 = [this] {
+    SQLite::Database database(file().string(), SQLite::OPEN_READONLY);
+    return database.execAndGet("SELECT coalesce(max(e164), '') FROM contact_phones").getString();
+  };
+  EXPECT_EQ(e164(), "");
+  policy_.connectors["ad"].region = "DE";
+  publish();
+  const HeldPlan held = open();
+  EXPECT_EQ(held.reason, PlanReason::policy);
+  EXPECT_EQ(held.updated, 1);
+  EXPECT_EQ(e164(), "");
+  EXPECT_EQ(approve(held.number).published.updated, 1);
+  EXPECT_EQ(e164(), "+49891234567");
+}
+
 TEST_F(PolicyPlanTest, AnApprovalOfAPolicySeesThatTheWorldHasMoved) {
   turn_precedence();
   publish();
