@@ -430,13 +430,12 @@ constexpr const char* kUpgrades[] = {
     " PRIMARY KEY (label, group_id)) WITHOUT ROWID;"
     "CREATE INDEX label_of_group ON label_group (group_id);"
     // Phones and names have forms now, which publication makes. Addresses beyond ASCII compare in
-    // another way: their keys are those of join_keys(), made from what they were.
+    // another way, and records meet on keys that they had not: as after an import that was cut off,
+    // the first cycle makes all keys anew (Staging::finish_import).
     "ALTER TABLE entry ADD COLUMN search_name TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE phone ADD COLUMN kind TEXT NOT NULL DEFAULT 'unparsable';"
     "UPDATE address SET folded = fold_address(value) WHERE folded GLOB '*[^ -~]*';"
-    "UPDATE OR REPLACE record_key SET key = substr(key, 1, 5) || fold_address(substr(key, 6))"
-    " WHERE (key >= 'smtp:' AND key < 'smtp;' OR key >= 'x500:' AND key < 'x500;')"
-    " AND key GLOB '*[^ -~]*';",
+    "DROP INDEX IF EXISTS record_anchor;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 

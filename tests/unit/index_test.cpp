@@ -642,6 +642,13 @@ TEST_F(IndexTest, AnUpgradeGivesWhatIsPublishedItsForms) {
   apply(kUsers, {jane}, "c1");
   publish();
   index_.reset();
+  const auto keys = [&] {
+    return SQLite::Database(file().string(), SQLite::OPEN_READONLY)
+        .execAndGet("SELECT group_concat(key, ' ') FROM record_key")
+        .getString();
+  };
+  const std::string all_keys = keys();
+  EXPECT_NE(all_keys.find("person:"), std::string::npos) << all_keys;
   const std::string after = dump();
   EXPECT_NE(after.find("jörg@xn--bcher-kva.example"), std::string::npos) << after;
   make_version_4(file());
@@ -651,9 +658,12 @@ TEST_F(IndexTest, AnUpgradeGivesWhatIsPublishedItsForms) {
           "UPDATE address SET folded = 'jÖrg@bücher.example' WHERE folded LIKE '%xn--%';"
           "UPDATE address SET folded = '/o=c/cn=jÖrg' WHERE folded LIKE '/o=%';"
           "UPDATE record_key SET key = 'smtp:jÖrg@bücher.example' WHERE key LIKE '%xn--%';"
-          "UPDATE record_key SET key = 'x500:/o=c/cn=jÖrg' WHERE key LIKE 'x500:%'");
+          "UPDATE record_key SET key = 'x500:/o=c/cn=jÖrg' WHERE key LIKE 'x500:%';"
+          "DELETE FROM record_key WHERE key LIKE 'person:%'");
   open();
+  index_->position(kUsers);
   EXPECT_EQ(publish().updated, 1);
+  EXPECT_EQ(keys(), all_keys);
   SQLite::Database database(file().string(), SQLite::OPEN_READONLY);
   EXPECT_EQ(database.execAndGet("SELECT search_name FROM contacts").getString(),
             "jorg muller joerg mueller");
