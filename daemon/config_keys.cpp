@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "model/region.hpp"
 #include "net/url.hpp"
 
 namespace gald::daemon {
@@ -148,6 +149,24 @@ std::vector<KeyInfo> common_keys() {
                                                      ? reconcile::DisabledAccount::remove
                                                      : reconcile::DisabledAccount::mark;
               }},
+      KeyInfo{
+          "policy",
+          {},
+          "duplicates",
+          KeyType::choice,
+          "report|skip|merge|replace",
+          "report",
+          false,
+          "What becomes of a new contact that meets one other contact by an address, or by name "
+          "and phone number, and by no key that joins: both are published and reported; the new "
+          "one is not published; it is merged and the values of the old one win, or its own.",
+          [](Config& config, Connector&, const KeyValue& value) {
+            using reconcile::Duplicates;
+            config.policy.duplicates = value.text == "skip"      ? Duplicates::skip
+                                       : value.text == "merge"   ? Duplicates::merge
+                                       : value.text == "replace" ? Duplicates::replace
+                                                                 : Duplicates::report;
+          }},
       KeyInfo{"policy",
               {},
               "hidden_if_unknown",
@@ -196,6 +215,19 @@ std::vector<KeyInfo> common_keys() {
               [](Config&, Connector& connector, const KeyValue& value) {
                 connector.enabled = value.flag;
               }},
+      KeyInfo{
+          "connector",
+          {},
+          "region",
+          KeyType::region,
+          "",
+          "",
+          false,
+          "The country whose national phone numbers its records hold (`089 1234567` in \"DE\"), "
+          "for contacts that do not name their country themselves.",
+          [](Config& config, Connector& connector, const KeyValue& value) {
+            config.policy.connectors[connector.name].region = value.text;
+          }},
 
       KeyInfo{
           "connector", kAd, "url", KeyType::ldap_url, "", "", false,
@@ -665,6 +697,14 @@ CheckedText check_text(const KeyInfo& key, std::string_view text) {
       if (!only_of(text, ".-_"))
         result.error = expected();
       break;
+    case KeyType::region:
+      result.value.text = model::region_of_country(text);
+      if (result.value.text != text) {
+        result.error = expected();
+        if (!result.value.text.empty())
+          result.error += " (did you mean " + result.value.text + "?)";
+      }
+      break;
   }
   return result;
 }
@@ -701,6 +741,8 @@ std::string describe_type(const KeyInfo& key) {
       return "an ldaps:// or ldap:// address";
     case KeyType::dns_name:
       return "a name of letters, digits, dots and hyphens";
+    case KeyType::region:
+      return "the code of a country such as \"DE\"";
     case KeyType::file:
     case KeyType::secret_file:
     case KeyType::pem_file:

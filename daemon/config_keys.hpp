@@ -28,6 +28,7 @@ enum class KeyType {
   imds_url,     ///< the same, of an address that is this machine's or its link's
   ldap_url,     ///< "ldaps://host[:port]" or "ldap://host[:port]"
   dns_name,     ///< a name in DNS, or a part of one
+  region,       ///< a country: its ISO 3166-1 alpha-2 code
   file,         ///< a file name
   secret_file,  ///< the name of a file that holds a secret and nothing else
   pem_file,     ///< the name of a file with a certificate, a private key, or both

@@ -81,10 +81,23 @@ void print_lists(const Contact& contact) {
     print_heading("Phones");
   for (const model::Phone& phone : entry.phones) {
     std::string text = phone.raw;
-    if (!phone.e164.empty() && phone.e164 != phone.raw)
-      text += "  (" + phone.e164 + ")";
-    if (!phone.extension.empty())
-      text += "  extension " + phone.extension;
+    switch (phone.kind) {
+      case model::PhoneKind::international:
+        if (phone.e164 != phone.raw)
+          text += "  (" + phone.e164 + ")";
+        if (!phone.extension.empty())
+          text += "  extension " + phone.extension;
+        break;
+      case model::PhoneKind::national:
+        text += "  (country or area unknown)";
+        break;
+      case model::PhoneKind::internal:
+        text += "  (internal)";
+        break;
+      case model::PhoneKind::unparsable:
+        text += "  (no phone number)";
+        break;
+    }
     print_value(phone.type, text, phone.connector);
   }
   if (!contact.groups.empty())

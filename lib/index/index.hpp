@@ -47,11 +47,12 @@ struct CollectionKey {
 struct Publication {
   reconcile::Policy policy = {};
   std::function<void(std::int64_t)> progress = {};  ///< gets the number of records done so far
-  std::optional<std::chrono::milliseconds> keep_deleted = {};  ///< entries; nothing: for ever
 
   /// How much may vanish unasked, and whether changes of scope and policy are asked about.
   /// Nothing: all is applied at once.
   std::optional<reconcile::GuardLimits> guard = {};
+
+  std::optional<std::chrono::milliseconds> keep_deleted = {};  ///< entries; nothing: for ever
 };
 
 /// What became of a decision about a plan.

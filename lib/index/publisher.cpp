@@ -40,7 +40,7 @@ model::PublishedCounts Publisher::publish(const Publication& how, std::stop_toke
     Batch batch = loader_.load(touched);
     const reconcile::Plan plan = reconcile::reconcile(batch.records, batch.entries, how.policy);
     apply(plan, batch);
-    settle_conflicts(plan, batch);
+    settle_conflicts(plan, batch, how.policy);
     transaction.commit();
     done += static_cast<std::int64_t>(touched.size());
     if (how.progress)

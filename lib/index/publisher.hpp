@@ -39,7 +39,8 @@ class Publisher {
   void apply(const reconcile::Plan& plan, Batch& batch);
   void apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
                    std::set<std::int64_t>& recheck);
-  void settle_conflicts(const reconcile::Plan& plan, const Batch& batch);
+  void settle_conflicts(const reconcile::Plan& plan, const Batch& batch,
+                        const reconcile::Policy& policy);
   void record_change(std::int64_t entry, std::string_view operation,
                      const model::FieldChange& change);
   void note_held(const reconcile::Plan& plan, const Batch& batch);

@@ -33,24 +33,30 @@ void add_record(Party& party, const model::StagedRecord& record) {
 /// Looks again at every entry of which something changed, beside those of the batch and whoever
 /// has an address of it. A conflict is one of two entries at most, so that nobody else's can have
 /// changed.
-void Publisher::settle_conflicts(const reconcile::Plan& plan, const Batch& batch) {
+void Publisher::settle_conflicts(const reconcile::Plan& plan, const Batch& batch,
+                                 const reconcile::Policy& policy) {
   struct Stranger {
     model::Entry entry;
     std::vector<model::StagedRecord> records;
   };
 
+  // Whom a skipped record met is not told by the plan: then everybody may have.
+  const bool skipping = policy.duplicates == reconcile::Duplicates::skip;
+  std::set<std::int64_t> published;  // records
   std::vector<Party> parties;
   std::map<std::string, std::int64_t> rows;
   std::set<std::int64_t> known;
   std::vector<std::pair<std::int64_t, bool>> changed;  // row, and whether it is new
   for (const reconcile::PlannedEntry& planned : plan) {
     const std::int64_t row = batch.entry_rows.at(planned.entry.id);
-    bool touched = planned.operation != Operation::none;
+    bool touched = skipping || planned.operation != Operation::none;
     Party party{&planned.entry, {}, false};
     for (const reconcile::PlannedLink& link : planned.records) {
       const model::StagedRecord& record = batch.records[batch.position_of.at(link.record)];
       touched = touched || record.touched || record.entry_id != planned.entry.id;
       add_record(party, record);
+      if (skipping)
+        published.insert(link.record);
     }
     if (touched)
       changed.emplace_back(row, planned.operation == Operation::create);
@@ -94,7 +100,14 @@ void Publisher::settle_conflicts(const reconcile::Plan& plan, const Batch& batch
     parties.push_back(std::move(party));
   }
 
-  const std::vector<Conflict> found = reconcile::find_conflicts(parties);
+  std::vector<const model::StagedRecord*> skipped;
+  if (skipping)
+    for (const model::StagedRecord& record : batch.records)
+      if (record.kind == model::RecordKind::contact && reconcile::is_live(record) &&
+          !reconcile::is_reference(record) && !published.contains(record.id))
+        skipped.push_back(&record);
+
+  const std::vector<Conflict> found = reconcile::find_conflicts(parties, skipped);
   std::map<std::int64_t, std::vector<const Conflict*>> of_entry;
   for (const Conflict& conflict : found)
     for (const std::string* id : {&conflict.contact_id, &conflict.other_id})

@@ -44,7 +44,8 @@ class Purge {
          {"DELETE FROM address WHERE entry_id = ?1", "DELETE FROM phone WHERE entry_id = ?1",
           "DELETE FROM membership WHERE group_id = ?1",
           "DELETE FROM membership WHERE member_id = ?1", "DELETE FROM change WHERE entry_id = ?1",
-          "DELETE FROM conflict WHERE entry_id = ?1", "DELETE FROM conflict WHERE other_id = ?1",
+          "DELETE FROM conflict WHERE entry_id = ?1",
+          "DELETE FROM conflict WHERE other_id = ?1 AND other_id <> 0",
           "DELETE FROM entry WHERE id = ?1"})
       Query(statements_, sql).bind(entry.id).run();
     Query(statements_,

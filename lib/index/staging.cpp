@@ -53,6 +53,31 @@ model::StagedRecord as_record(model::ConnectorKind connector, const std::string&
   return record;
 }
 
+/// Of one value, and of all values of an object. Nobody wrote so much by hand: it is a mistake, or
+/// means harm, and everybody who reads the index would have to carry it.
+constexpr std::size_t kMostOfValue = 64 * 1024;
+constexpr std::size_t kMostOfObject = 1024 * 1024;
+
+/// Why the change is not to be taken; empty: it is. Pictures are limited where they are read.
+std::string excess(const Change& change) {
+  std::size_t total = 0;
+  for (const auto& [attribute, values] : change.set) {
+    if (attribute == model::Attribute::photo)
+      continue;
+    for (const std::string& value : values) {
+      total += value.size();
+      if (value.size() > kMostOfValue)
+        return std::string(model::name(attribute)) + ": a value of " +
+               std::to_string(value.size()) + " bytes; at most " + std::to_string(kMostOfValue) +
+               " are taken";
+    }
+  }
+  return total <= kMostOfObject
+             ? std::string()
+             : "all values together have " + std::to_string(total) + " bytes; at most " +
+                   std::to_string(kMostOfObject) + " are taken";
+}
+
 /// What an object has after a change: of `old`, what the change leaves.
 model::Attributes patched(const model::Attributes& old, Change& change, bool replaced) {
   model::Attributes attributes;
@@ -303,17 +328,23 @@ model::StagedCounts Staging::apply_page(const CollectionKey& key, std::vector<Ch
         return change.set.contains(model::Attribute::scope);
       }))
     Query(statements_, "UPDATE collection SET scoped = 1 WHERE id = ?1").bind(found.id).run();
-  for (Change& change : changes)
-    apply_change(found, std::move(change), counts);
-  if (keys_.full())
-    write_keys();
-  for (const model::Rejected& object : rejected) {
+  const auto reject = [&](const model::Rejected& object) {
     keep(found, object.anchor);
     quarantine(found, object);
     if (found.lists_everything)
       rejected_[found.id].insert(object.anchor);
     ++counts.rejected;
+  };
+  for (Change& change : changes) {
+    if (std::string reason = excess(change); reason.empty())
+      apply_change(found, std::move(change), counts);
+    else
+      reject({change.anchor, std::move(reason)});
   }
+  if (keys_.full())
+    write_keys();
+  for (const model::Rejected& object : rejected)
+    reject(object);
   // where the configuration says that less is to be seen, a plan holds what is not
   if (last && !found.rescoped && is_implausible(found, counts)) {
     // from the beginning again: an empty position makes the next round begin anew

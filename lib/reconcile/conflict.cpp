@@ -19,11 +19,12 @@ using model::StagedRecord;
 
 namespace {
 
-constexpr std::array<ConflictKind, 8> kKinds = {
+constexpr std::array<ConflictKind, 9> kKinds = {
     ConflictKind::collision,        ConflictKind::ambiguous_key,
     ConflictKind::duplicate_anchor, ConflictKind::person_and_contact,
     ConflictKind::duplicate,        ConflictKind::ad_not_seen,
-    ConflictKind::moved_to_cloud,   ConflictKind::quarantined_address};
+    ConflictKind::moved_to_cloud,   ConflictKind::quarantined_address,
+    ConflictKind::skipped};
 
 /// Of the values that two contacts share, so many are told.
 constexpr std::size_t kMostValues = 3;
@@ -198,7 +199,8 @@ bool is_anchor(std::string_view key) {
 
 class Search {
  public:
-  explicit Search(std::span<const Party> parties) : parties_(parties) {}
+  Search(std::span<const Party> parties, std::span<const StagedRecord* const> skipped)
+      : parties_(parties), skipped_(skipped) {}
 
   std::vector<Conflict> run() {
     for (std::size_t i = 0; i < parties_.size(); ++i) {
@@ -209,6 +211,7 @@ class Search {
     pair_anchors();
     pair_persons();
     find_quarantined();
+    find_skipped();
     std::sort(found_.begin(), found_.end());
     found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
     return std::move(found_);
@@ -225,6 +228,8 @@ class Search {
           by_anchor_[key].push_back({i, record});
         else if (key.starts_with("person:"))
           by_person_[key].insert(i);
+        if (!skipped_.empty() && can_meet(key))
+          by_key_[key].insert(i);
       }
   }
 
@@ -298,7 +303,27 @@ class Search {
       }
   }
 
+  static bool can_meet(std::string_view key) {
+    return key.starts_with("smtp:") || key.starts_with("person:");
+  }
+
+  void find_skipped() {
+    for (const StagedRecord* record : skipped_)
+      for (const std::string& key : join_keys(*record))
+        if (const auto met = by_key_.find(key); met != by_key_.end())
+          for (const std::size_t i : met->second)
+            if (parties_[i].entry->kind == EntryKind::contact)
+              found_.push_back({ConflictKind::skipped,
+                                parties_[i].entry->id,
+                                {},
+                                record->connector + "/" + record->anchor +
+                                    " has the same address, or name and phone number, and is not "
+                                    "published"});
+  }
+
   std::span<const Party> parties_;
+  std::span<const StagedRecord* const> skipped_;
+  std::map<std::string, std::set<std::size_t>> by_key_;  // where somebody was skipped
   std::map<std::string, std::set<std::size_t>> by_address_;
   std::map<std::string, std::set<std::size_t>> by_person_;
   std::map<std::string, std::vector<Claim>> by_anchor_;
@@ -308,8 +333,9 @@ class Search {
 
 }  // namespace
 
-std::vector<Conflict> find_conflicts(std::span<const Party> parties) {
-  return Search(parties).run();
+std::vector<Conflict> find_conflicts(std::span<const Party> parties,
+                                     std::span<const StagedRecord* const> skipped) {
+  return Search(parties, skipped).run();
 }
 
 std::string_view to_string(ConflictKind kind) {
@@ -330,6 +356,8 @@ std::string_view to_string(ConflictKind kind) {
       return "moved-to-cloud";
     case ConflictKind::quarantined_address:
       return "quarantined-address";
+    case ConflictKind::skipped:
+      return "skipped";
   }
   return {};
 }
@@ -371,6 +399,9 @@ std::string_view remedy(ConflictKind kind) {
     case ConflictKind::quarantined_address:
       return "`gald show` with the address tells who has it. Remove it from one of the two objects "
              "in its source; Entra ID gives it back within an hour.";
+    case ConflictKind::skipped:
+      return "Delete one of the two in its source, or change the key duplicates of the "
+             "configuration; the other one is published when this one is gone.";
   }
   return {};
 }

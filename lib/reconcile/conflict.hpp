@@ -22,6 +22,7 @@ enum class ConflictKind {
   ad_not_seen,          ///< synchronized, says the cloud, but no connector sees the AD object
   moved_to_cloud,       ///< once synchronized, now mastered in the cloud, the AD object still there
   quarantined_address,  ///< Entra ID withholds a value that another object has
+  skipped,              ///< a duplicate of it is not published, as Policy::duplicates wants
 };
 
 std::string_view to_string(ConflictKind kind);  // "collision", "ambiguous-key", ...
@@ -49,7 +50,9 @@ struct Party {
 };
 
 /// Every conflict of the parties, each pair once, in an order that does not depend on theirs.
-/// Complete for a party when whoever shares a join key or an SMTP address with it is among them.
-std::vector<Conflict> find_conflicts(std::span<const Party> parties);
+/// `skipped` are the live records of contacts that are not published. Complete for a party when
+/// whoever shares a join key or an SMTP address with it is among them.
+std::vector<Conflict> find_conflicts(std::span<const Party> parties,
+                                     std::span<const model::StagedRecord* const> skipped = {});
 
 }  // namespace gald::reconcile

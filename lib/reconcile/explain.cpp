@@ -1,7 +1,7 @@
 #include "reconcile/explain.hpp"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <string_view>
 
 #include "model/forms.hpp"
@@ -92,6 +92,9 @@ std::string spoken_key(const StagedRecord& record, const StagedRecord& to,
   const std::string what = quoted_list(values);
   if (key == "external-directory-object-id")
     return "It names " + there + " as its object in Entra ID.";
+  if (key == "duplicate" || key == "replacement")
+    return "It and " + there + " have the same " + what +
+           ", and the configuration puts such contacts together (policy.duplicates).";
   if (is_ad(record))
     return "It and " + there + " have one identity, " + what +
            ": they are one object in two forests.";
@@ -123,6 +126,8 @@ std::string_view spoken_earlier_key(std::string_view key) {
     return "a security identifier";
   if (key == "x500")
     return "an X.500 name that both had";
+  if (key == "duplicate" || key == "replacement")
+    return "an address, or a name and phone number, that both had (policy.duplicates)";
   if (key == "external-address")
     return "a target address that both had";
   return "an address that both had";
@@ -377,7 +382,21 @@ Explanation explain(const model::Entry& published, std::span<const StagedRecord>
   Records all;
   for (const StagedRecord& record : records)
     all.push_back(&record);
-  std::sort(all.begin(), all.end(), [](auto* a, auto* b) { return comes_before(*a, *b); });
+  const auto behind = [&](const StagedRecord& record) {
+    // as settle_duplicates() puts them: what replaces others before them, duplicates behind them
+    const StagedRecord* leading = &record;
+    for (const StagedRecord* entra : all)
+      if (record.connector_kind == ConnectorKind::exchange_online &&
+          !shared_values("external-directory-object-id", record, *entra).empty())
+        leading = entra;
+    return leading->joined_by == "replacement" ? 0 : leading->joined_by == "duplicate" ? 2 : 1;
+  };
+  std::map<const StagedRecord*, int> rank;
+  for (const StagedRecord* record : all)
+    rank[record] = behind(*record);
+  std::sort(all.begin(), all.end(), [&](auto* a, auto* b) {
+    return rank[a] != rank[b] ? rank[a] < rank[b] : comes_before(*a, *b);
+  });
   std::stable_partition(all.begin(), all.end(), [](auto* r) { return is_live(*r); });
   Records live;
   Records gone;

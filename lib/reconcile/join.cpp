@@ -277,34 +277,50 @@ class Joiner {
     joined_by_[joined] = by;
   }
 
-  /// An Exchange object names its Entra object.
+  /// An Exchange object names its Entra object. If several name one, only an earlier decision
+  /// counts.
   void join_exchange_to_entra() {
     std::map<std::string_view, std::size_t> entra;
     for (const std::size_t i : live_)
       if (records_[i].connector_kind == ConnectorKind::entra)
         entra[records_[i].anchor] = i;
+    std::map<std::pair<std::string_view, std::size_t>, std::vector<std::size_t>> named;
     for (const std::size_t i : live_) {
       if (records_[i].connector_kind != ConnectorKind::exchange_online)
         continue;
       const auto it =
           entra.find(first_value(records_[i].attributes, Attribute::external_directory_object_id));
-      if (it != entra.end() && records_[it->second].kind == records_[i].kind)
+      if (it == entra.end() || records_[it->second].kind != records_[i].kind)
+        continue;
+      if (is_reference(records_[i]))
         unite(i, it->second, kDirectoryObject);
+      else
+        named[{records_[i].connector, it->second}].push_back(i);
     }
+    for (const auto& [target, claimants] : named)
+      for (const std::size_t i : claimants)
+        if (claimants.size() == 1 || was_joined_to(i, target.second))
+          unite(i, target.second, kDirectoryObject);
+  }
+
+  bool was_joined_to(std::size_t exchange, std::size_t entra) const {
+    return records_[exchange].joined_by == kDirectoryObject &&
+           !records_[exchange].entry_id.empty() &&
+           records_[exchange].entry_id == records_[entra].entry_id;
   }
 
   /// Cloud records meet the AD record with the same key. AD records of several connectors with one
-  /// key are one object on its way from forest to forest. Two of one connector are a mistake in the
-  /// directory: then only an earlier decision counts.
+  /// key are one object on its way from forest to forest. Two of one connector, on either side, are
+  /// a mistake in their source: then only an earlier decision counts.
   template <typename KeyOf>
   void join_by_exact_key(RecordKind kind, std::string_view name, KeyOf key_of) {
     std::map<std::string, std::vector<std::size_t>> ad;
-    std::set<std::pair<std::string_view, std::string>> claimed;  // by a cloud connector
+    std::map<std::pair<std::string_view, std::string>, int> claimed;  // by a cloud connector
     for (const std::size_t i : live_)
       if (is_ad(records_[i]) && records_[i].kind == kind)
         ad[key_of(records_[i])].push_back(i);
       else if (records_[i].kind == kind && !is_reference(records_[i]))
-        claimed.emplace(records_[i].connector, key_of(records_[i]));
+        ++claimed[{records_[i].connector, key_of(records_[i])}];
     ad.erase("");
     for (auto& [unused, same] : ad)
       join_forests(same, name);
@@ -327,7 +343,7 @@ class Joiner {
       if (it == ad.end())
         continue;
       const std::vector<std::size_t>& candidates = it->second;
-      if (candidates.size() == 1) {
+      if (candidates.size() == 1 && claimed[{cloud.connector, key}] == 1) {
         unite(i, candidates.front(), name);
         continue;
       }
@@ -674,6 +690,15 @@ std::vector<std::string> shared_values(std::string_view joined_by, const StagedR
   };
   if (record.kind != other.kind)
     return {};
+  if (joined_by == "duplicate" || joined_by == "replacement") {
+    const std::vector<std::string> there = join_keys(other);
+    std::vector<std::string> shared;
+    for (const std::string& key : join_keys(record))
+      if ((key.starts_with("smtp:") || key.starts_with("person:")) &&
+          std::find(there.begin(), there.end(), key) != there.end())
+        shared.push_back(key.starts_with("smtp:") ? key.substr(5) : "name and phone number");
+    return shared;
+  }
   if (joined_by == kDirectoryObject)
     return other.connector_kind != ConnectorKind::entra
                ? std::vector<std::string>{}

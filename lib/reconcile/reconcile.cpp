@@ -6,6 +6,7 @@
 
 #include "base/guid.hpp"
 #include "model/forms.hpp"
+#include "reconcile/duplicates.hpp"
 #include "reconcile/join.hpp"
 #include "reconcile/merge.hpp"
 
@@ -144,7 +145,7 @@ class Planner {
   }
 
   Plan run() {
-    std::vector<Cell> cells = join(records_);
+    const std::vector<Cell> cells = settle_duplicates(join(records_), records_, policy_.duplicates);
     for (const Cell& cell : cells)
       if (!cell.entry_id.empty())
         taken_.insert(cell.entry_id);

@@ -390,12 +390,14 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
     if (report.waiting_for.empty() && !stop.stop_requested()) {
       report.published =
           index.publish(report.id,
-                        {options.policy,
-                         [&](std::int64_t done) {
-                           if (options.progress)
-                             options.progress({Progress::Stage::publishing, {}, {}, done});
-                         },
-                         options.keep_deleted, options.guard},
+                        {.policy = options.policy,
+                         .progress =
+                             [&](std::int64_t done) {
+                               if (options.progress)
+                                 options.progress({Progress::Stage::publishing, {}, {}, done});
+                             },
+                         .guard = options.guard,
+                         .keep_deleted = options.keep_deleted},
                         stop);
       report.plans = index.plans_of(report.id);
       log_plans(report);

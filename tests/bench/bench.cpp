@@ -22,6 +22,7 @@
 
 #include "base/clock.hpp"
 #include "directory_bench.hpp"
+#include "forms_bench.hpp"
 #include "index/index.hpp"
 #include "index/reader.hpp"
 #include "measure.hpp"
@@ -263,6 +264,8 @@ int run(int argc, char** argv) {
   for (Row& row : gald::bench::measure_reconcile(self, name))
     rows.push_back(std::move(row));
   for (Row& row : Bench(name, records).run())
+    rows.push_back(std::move(row));
+  for (Row& row : gald::bench::measure_forms())
     rows.push_back(std::move(row));
   std::filesystem::remove_all(name);
   std::fputs((json ? to_json(rows) : to_text(rows)).c_str(), stdout);

@@ -1,4 +1,6 @@
 // How a publication keeps the conflicts up to date.
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include "index/index.hpp"
 #include "index/reader.hpp"
 #include "support.hpp"
@@ -122,6 +124,119 @@ TEST_F(ConflictStore, ThatAnAdObjectIsNotSeenIsNewsOnlyWhereADirectoryIsRead) {
   ASSERT_EQ(conflicts().size(), 1u);
   EXPECT_EQ(conflicts()[0].kind, "ad-not-seen");
   EXPECT_TRUE(conflicts()[0].other.id.empty());
+}
+
+TEST_F(ConflictStore, ASkippedDuplicateIsToldUntilItIsPublished) {
+  const auto publish_skipping = [&] {
+    clock_.advance(std::chrono::seconds(1));
+    Publication how;
+    how.policy.duplicates = reconcile::Duplicates::skip;
+    index_.publish(index_.begin_run(), how, {});
+  };
+  apply(kContacts, object(1, RecordKind::contact, "jane@contoso.com"));
+  publish_skipping();
+  apply(kDirectory, object(2, RecordKind::contact, "jane@contoso.com"));
+  publish_skipping();
+  ASSERT_EQ(conflicts().size(), 1u);
+  EXPECT_EQ(conflicts()[0].kind, "skipped");
+  EXPECT_EQ(conflicts()[0].contact.display_name, "Object 1");
+  EXPECT_EQ(
+      conflicts()[0].evidence,
+      "ad/" + anchor(2) + " has the same address, or name and phone number, and is not published");
+  apply(kDirectory, object(2, RecordKind::contact, "john@contoso.com"));
+  publish_skipping();
+  EXPECT_TRUE(conflicts().empty());
+  EXPECT_EQ(Reader(file()).find("john@contoso.com").size(), 1u);
+}
+
+// --- one bad object ------------------------------------------------------------------------------
+
+class OneBadObject : public ConflictStore {
+ protected:
+  std::vector<std::string> published() const {
+    std::vector<std::string> names;
+    Reader(file()).contacts({}, [&](const model::Contact& contact) {
+      names.push_back(contact.entry.values.at(Attribute::display_name));
+      return true;
+    });
+    return names;
+  }
+
+  /// "anchor: reason".
+  std::vector<std::string> quarantined() const {
+    std::vector<std::string> found;
+    SQLite::Database database(file().string(), SQLite::OPEN_READONLY);
+    SQLite::Statement query(database, "SELECT anchor, reason FROM quarantined ORDER BY anchor");
+    while (query.executeStep())
+      found.push_back(query.getColumn(0).getString() + ": " + query.getColumn(1).getString());
+    return found;
+  }
+};
+
+TEST_F(OneBadObject, AMegabyteOfTextIsQuarantinedAndAllOthersArePublished) {
+  Change huge = object(2, RecordKind::contact, "two@contoso.com");
+  huge.set[Attribute::notes] = {std::string(1024 * 1024, 'x')};
+  const auto counts = index_.apply(kContacts,
+                                   {object(1, RecordKind::contact, "one@contoso.com"), huge,
+                                    object(3, RecordKind::contact, "three@contoso.com")},
+                                   {}, model::Cursor{"c", ""}, true);
+  EXPECT_EQ(counts.added, 2);
+  EXPECT_EQ(counts.rejected, 1);
+  publish();
+  EXPECT_EQ(published(), (std::vector<std::string>{"Object 1", "Object 3"}));
+  EXPECT_EQ(quarantined(),
+            std::vector<std::string>{anchor(2) + ": notes: a value of 1048576 bytes; at most "
+                                                 "65536 are taken"});
+
+  huge.set[Attribute::notes] = {"short"};
+  apply(kContacts, huge);
+  publish();
+  EXPECT_EQ(published(), (std::vector<std::string>{"Object 1", "Object 2", "Object 3"}));
+  EXPECT_TRUE(quarantined().empty());
+}
+
+TEST_F(OneBadObject, ManyLongValuesAreTooMuchTogetherAndAPictureIsNot) {
+  Change many = object(1, RecordKind::contact, "one@contoso.com");
+  many.set[Attribute::other_mails] = model::Values();
+  for (int i = 0; i < 20; ++i)
+    many.set[Attribute::other_mails].push_back(std::string(60'000, 'x'));
+  apply(kContacts, many);
+  Change picture = object(2, RecordKind::contact, "two@contoso.com");
+  picture.set[Attribute::photo] = {std::string(130'000, 'A')};
+  apply(kContacts, picture);
+  publish();
+  EXPECT_EQ(published(), std::vector<std::string>{"Object 2"});
+  ASSERT_EQ(quarantined().size(), 1u);
+  EXPECT_NE(quarantined()[0].find("all values together have 12000"), std::string::npos)
+      << quarantined()[0];
+}
+
+TEST_F(OneBadObject, WhatWasPublishedStaysWhenItBecomesUnreadable) {
+  apply(kContacts, object(1, RecordKind::contact, "one@contoso.com"));
+  publish();
+  index_.restart(kContacts);
+  Change huge = object(1, RecordKind::contact, "one@contoso.com");
+  huge.set[Attribute::job_title] = {std::string(70'000, 'x')};
+  apply(kContacts, huge);
+  publish();
+  EXPECT_EQ(published(), std::vector<std::string>{"Object 1"});
+  EXPECT_EQ(quarantined().size(), 1u);
+}
+
+TEST_F(OneBadObject, ContradictingAnchorsKeepNobodyFromBeingPublished) {
+  Change first = object(1, RecordKind::user, "one@contoso.com");
+  first.set[Attribute::immutable_id] = {"q83vASNFZ4mrze8BI0VniQ=="};
+  Change second = object(2, RecordKind::user, "two@contoso.com");
+  second.set[Attribute::immutable_id] = {"q83vASNFZ4mrze8BI0VniQ=="};
+  apply(kUsers, first);
+  apply(kUsers, second);
+  apply(kUsers, object(3, RecordKind::user, "three@contoso.com"));
+  publish();
+  EXPECT_EQ(published(), (std::vector<std::string>{"Object 1", "Object 2", "Object 3"}));
+  const auto found = conflicts("duplicate-anchor");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].evidence, "source anchor q83vASNFZ4mrze8BI0VniQ== is claimed by entra/" +
+                                   anchor(1) + " and by entra/" + anchor(2));
 }
 
 }  // namespace gald::index

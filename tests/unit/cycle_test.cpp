@@ -135,6 +135,34 @@ TEST_F(CycleTest, ReadsToTheEndOfTheRoundAndPublishes) {
   EXPECT_EQ(entra.begun, (std::vector<std::string>{"users@", "users@delta"}));
 }
 
+TEST_F(CycleTest, WhatIsConfiguredReachesTheIndex) {
+  options_.policy.hidden_if_unknown = true;
+  options_.keep_deleted = std::chrono::milliseconds(0);
+  ScriptedConnector& entra = connector("entra");
+  entra.script = {page({1, 2}, "a")};
+  cycle();
+  const index::Reader reader(directory_.path() / "gald.db");
+  EXPECT_EQ(reader.overview().hidden, 2);
+
+  Page farewell;
+  farewell.changes.emplace_back().anchor = anchor(1);
+  farewell.changes.back().presence = model::Presence::deleted;
+  farewell.next = model::Cursor{"b", {}};
+  farewell.last = true;
+  entra.script = {farewell, page({}, "c")};
+  cycle();
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));  // the deletion is past then
+  cycle();
+  std::size_t kept = 0;
+  index::ContactFilter everybody;
+  everybody.with_deleted = true;
+  reader.contacts(everybody, [&](const model::Contact&) {
+    ++kept;
+    return true;
+  });
+  EXPECT_EQ(kept, 1u);
+}
+
 TEST_F(CycleTest, PublishesNothingBeforeEveryConnectorWasReadCompletely) {
   ScriptedConnector& ad = connector("ad");
   ScriptedConnector& entra = connector("entra");

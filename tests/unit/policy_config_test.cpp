@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "config.hpp"
+#include "one_cycle.hpp"
 
 namespace gald::daemon {
 
@@ -74,6 +75,14 @@ TEST(PolicyConfig, StatusVisibilityAndRetention) {
   EXPECT_EQ(error_of("[policy]\ndisabled_account = \"delete\"\n"),
             "gald.toml:3: policy.disabled_account: expected one of \"mark\", \"remove\", found "
             "\"delete\"");
+}
+
+TEST(PolicyConfig, GoesToTheCycle) {
+  const Config config = parse("[retention]\ndeleted = \"30d\"\n[labels]\nVIP = [\"VIP\"]\n").config;
+  const sync::CycleOptions options = cycle_options(config);
+  EXPECT_EQ(options.policy, config.policy);
+  EXPECT_EQ(options.policy.labels.size(), 1u);
+  EXPECT_EQ(options.keep_deleted, std::chrono::days(30));
 }
 
 TEST(PolicyConfig, PrecedenceOfAllAndOfOne) {
@@ -182,6 +191,25 @@ TEST(PolicyConfig, AMappingIsASection) {
   EXPECT_EQ(parse_config(text, "gald.toml").errors,
             Lines{"gald.toml:15: connector.exchange.mapping: expected a section "
                   "[connector.exchange.mapping], found 3"});
+}
+
+TEST(PolicyConfig, ARegionIsTheCodeOfACountry) {
+  const auto with_region = [](const std::string& value) {
+    return parse_config(
+        "[connector.entra]\ntype = \"entra\"\ntenant = \"contoso.test\"\n"
+        "managed_identity = true\nregion = \"" +
+            value + "\"\n",
+        "gald.toml");
+  };
+  EXPECT_EQ(with_region("DE").config.policy.connectors.at("entra").region, "DE");
+  const std::string expected =
+      "gald.toml:5: connector.entra.region: expected the code of a country such as \"DE\", found ";
+  EXPECT_EQ(with_region("XX").errors, Lines{expected + "\"XX\""});
+  EXPECT_EQ(with_region("Bavaria").errors, Lines{expected + "\"Bavaria\""});
+  EXPECT_EQ(with_region("Österreich").errors,
+            Lines{expected + "\"Österreich\" (did you mean AT?)"});
+  EXPECT_EQ(with_region("gb").errors, Lines{expected + "\"gb\" (did you mean GB?)"});
+  EXPECT_EQ(with_region("UK").errors, Lines{expected + "\"UK\" (did you mean GB?)"});
 }
 
 TEST(PolicyConfig, Labels) {
