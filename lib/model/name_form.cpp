@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <unicode/locid.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
@@ -133,6 +134,16 @@ std::string search_form(std::string_view text) {
   std::string utf8;
   icu::Normalizer2::getNFCInstance(error)->normalize(form, error).toUTF8String(utf8);
   return utf8;
+}
+
+std::string lower_case(std::string_view text) {
+  std::string result;
+  return icu::UnicodeString::fromUTF8(text).toLower(icu::Locale::getRoot()).toUTF8String(result);
+}
+
+std::string upper_case(std::string_view text) {
+  std::string result;
+  return icu::UnicodeString::fromUTF8(text).toUpper(icu::Locale::getRoot()).toUTF8String(result);
 }
 
 std::string search_name(std::string_view display_name, std::string_view given_name,

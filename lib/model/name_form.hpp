@@ -13,6 +13,10 @@ namespace gald::model {
 /// or spaces stay as they are. Never throws; bytes that are no UTF-8 separate words.
 std::string search_form(std::string_view text);
 
+/// In the case of no particular language ("ß" becomes "SS"). Bytes that are no UTF-8 become U+FFFD.
+std::string lower_case(std::string_view text);
+std::string upper_case(std::string_view text);
+
 /// What a contact is found by: the words of its names, each once, and behind them the second
 /// spelling of those with an umlaut ("Müller" is found as "muller" and as "mueller").
 std::string search_name(std::string_view display_name, std::string_view given_name,

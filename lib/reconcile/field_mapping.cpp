@@ -5,67 +5,13 @@
 
 #include "base/text.hpp"
 #include "model/entry.hpp"
+#include "model/name_form.hpp"
 
 namespace gald::reconcile {
 
 using model::Attribute;
 
 namespace {
-
-/// Capitals, and how far from each its small letter is (Unicode, simple case mappings).
-struct Capitals {
-  char32_t first;
-  char32_t last;
-  int to_small;
-  char32_t step;
-};
-
-constexpr auto kCapitals = std::to_array<Capitals>({
-    {U'A', U'Z', 32, 1},
-    {0x00C0, 0x00D6, 32, 1},
-    {0x00D8, 0x00DE, 32, 1},
-    {0x0100, 0x012E, 1, 2},
-    {0x0132, 0x0136, 1, 2},
-    {0x0139, 0x0147, 1, 2},
-    {0x014A, 0x0176, 1, 2},
-    {0x0178, 0x0178, -121, 1},
-    {0x0179, 0x017D, 1, 2},
-    {0x0218, 0x021A, 1, 2},
-    {0x0386, 0x0386, 38, 1},
-    {0x0388, 0x038A, 37, 1},
-    {0x038C, 0x038C, 64, 1},
-    {0x038E, 0x038F, 63, 1},
-    {0x0391, 0x03A1, 32, 1},
-    {0x03A3, 0x03AB, 32, 1},
-    {0x0400, 0x040F, 80, 1},
-    {0x0410, 0x042F, 32, 1},
-});
-
-char32_t cased(char32_t letter, bool small) {
-  for (const auto& [first, last, to_small, step] : kCapitals) {
-    const char32_t capital = small ? letter : letter - static_cast<char32_t>(to_small);
-    if (capital >= first && capital <= last && (capital - first) % step == 0)
-      return small ? capital + static_cast<char32_t>(to_small) : capital;
-  }
-  return letter;
-}
-
-/// Letters that change their case take one byte or two in UTF-8, and as many afterwards.
-std::string with_case(std::string_view text, bool small) {
-  std::string result(text);
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(result[i]);
-    if (byte < 0x80) {
-      result[i] = static_cast<char>(cased(byte, small));
-    } else if ((byte & 0xE0) == 0xC0 && i + 1 < result.size()) {
-      const auto next = static_cast<unsigned char>(result[i + 1]);
-      const char32_t letter = cased((byte & 0x1FU) << 6 | (next & 0x3FU), small);
-      result[i] = static_cast<char>(0xC0 | letter >> 6);
-      result[++i] = static_cast<char>(0x80 | (letter & 0x3F));
-    }
-  }
-  return result;
-}
 
 std::string with_single_spaces(std::string_view text) {
   std::string result;
@@ -120,9 +66,9 @@ std::string transformed(std::string_view text, Transform transform) {
     case Transform::collapse_spaces:
       return with_single_spaces(text);
     case Transform::lower:
-      return with_case(text, true);
+      return model::lower_case(text);
     case Transform::upper:
-      return with_case(text, false);
+      return model::upper_case(text);
   }
   return std::string(text);
 }

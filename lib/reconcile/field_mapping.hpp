@@ -14,7 +14,6 @@ namespace gald::reconcile {
 /// attributes can change places; their order does not matter.
 model::Attributes map_fields(const model::Attributes& said, std::span<const FieldRule> rules);
 
-/// Letters of the Latin, Greek and Cyrillic scripts change their case, everything else stays.
 std::string transformed(std::string_view text, Transform transform);
 
 /// Values that a mapping may set: what is published, and nothing that a decision depends on.
