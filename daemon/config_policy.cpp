@@ -176,6 +176,7 @@ class RuleParser {
 
   void parse_transforms(FieldRule& rule, const toml::node& node) {
     std::vector<std::string_view> names;
+    names.reserve(kTransforms.size());
     for (const auto& [name, unused] : kTransforms)
       names.push_back(name);
     const auto texts = texts_of(node, where_ + ".transform",
@@ -207,7 +208,7 @@ std::vector<FieldRule> parse_mapping(const toml::table& section, const std::stri
   std::vector<FieldRule> rules;
   for (auto&& [key, node] : section) {
     const std::string name(key.str());
-    const std::string line = where + "." + name;
+    const std::string line = std::string(where).append(".").append(name);
     const std::optional<Attribute> target = model::attribute_named(name);
     if (!target)
       fail(line_of(key), line, "unknown attribute" + suggestion(name, kNames));
@@ -228,6 +229,7 @@ void parse_precedence(const toml::table& section, const std::vector<ConnectorCon
     return names;
   }();
   std::vector<std::string_view> known;
+  known.reserve(connectors.size());
   for (const ConnectorConfig& connector : connectors)
     known.push_back(connector.name);
   for (auto&& [key, node] : section) {
