@@ -348,7 +348,9 @@ class Joiner {
         continue;
       }
       const std::optional<std::size_t> partner = earlier_ad_partner(i);
-      if (partner && std::find(candidates.begin(), candidates.end(), *partner) != candidates.end())
+      if (partner && std::any_of(candidates.begin(), candidates.end(), [&](std::size_t candidate) {
+            return root(candidate) == root(*partner);  // in whichever forest it was met
+          }))
         unite(i, *partner, name);
     }
   }

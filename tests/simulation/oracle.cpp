@@ -67,7 +67,17 @@ std::vector<Oracle::CloudSide> Oracle::cloud_sides() const {
     const std::string& named =
         first_value(object.said.attributes, Attribute::external_directory_object_id);
     const auto it = named.empty() ? sides.end() : sides.find(name_of("entra", named));
-    if (it != sides.end() && said(it->first).kind == object.said.kind)
+    const auto claims = std::count_if(objects_.begin(), objects_.end(), [&](const auto& other) {
+      return speaks(other.first) && other.second.said.connector == "exchange" &&
+             other.second.said.kind == object.said.kind &&
+             first_value(other.second.said.attributes, Attribute::external_directory_object_id) ==
+                 named;
+    });
+    const bool ties = it != sides.end() && said(it->first).kind == object.said.kind &&
+                      (claims <= 1 || !speaks(name) ||
+                       (object.tie == Tie::through_entra && !object.entry.empty() &&
+                        object.entry == objects_.at(it->first).entry));
+    if (ties)
       it->second.names.push_back(name);
     else if (speaks(name))
       sides[name].names.push_back(name);
@@ -97,8 +107,16 @@ void Oracle::tie_by_key(CloudSide& side) const {
     if (!given_to_another)
       side.ad = partner;
   } else {
+    // Of two that claim one key in one source, nobody can say which is right.
+    const auto claims = std::count_if(objects_.begin(), objects_.end(), [&](const auto& other) {
+      return speaks(other.first) && other.second.said.connector == said(name).connector &&
+             other.second.said.kind == said(name).kind && key_of(other.first) == key;
+    });
     const std::vector<std::string> ad = ad_with_key(said(name).kind, key);
-    if (ad.size() == 1 || (!ad.empty() && ad_with_key(said(name).kind, "=" + key).empty()))
+    if (claims > 1) {
+      if (std::find(ad.begin(), ad.end(), partner) != ad.end())
+        side.ad = partner;
+    } else if (ad.size() == 1 || (!ad.empty() && ad_with_key(said(name).kind, "=" + key).empty()))
       side.ad = ad.front();
     else if (std::find(ad.begin(), ad.end(), partner) != ad.end())
       side.ad = partner;
