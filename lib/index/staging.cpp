@@ -777,7 +777,8 @@ std::int64_t Staging::sweep_records(const Collection& collection, const std::str
         record.id,
         reconcile::join_keys(as_record(collection.connector_kind, record.anchor, record.kind,
                                        record.presence, attributes_from_json(record.attributes))),
-        {});
+        reconcile::join_keys(as_record(collection.connector_kind, record.anchor, record.kind,
+                                       Presence::absent, {})));
   }
   more = !unseen.empty();
   return swept;
@@ -885,18 +886,17 @@ std::int64_t Staging::settle_scope(std::int64_t after,
   if (!moved.empty()) {
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
     for (const Moved& record : moved) {
-      const std::vector<std::string> keys =
-          reconcile::join_keys(as_record(model::ConnectorKind::active_directory, record.anchor,
-                                         record.kind, Presence::live, record.attributes));
+      const auto keys_when = [&](Presence presence) {
+        return reconcile::join_keys(as_record(model::ConnectorKind::active_directory, record.anchor,
+                                              record.kind, presence, record.attributes));
+      };
+      const Presence from = record.to == Presence::live ? Presence::out_of_scope : Presence::live;
       if (record.to != Presence::live)
         keep_last_live(record.id);
       Query(statements_, "UPDATE record SET presence = ?2, released = 0 WHERE id = ?1")
           .bind(record.id, to_string(record.to))
           .run();
-      if (record.to == Presence::live)
-        replace_keys(record.id, {}, keys);
-      else
-        replace_keys(record.id, keys, {});
+      replace_keys(record.id, keys_when(from), keys_when(record.to));
     }
     transaction.commit();
   }

@@ -120,6 +120,8 @@ std::string spoken_key(const StagedRecord& record, const StagedRecord& to,
 std::string_view spoken_earlier_key(std::string_view key) {
   if (key == "external-directory-object-id")
     return "an Entra object that it named";
+  if (key == "object-guid")
+    return "an AD object that was gone and came back";
   if (key == "source-anchor")
     return "a source anchor";
   if (key == "security-identifier")

@@ -28,6 +28,7 @@ namespace {
 constexpr std::string_view kSourceAnchor = "source-anchor";
 constexpr std::string_view kSecurityIdentifier = "security-identifier";
 constexpr std::string_view kDirectoryObject = "external-directory-object-id";
+constexpr std::string_view kObjectGuid = "object-guid";
 
 bool is_ad(const StagedRecord& record) {
   return record.connector_kind == ConnectorKind::active_directory;
@@ -192,13 +193,17 @@ bool stronger(const StagedRecord& a, const StagedRecord& b) {
 class Joiner {
  public:
   explicit Joiner(std::span<const StagedRecord> records)
-      : records_(records), parent_(records.size()), joined_by_(records.size()) {
+      : records_(records),
+        parent_(records.size()),
+        joined_by_(records.size()),
+        entry_(records.size()) {
     std::iota(parent_.begin(), parent_.end(), std::size_t{0});
+    find_entries();
     for (std::size_t i = 0; i < records_.size(); ++i) {
       const StagedRecord& record = records_[i];
       if (is_live(record))
         live_.push_back(i);
-      if (!record.entry_id.empty())
+      if (!entry_[i].empty())
         remember(i);
     }
     std::sort(live_.begin(), live_.end(),
@@ -208,6 +213,7 @@ class Joiner {
   }
 
   std::vector<Cell> run() {
+    join_domains();
     join_exchange_to_entra();
     join_by_exact_key(RecordKind::user, kSourceAnchor, immutable_id);
     join_by_exact_key(RecordKind::group, kSecurityIdentifier, [](const StagedRecord& record) {
@@ -222,6 +228,25 @@ class Joiner {
     while (parent_[i] != i)
       i = parent_[i] = parent_[parent_[i]];
     return i;
+  }
+
+  /// Every record's earlier entry. An AD object that is new to its connector and gone from another
+  /// moved between their domains.
+  void find_entries() {
+    std::map<std::string_view, std::size_t> gone;  // by anchor
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      const StagedRecord& record = records_[i];
+      entry_[i] = record.entry_id;
+      if (!is_ad(record) || is_live(record) || record.entry_id.empty())
+        continue;
+      const auto [place, is_new] = gone.emplace(record.anchor, i);
+      if (!is_new && stronger(record, records_[place->second]))
+        place->second = i;
+    }
+    for (std::size_t i = 0; i < records_.size(); ++i)
+      if (entry_[i].empty() && is_ad(records_[i]) && is_live(records_[i]))
+        if (const auto it = gone.find(records_[i].anchor); it != gone.end())
+          entry_[i] = records_[it->second].entry_id;
   }
 
   /// What is and was on an entry's sides.
@@ -239,7 +264,7 @@ class Joiner {
 
   void remember(std::size_t i) {
     const StagedRecord& record = records_[i];
-    Sides& sides = sides_[record.entry_id];
+    Sides& sides = sides_[entry_[i]];
     const bool live = is_live(record);
     const bool deleted = !live && record.presence != model::Presence::out_of_scope;
     if (is_ad(record)) {
@@ -254,20 +279,21 @@ class Joiner {
 
   void find_carrier(std::size_t i) {
     const StagedRecord& record = records_[i];
-    if (record.entry_id.empty() || is_reference(record))
+    if (entry_[i].empty() || is_reference(record))
       return;
-    Sides& sides = sides_.at(record.entry_id);
+    Sides& sides = sides_.at(entry_[i]);
     if (sides.carried_by_birth)
       return;
-    sides.carried_by_birth = born_of(record.entry_id, record);
-    if (sides.carried_by_birth || (!sides.carrier && !took_a_place(record)))
+    sides.carried_by_birth = born_of(entry_[i], record);
+    if (sides.carried_by_birth || (!sides.carrier && !took_a_place(i)))
       sides.carrier = i;
   }
 
   /// Whether the cloud contact came when the one before it was deleted, and was joined to an AD
   /// object that is deleted too by now: both sides were made anew, and the cloud's came first.
-  bool took_a_place(const StagedRecord& cloud) const {
-    const Sides& sides = sides_.at(cloud.entry_id);
+  bool took_a_place(std::size_t i) const {
+    const StagedRecord& cloud = records_[i];
+    const Sides& sides = sides_.at(entry_[i]);
     return cloud.kind == RecordKind::contact && !is_ad(cloud) && sides.ad.empty() &&
            sides.ad_is_deleted && sides.deleted_in.contains(cloud.connector);
   }
@@ -309,6 +335,16 @@ class Joiner {
            records_[exchange].entry_id == records_[entra].entry_id;
   }
 
+  /// An AD object on its way from domain to domain keeps its objectGUID, if nothing else.
+  void join_domains() {
+    std::map<std::string_view, std::vector<std::size_t>> by_anchor;
+    for (const std::size_t i : live_)
+      if (is_ad(records_[i]))
+        by_anchor[records_[i].anchor].push_back(i);
+    for (auto& [unused, same] : by_anchor)
+      join_forests(same, kObjectGuid);
+  }
+
   /// Cloud records meet the AD record with the same key. AD records of several connectors with one
   /// key are one object on its way from forest to forest. Two of one connector, on either side, are
   /// a mistake in their source: then only an earlier decision counts.
@@ -336,7 +372,7 @@ class Joiner {
         // same source may have given the key to another meanwhile.
         if (const std::optional<std::size_t> partner = earlier_ad_partner(i))
           if (!claimed.contains({cloud.connector, key_of(records_[*partner])}))
-            unite(i, *partner, cloud.joined_by);
+            unite(i, *partner, earlier_key(cloud));
         continue;
       }
       const auto it = ad.find(key);
@@ -348,7 +384,9 @@ class Joiner {
         continue;
       }
       const std::optional<std::size_t> partner = earlier_ad_partner(i);
-      if (partner && std::find(candidates.begin(), candidates.end(), *partner) != candidates.end())
+      if (partner && std::any_of(candidates.begin(), candidates.end(), [&](std::size_t candidate) {
+            return root(candidate) == root(*partner);
+          }))
         unite(i, *partner, name);
     }
   }
@@ -367,10 +405,10 @@ class Joiner {
     same.resize(1);
   }
 
-  /// The AD record that the cloud record was joined to, if that is still there. After a revival
-  /// there may be two: then the one that was there all the time.
+  /// The AD record that the cloud record was joined to, if that is still there or is back. After a
+  /// revival there may be two: then the one that was there all the time.
   std::optional<std::size_t> earlier_ad_partner(std::size_t cloud) const {
-    if (records_[cloud].entry_id.empty() || records_[cloud].joined_by.empty())
+    if (records_[cloud].entry_id.empty())
       return std::nullopt;
     const auto better = [&](std::size_t a, std::size_t b) {
       return records_[a].was_live != records_[b].was_live ? records_[a].was_live
@@ -378,9 +416,23 @@ class Joiner {
     };
     std::optional<std::size_t> best;
     for (const std::size_t i : sides_.at(records_[cloud].entry_id).ad)
-      if (records_[i].kind == records_[cloud].kind && (!best || better(i, *best)))
+      if (records_[i].kind == records_[cloud].kind && may_be_partners(cloud, i) &&
+          (!best || better(i, *best)))
         best = i;
     return best;
+  }
+
+  /// Not those that were put together as duplicates.
+  bool may_be_partners(std::size_t cloud, std::size_t ad) const {
+    const std::string& mark = records_[ad].joined_by;
+    return (!records_[cloud].joined_by.empty() || !records_[ad].was_live) && mark != "duplicate" &&
+           mark != "replacement";
+  }
+
+  /// By what it was joined. It stood alone when its AD object was gone, which is found again by its
+  /// objectGUID.
+  static std::string_view earlier_key(const StagedRecord& cloud) {
+    return cloud.joined_by.empty() ? kObjectGuid : std::string_view(cloud.joined_by);
   }
 
   /// A cloud contact: an Entra record, an Exchange record, or both as one.
@@ -390,6 +442,7 @@ class Joiner {
     bool bound = false;
     std::optional<std::size_t> partner;  ///< AD record of an earlier decision, still live
     std::size_t partner_rung = kLadder.size();
+    std::string_view partner_by;
     bool revived = false;  ///< it was gone; its partner may have found another meanwhile
   };
 
@@ -416,8 +469,9 @@ class Joiner {
       const std::size_t rung = rung_named(record.joined_by);
       if (!contact.partner || rung < contact.partner_rung)
         if (const std::optional<std::size_t> partner = earlier_ad_partner(i)) {
-          contact.partner = partner;
+          contact.partner = root(*partner);
           contact.partner_rung = rung;
+          contact.partner_by = earlier_key(record);
           contact.revived = !record.was_live;
         }
     }
@@ -428,23 +482,23 @@ class Joiner {
     std::vector<CloudContact> contacts = cloud_contacts();
     std::set<std::size_t> free_ad;
     for (const std::size_t i : live_)
-      if (is_ad(records_[i]) && records_[i].kind == RecordKind::contact)
+      if (is_ad(records_[i]) && records_[i].kind == RecordKind::contact && root(i) == i)
         free_ad.insert(i);
     for (std::size_t rung = 0; rung < kLadder.size(); ++rung) {
-      keep_links(contacts, rung, kLadder[rung].name, free_ad);
+      keep_links(contacts, rung, free_ad);
       meet_on(kLadder[rung], contacts, free_ad);
     }
-    // Those that came through their Entra object, which is gone.
-    keep_links(contacts, kLadder.size(), kDirectoryObject, free_ad);
+    // Those that came through their Entra object, which is gone, or whose AD object is back.
+    keep_links(contacts, kLadder.size(), free_ad);
   }
 
-  void keep_links(std::vector<CloudContact>& contacts, std::size_t rung, std::string_view by,
+  void keep_links(std::vector<CloudContact>& contacts, std::size_t rung,
                   std::set<std::size_t>& free_ad) {
     for (const bool revived : {false, true})
       for (CloudContact& contact : contacts)
         if (!contact.bound && contact.partner && contact.partner_rung == rung &&
             contact.revived == revived && free_ad.contains(*contact.partner))
-          bind(contact, *contact.partner, by, free_ad);
+          bind(contact, *contact.partner, contact.partner_by, free_ad);
   }
 
   void bind(CloudContact& contact, std::size_t ad, std::string_view by,
@@ -546,7 +600,7 @@ class Joiner {
     return cells;
   }
 
-  bool born_of(const std::string& entry_id, const StagedRecord& record) const {
+  bool born_of(std::string_view entry_id, const StagedRecord& record) const {
     return entry_id == entry_id_for(record.anchor);
   }
 
@@ -593,11 +647,12 @@ class Joiner {
       const bool in_ad = is_ad(records_[cells[c].live.front().record]);
       for (const Cell::Member& member : cells[c].live) {
         const StagedRecord& record = records_[member.record];
-        if (record.entry_id.empty() || is_reference(record))
+        const std::string_view entry = entry_[member.record];
+        if (entry.empty() || is_reference(record))
           continue;
-        const std::optional<std::size_t>& carrier = sides_.at(record.entry_id).carrier;
+        const std::optional<std::size_t>& carrier = sides_.at(entry).carrier;
         if (carrier ? *carrier == member.record : !in_ad)
-          heir.emplace(record.entry_id, c);
+          heir.emplace(entry, c);
       }
     }
     return heir;
@@ -611,7 +666,7 @@ class Joiner {
           return entry;
     for (const Cell::Member& member : cell.live)
       for (const std::string& entry : entries)
-        if (records_[member.record].entry_id == entry)
+        if (entry_[member.record] == entry)
           return entry;
     return entries.front();
   }
@@ -620,6 +675,7 @@ class Joiner {
   std::vector<std::size_t> live_;  // strongest first
   std::vector<std::size_t> parent_;
   std::vector<std::string> joined_by_;
+  std::vector<std::string_view> entry_;      // of each record
   std::map<std::string_view, Sides> sides_;  // by entry
 };
 
@@ -636,6 +692,9 @@ bool is_reference(const StagedRecord& record) {
 
 std::vector<std::string> join_keys(const StagedRecord& record) {
   std::vector<std::string> keys;
+  // By which an AD object is found again in another domain, also when it is gone from this one.
+  if (is_ad(record) && record.kind != RecordKind::container)
+    keys.push_back("object:" + record.anchor);
   if (!is_live(record))
     return keys;
   switch (record.kind) {
@@ -706,6 +765,8 @@ std::vector<std::string> shared_values(std::string_view joined_by, const StagedR
                        other.anchor);
   if (!is_ad(other))
     return {};
+  if (joined_by == kObjectGuid)
+    return equal(record.anchor, other.anchor);
   if (joined_by == kSourceAnchor)
     return equal(immutable_id(record), immutable_id(other));
   if (joined_by == kSecurityIdentifier)

@@ -20,8 +20,8 @@ bool is_reference(const model::StagedRecord& record);
 
 /// Every key under which a live record can meet another one, prefixed by its kind. Two records
 /// without a key in common are never joined, so that a change needs only the records it shares a
-/// key or an entry with. Empty for records that are not live. The keys "person:" of contacts, a
-/// name with a phone number, let duplicates be found and join nobody.
+/// key or an entry with. Of what is gone only AD objects have one. The keys "person:" of contacts,
+/// a name with a phone number, let duplicates be found and join nobody.
 std::vector<std::string> join_keys(const model::StagedRecord& record);
 
 /// The order of records within a contact: the strongest source first (AD, Entra, Exchange), then by
@@ -56,7 +56,8 @@ struct Cell {
 ///
 /// Users: onPremisesImmutableId = base64 of mS-DS-ConsistencyGuid, else of objectGUID (Entra
 /// Connect design concepts). Groups: onPremisesSecurityIdentifier = objectSid. Users and groups of
-/// several AD connectors with one key are one that moves between forests. Contacts, whose
+/// several AD connectors with one key are one that moves between forests, and so is an AD object
+/// that is gone from one connector and new in another. Contacts, whose
 /// anchor Graph does not show: the ladder of keys below, only where the cloud says that the object
 /// is or was synchronized, and only where a key points to exactly one object on either side. A
 /// decided link between contacts is kept until a stronger key contradicts it.

@@ -82,8 +82,8 @@ std::map<std::string, std::string> births(const Row& row) {
   std::map<std::string, std::string> names;
   for (const std::vector<Said>* story : {&row.first, &row.then})
     for (const Said& said : *story) {
-      names[reconcile::entry_id_for(said.anchor)] = name_of(said);
-      names[reconcile::entry_id_for(said.anchor + "+")] = name_of(said) + "+";
+      names.emplace(reconcile::entry_id_for(said.anchor), name_of(said));
+      names.emplace(reconcile::entry_id_for(said.anchor + "+"), name_of(said) + "+");
     }
   return names;
 }

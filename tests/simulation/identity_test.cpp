@@ -163,6 +163,22 @@ TEST(Partners, ARestoredAdUserDoesNotPartItsSuccessorFromTheCloud) {
   }
 }
 
+TEST(Partners, AnAdContactThatComesBackHasItsPartnerBack) {
+  const Said here = joint(ad(1));
+  const Said there = joint(entra(1)).synced();
+  const Said rival = joint(entra(2)).synced();
+  for (const Said& back : {here, here.moved_to("ad2")}) {
+    MemoryIndex index;
+    tell_and_publish(index, {here, there});
+    tell_and_publish(index, {here.gone(), rival});
+    EXPECT_EQ(id_with(index, there), id_of(here));
+    tell_and_publish(index, {back});
+    EXPECT_EQ(id_with(index, back), id_of(here));
+    EXPECT_EQ(id_with(index, there), id_of(here));
+    EXPECT_EQ(id_with(index, rival), id_of(rival));
+  }
+}
+
 TEST(Partners, ALostKeyThatAnotherTenantHasUndoesNothing) {
   MemoryIndex index;
   const Said here = ad(1).user();

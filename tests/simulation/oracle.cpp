@@ -43,6 +43,9 @@ void Oracle::publish(std::span<const Said> told) {
     else if (each.presence == Presence::live)
       objects_[name_of(each)] = {each};
   }
+  for (auto& [name, object] : objects_)  // what moved between domains
+    if (is_ad(object.said) && is_live(name) && object.entry.empty())
+      object.entry = entry_in_another_domain(name);
   std::vector<CloudSide> sides = cloud_sides();
   for (CloudSide& side : sides)
     if (said(side.names.front()).kind != RecordKind::contact)
@@ -61,13 +64,25 @@ std::vector<Oracle::CloudSide> Oracle::cloud_sides() const {
   for (const auto& [name, object] : objects_)
     if (object.said.connector == "entra" && is_live(name))
       sides[name].names.push_back(name);
+  std::map<std::string, int> claims;  // of Exchange objects on one of Entra
+  const auto named = [&](const std::string& name) {
+    const std::string& anchor =
+        first_value(said(name).attributes, Attribute::external_directory_object_id);
+    const auto it = anchor.empty() ? sides.end() : sides.find(name_of("entra", anchor));
+    return it != sides.end() && said(it->first).kind == said(name).kind ? it : sides.end();
+  };
+  for (const auto& [name, object] : objects_)
+    if (object.said.connector == "exchange" && speaks(name))
+      if (const auto it = named(name); it != sides.end())
+        ++claims[it->first];
   for (const auto& [name, object] : objects_) {
     if (object.said.connector != "exchange" || !is_live(name))
       continue;
-    const std::string& named =
-        first_value(object.said.attributes, Attribute::external_directory_object_id);
-    const auto it = named.empty() ? sides.end() : sides.find(name_of("entra", named));
-    if (it != sides.end() && said(it->first).kind == object.said.kind)
+    const auto it = named(name);
+    // Of several that name one only an earlier decision counts.
+    if (it != sides.end() && (!speaks(name) || claims[it->first] == 1 ||
+                              (object.tie == Tie::through_entra && !object.entry.empty() &&
+                               object.entry == objects_.at(it->first).entry)))
       it->second.names.push_back(name);
     else if (speaks(name))
       sides[name].names.push_back(name);
@@ -98,9 +113,16 @@ void Oracle::tie_by_key(CloudSide& side) const {
       side.ad = partner;
   } else {
     const std::vector<std::string> ad = ad_with_key(said(name).kind, key);
-    if (ad.size() == 1 || (!ad.empty() && ad_with_key(said(name).kind, "=" + key).empty()))
+    const auto claims = std::count_if(objects_.begin(), objects_.end(), [&](const auto& other) {
+      return speaks(other.first) && other.second.said.connector == said(name).connector &&
+             other.second.said.kind == said(name).kind && key_of(other.first) == key;
+    });
+    const bool forests_agree = !ad.empty() && ad_with_key(said(name).kind, "=" + key).empty();
+    if (claims == 1 && (ad.size() == 1 || forests_agree))
       side.ad = ad.front();
-    else if (std::find(ad.begin(), ad.end(), partner) != ad.end())
+    else if (!partner.empty() && std::any_of(ad.begin(), ad.end(), [&](const std::string& other) {
+               return head_of(other) == head_of(partner);
+             }))
       side.ad = partner;
   }
   if (!side.ad.empty())
@@ -111,7 +133,8 @@ void Oracle::tie_by_key(CloudSide& side) const {
 void Oracle::tie_contacts(std::vector<CloudSide>& sides) const {
   std::set<std::string> free;
   for (const auto& [name, object] : objects_)
-    if (is_ad(object.said) && is_live(name) && object.said.kind == RecordKind::contact)
+    if (is_ad(object.said) && is_live(name) && object.said.kind == RecordKind::contact &&
+        head_of(name) == name)
       free.insert(name);
   std::vector<CloudSide*> open;
   for (CloudSide& side : sides) {
@@ -128,6 +151,9 @@ void Oracle::tie_contacts(std::vector<CloudSide>& sides) const {
     free.erase(ad);
     std::erase(open, &side);
   };
+  const auto tie_of = [&](const std::string& name) {
+    return std::min(objects_.at(name).tie, Tie::through_entra);  // any other counts as little
+  };
   const auto keep_what_was_decided = [&](Tie how) {
     for (const bool was_there : {true, false})  // who comes back may find its place taken
       for (CloudSide* side : std::vector<CloudSide*>(open)) {
@@ -136,14 +162,13 @@ void Oracle::tie_contacts(std::vector<CloudSide>& sides) const {
         std::string decided_for;
         for (const std::string& name : side->names)
           if (const std::string partner = earlier_partner(name);
-              !partner.empty() &&
-              (best.empty() || objects_.at(name).tie < objects_.at(decided_for).tie)) {
-            best = partner;
+              !partner.empty() && (best.empty() || tie_of(name) < tie_of(decided_for))) {
+            best = head_of(partner);
             decided_for = name;
           }
-        if (free.contains(best) && objects_.at(decided_for).tie == how &&
+        if (free.contains(best) && tie_of(decided_for) == how &&
             objects_.at(decided_for).was_live == was_there)
-          tie(*side, best, how);
+          tie(*side, best, std::min(objects_.at(decided_for).tie, Tie::object_guid));
       }
   };
   using Meet = std::function<bool(const Said& cloud, const Said& ad)>;
@@ -180,13 +205,6 @@ void Oracle::tie_contacts(std::vector<CloudSide>& sides) const {
 
 std::vector<Oracle::Cell> Oracle::cells(const std::vector<CloudSide>& sides) const {
   std::map<std::string, Cell> by_head;  // the strongest AD object, or the first of the cloud
-  const auto head_of = [&](const std::string& ad) {
-    const std::string key = key_of(ad);
-    if (said(ad).kind == RecordKind::contact || key.empty())
-      return ad;
-    const std::vector<std::string> same = ad_with_key(said(ad).kind, key);
-    return ad_with_key(said(ad).kind, "=" + key).empty() ? same.front() : ad;
-  };
   for (const auto& [name, object] : objects_)
     if (is_ad(object.said) && is_live(name))
       by_head[head_of(name)].push_back(name);
@@ -200,6 +218,32 @@ std::vector<Oracle::Cell> Oracle::cells(const std::vector<CloudSide>& sides) con
     cells.push_back(std::move(cell));
   }
   return cells;
+}
+
+/// The strongest of the AD objects that are one: of several domains, or with one key that no forest
+/// has twice.
+std::string Oracle::head_of(const std::string& ad) const {
+  const auto one = [&](const std::string& a, const std::string& b) {
+    return said(a).anchor == said(b).anchor || (!key_of(a).empty() && key_of(a) == key_of(b) &&
+                                                ad_with_key(said(a).kind, "=" + key_of(a)).empty());
+  };
+  std::vector<std::string> found = {ad};
+  for (std::size_t i = 0; i < found.size(); ++i)
+    for (const auto& [name, object] : objects_)
+      if (is_ad(object.said) && is_live(name) && object.said.kind == said(ad).kind &&
+          std::find(found.begin(), found.end(), name) == found.end() && one(found[i], name))
+        found.push_back(name);
+  return *std::min_element(found.begin(), found.end(),
+                           [&](auto& a, auto& b) { return stronger(a, b); });
+}
+
+std::string Oracle::entry_in_another_domain(const std::string& ad) const {
+  std::string best;
+  for (const auto& [name, object] : objects_)
+    if (is_ad(object.said) && !is_live(name) && !object.entry.empty() &&
+        object.said.anchor == said(ad).anchor && (best.empty() || stronger(name, best)))
+      best = name;
+  return best.empty() ? best : objects_.at(best).entry;
 }
 
 void Oracle::remember_ties(const std::vector<CloudSide>& sides) {
@@ -373,11 +417,11 @@ std::vector<std::string> Oracle::ad_with_key(RecordKind kind, const std::string&
 std::string Oracle::earlier_partner(const std::string& name) const {
   const Object& object = objects_.at(name);
   std::string best;
-  if (object.tie == Tie::none)
+  if (object.entry.empty())
     return best;
   for (const auto& [other, ad] : objects_)
     if (is_ad(ad.said) && is_live(other) && ad.said.kind == object.said.kind &&
-        ad.entry == object.entry &&
+        ad.entry == object.entry && (object.tie != Tie::none || !ad.was_live) &&
         (best.empty() || (ad.was_live && !objects_.at(best).was_live) ||
          (ad.was_live == objects_.at(best).was_live && stronger(other, best))))
       best = other;

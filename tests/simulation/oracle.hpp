@@ -24,7 +24,7 @@ class Oracle {
 
  private:
   /// How a cloud record came to its contact, the strongest first.
-  enum class Tie { x500, address, key, through_entra, none };
+  enum class Tie { x500, address, key, through_entra, object_guid, none };
 
   struct Object {
     Said said;
@@ -46,6 +46,8 @@ class Oracle {
   void tie_by_key(CloudSide& side) const;
   void tie_contacts(std::vector<CloudSide>& sides) const;
   std::vector<Cell> cells(const std::vector<CloudSide>& sides) const;
+  std::string head_of(const std::string& ad) const;
+  std::string entry_in_another_domain(const std::string& ad) const;
   void remember_ties(const std::vector<CloudSide>& sides);
   void give_ids(std::vector<Cell> cells);
   std::string new_id(const Cell& cell, const std::set<std::string>& taken) const;

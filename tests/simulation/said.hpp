@@ -77,6 +77,13 @@ struct Said {
     return with(Attribute::external_directory_object_id, entra.anchor);
   }
 
+  /// The same object in another domain of its forest, where it keeps its objectGUID.
+  Said moved_to(const std::string& other) const {
+    Said said = *this;
+    said.connector = other;
+    return said;
+  }
+
   /// A tombstone: nothing is left but the anchor.
   Said gone(Presence how = Presence::deleted) const {
     Said said = *this;

@@ -63,7 +63,7 @@ class Author {
       case 8:
         return restore(any(person));
       case 9:
-        return make_anew(person);
+        return one_in(3) ? move_to_another_domain(person) : make_anew(person);
       case 10:
         return move_to_a_new_address(person);
       case 11:
@@ -155,6 +155,21 @@ class Author {
       remove(person.exchange.back());
       make_in_exchange(person);
     }
+  }
+
+  /// Which of the two domains tells it first, nobody knows; they may both have it for a while.
+  void move_to_another_domain(Person& person) {
+    const Said* there = live(person.ad);
+    if (there == nullptr)
+      return;
+    Said moved = there->moved_to(there->connector == "ad" ? "ad2" : "ad");
+    if (state_.contains(name_of(moved)))
+      return;
+    if (person.kind == RecordKind::group)
+      moved = moved.with(Attribute::security_identifier, "S-1-5-21-" + std::to_string(++made_));
+    if (!one_in(3))
+      remove(person.ad.back());
+    say(moved, person.ad);
   }
 
   void move_to_a_new_address(Person& person) {
