@@ -405,8 +405,8 @@ class Joiner {
     same.resize(1);
   }
 
-  /// The AD record that the cloud record was joined to, if that is still there. After a revival
-  /// there may be two: then the one that was there all the time.
+  /// The AD record that the cloud record was joined to, if that is still there or is back. After a
+  /// revival there may be two: then the one that was there all the time.
   std::optional<std::size_t> earlier_ad_partner(std::size_t cloud) const {
     if (records_[cloud].entry_id.empty())
       return std::nullopt;
@@ -416,9 +416,17 @@ class Joiner {
     };
     std::optional<std::size_t> best;
     for (const std::size_t i : sides_.at(records_[cloud].entry_id).ad)
-      if (records_[i].kind == records_[cloud].kind && (!best || better(i, *best)))
+      if (records_[i].kind == records_[cloud].kind && may_be_partners(cloud, i) &&
+          (!best || better(i, *best)))
         best = i;
     return best;
+  }
+
+  /// Not those that were put together as duplicates.
+  bool may_be_partners(std::size_t cloud, std::size_t ad) const {
+    const std::string& mark = records_[ad].joined_by;
+    return (!records_[cloud].joined_by.empty() || !records_[ad].was_live) && mark != "duplicate" &&
+           mark != "replacement";
   }
 
   /// By what it was joined. It stood alone when its AD object was gone, which is found again by its

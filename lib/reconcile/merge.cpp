@@ -286,10 +286,19 @@ bool is_nobodys_mailbox(const StagedRecord& record) {
   return !type.empty() && std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 
+/// A person with an account in two forests signs in with one of them; the other one is disabled on
+/// purpose (a linked mailbox, a move between forests).
+bool has_account_in_use(const Sources& live) {
+  return std::any_of(live.begin(), live.end(), [](const Source& source) {
+    return is_ad(*source.record) && first_given(kAgainst, *source.record) == nullptr &&
+           model::flag(source.record->attributes, Attribute::account_enabled) == true;
+  });
+}
+
 StatusDecision status_of_live(const Sources& live, const Policy& policy) {
   for (const Source& source : live) {
     const StatusSignal* against = first_given(kAgainst, *source.record);
-    if (against == nullptr)
+    if (against == nullptr || (is_ad(*source.record) && has_account_in_use(live)))
       continue;
     for (const Source& other : live)
       if (is_nobodys_mailbox(*other.record))

@@ -168,7 +168,7 @@ void Oracle::tie_contacts(std::vector<CloudSide>& sides) const {
           }
         if (free.contains(best) && tie_of(decided_for) == how &&
             objects_.at(decided_for).was_live == was_there)
-          tie(*side, best, objects_.at(decided_for).tie);
+          tie(*side, best, std::min(objects_.at(decided_for).tie, Tie::object_guid));
       }
   };
   using Meet = std::function<bool(const Said& cloud, const Said& ad)>;
@@ -340,6 +340,12 @@ PublishedContact Oracle::contact_of(const Cell& cell) const {
   bool cloud = false;
   bool synchronized = false;
   bool guest = false;
+  const auto enabled = [&](const std::string& name) {
+    return first_value(said(name).attributes, Attribute::account_enabled);
+  };
+  const bool uses_another = std::any_of(cell.begin(), cell.end(), [&](const std::string& name) {
+    return speaks(name) && is_ad(said(name)) && enabled(name) == "true";
+  });
   for (const std::string& name : cell) {
     if (!speaks(name))
       continue;
@@ -348,7 +354,7 @@ PublishedContact Oracle::contact_of(const Cell& cell) const {
     (is_ad(said(name)) ? ad : cloud) = true;
     synchronized |= first_value(attributes, Attribute::sync_enabled) == "true";
     guest |= first_value(attributes, Attribute::user_type) == "Guest";
-    if (first_value(attributes, Attribute::account_enabled) == "false")
+    if (enabled(name) == "false" && !(is_ad(said(name)) && uses_another))
       contact.status = model::Status::disabled;
   }
   contact.source = ad ? (cloud ? model::Source::hybrid : model::Source::on_premises)
@@ -421,7 +427,7 @@ std::string Oracle::earlier_partner(const std::string& name) const {
     return best;
   for (const auto& [other, ad] : objects_)
     if (is_ad(ad.said) && is_live(other) && ad.said.kind == object.said.kind &&
-        ad.entry == object.entry &&
+        ad.entry == object.entry && (object.tie != Tie::none || !ad.was_live) &&
         (best.empty() || (ad.was_live && !objects_.at(best).was_live) ||
          (ad.was_live == objects_.at(best).was_live && stronger(other, best))))
       best = other;

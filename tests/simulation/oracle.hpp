@@ -24,7 +24,7 @@ class Oracle {
 
  private:
   /// How a cloud record came to its contact, the strongest first.
-  enum class Tie { x500, address, key, through_entra, none };
+  enum class Tie { x500, address, key, through_entra, object_guid, none };
 
   struct Object {
     Said said;

@@ -404,6 +404,20 @@ TEST(StatusRules, DecideByWhatTheRecordsSay) {
          c.entra().attributes[A::account_enabled] = {"false"};
        },
        {Status::disabled, StatusRule::account_disabled, "entra"}},
+      {"a person with an account in two forests uses one of them",
+       [](OneContact& c) {
+         c.ad("old").attributes[A::account_enabled] = {"false"};
+         c.ad("new").attributes[A::account_enabled] = {"true"};
+         c.entra().attributes[A::account_enabled] = {"true"};
+       },
+       {Status::active, StatusRule::in_use, "old"}},
+      {"and the cloud may say otherwise",
+       [](OneContact& c) {
+         c.ad("old").attributes[A::account_enabled] = {"false"};
+         c.ad("new").attributes[A::account_enabled] = {"true"};
+         c.entra().attributes[A::account_enabled] = {"false"};
+       },
+       {Status::disabled, StatusRule::account_disabled, "entra"}},
       {"the account has ended",
        [](OneContact& c) { c.ad().expired = true; },
        {Status::disabled, StatusRule::account_ended, "ad"}},
