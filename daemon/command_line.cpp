@@ -152,27 +152,30 @@ class Parser {
   void add_plan() {
     using Action = PlanCommand::Action;
     CLI::App* command = add("plan",
-                            "What is held back until somebody decides: the plans, or with one of "
-                            "the words below more",
-                            "gald plan show 7\n  gald plan approve 7", plan_);
+                            "What a cycle would publish and hold back, which changes nothing; or, "
+                            "with one of the words below, the plans that wait for a decision",
+                            "gald plan\n  gald plan show 7\n  gald plan approve 7", plan_);
     command->require_subcommand(0, 1);
-    command->add_flag("--all", plan_.all, "Those that are decided too");
     add_json(*command, plan_.json);
     const auto add_action = [&](const char* name, const char* about, Action action) {
       CLI::App* sub = command->add_subcommand(name, about);
       sub->parse_complete_callback([this, action] { plan_.action = action; });
-      if (action != Action::preview)
+      if (action == Action::list)
+        sub->add_flag("--all", plan_.all, "Those that are decided too");
+      else
         sub->add_option("number", plan_.number, "Of the plan")
-            ->required()
+            ->required(action != Action::show)
             ->check(CLI::PositiveNumber)
             ->type_name("NUMBER");
       add_json(*sub, plan_.json);
     };
-    add_action("show", "Every contact in it, with what would happen to it and why", Action::show);
+    add_action("list", "The plans", Action::list);
+    add_action("show",
+               "Every contact in a plan, or in all that are open, with what would happen to it "
+               "and why",
+               Action::show);
     add_action("approve", "Publish exactly what it holds", Action::approve);
     add_action("reject", "Keep what it holds as it is", Action::reject);
-    add_action("preview", "Run a cycle on a copy of the index, and say what it would publish",
-               Action::preview);
   }
 
   void add_conflicts() {

@@ -52,9 +52,9 @@ struct CheckCommand {
 };
 
 struct PlanCommand {
-  enum class Action { list, show, approve, reject, preview };
-  Action action = Action::list;
-  std::int64_t number = 0;  ///< for show, approve and reject
+  enum class Action { preview, list, show, approve, reject };
+  Action action = Action::preview;
+  std::int64_t number = 0;  ///< for show (0: all that are open), approve and reject
   bool all = false;         ///< for list: the decided ones too
   bool json = false;
 };

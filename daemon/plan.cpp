@@ -1,4 +1,4 @@
-// `gald plan`: what is held back, and the decision about it.
+// `gald plan`: what a cycle would do, what is held back, and the decision about it.
 #include <chrono>
 #include <filesystem>
 #include <stop_token>
@@ -22,6 +22,7 @@ using Action = PlanCommand::Action;
 using Outcome = index::Decision::Outcome;
 
 constexpr int kPlansShown = 100;
+constexpr std::string_view kNoPlan = "No plan waits for a decision.";
 constexpr int kChangesShown = 100'000;
 
 /// A quiet cycle is over sooner; during a long one the decision has time.
@@ -36,12 +37,12 @@ int list(const PlanCommand& command, const Config& config) {
   for (const model::HeldPlan& plan : plans)
     print(text_of(plan, command.json));
   if (plans.empty() && !command.json)
-    print_line("No plan waits for a decision.");
+    print_line(kNoPlan);
   return exit_code::kComplete;
 }
 
 int unknown(std::int64_t number) {
-  complain("there is no plan " + std::to_string(number) + "; `gald plan --all` lists them");
+  complain("there is no plan " + std::to_string(number) + "; `gald plan list --all` lists them");
   return exit_code::kFailed;
 }
 
@@ -52,14 +53,29 @@ void show_contacts(const index::Reader& reader, std::int64_t number, bool json) 
                  });
 }
 
+void show_plan(const index::Reader& reader, const model::HeldPlan& plan, bool json) {
+  print(text_of(plan, json));
+  if (plan.state == model::PlanState::open || plan.state == model::PlanState::rejected)
+    show_contacts(reader, plan.number, json);
+}
+
 int show(const PlanCommand& command, const Config& config) {
   const index::Reader reader(config.index_file);
-  const auto plan = reader.plan(command.number);
-  if (!plan)
-    return unknown(command.number);
-  print(text_of(*plan, command.json));
-  if (plan->state == model::PlanState::open || plan->state == model::PlanState::rejected)
-    show_contacts(reader, command.number, command.json);
+  if (command.number != 0) {
+    const auto plan = reader.plan(command.number);
+    if (!plan)
+      return unknown(command.number);
+    show_plan(reader, *plan, command.json);
+    return exit_code::kComplete;
+  }
+  bool any = false;
+  for (const model::HeldPlan& plan : reader.plans(false, kPlansShown))
+    if (plan.state == model::PlanState::open) {
+      any = true;
+      show_plan(reader, plan, command.json);
+    }
+  if (!any && !command.json)
+    print_line(kNoPlan);
   return exit_code::kComplete;
 }
 

@@ -163,7 +163,7 @@ std::string summarize(const model::RunReport& report) {
   const auto held = std::count_if(report.plans.begin(), report.plans.end(), [](const auto& plan) {
     return plan.state == model::PlanState::open;
   });
-  return held == 0 ? line : line + "; " + counted(held, "plan") + " held: gald plan";
+  return held == 0 ? line : line + "; " + counted(held, "plan") + " held: gald plan list";
 }
 
 int exit_code_of(const model::RunReport& report) {

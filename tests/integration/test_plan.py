@@ -67,7 +67,7 @@ class PlanTest(unittest.TestCase):
         return [plan for plan in self.run_json("plan") if plan["state"] == "open"]
 
     def state(self, number):
-        return {plan["plan"]: plan["state"] for plan in self.run_json("plan", "--all")}[number]
+        return {plan["plan"]: plan["state"] for plan in self.run_json("plan", "list", "--all")}[number]
 
     def names(self):
         return {name for name, in rows(self.gald, "SELECT display_name FROM contacts WHERE status <> 'deleted'")}
@@ -219,12 +219,12 @@ class PlanTest(unittest.TestCase):
         newcomer, entry = self.contact(901, self.staff)
         self.dc.add(newcomer, entry)
         self.addCleanup(self.dc.delete, newcomer)
-        report, line = self.run_json("plan", "preview")
+        report, line = self.run_json("plan")
         self.assertEqual(report["published"]["created"], 1)
         self.assertEqual((line["displayName"], line["operation"]), ("Staff 901", "created"))
 
         self.gald.configure({"connector.ad": {"exclude": [self.visitors]}})
-        report, *lines = self.run_json("plan", "preview")
+        report, *lines = self.run_json("plan")
         self.assertEqual(report["plans"][0]["deleted"], VISITORS)
         held = {line["displayName"]: line["operation"] for line in lines}
         self.assertEqual(held.pop("Staff 901"), "created")

@@ -74,13 +74,13 @@ TEST(CommandLine, TheOthers) {
   EXPECT_EQ(command<ChangesCommand>({"changes", "--run", "7", "--limit", "3"}).run, 7);
   EXPECT_EQ(command<ChangesCommand>({"changes"}).run, std::nullopt);
   command<CheckCommand>({"check"});
-  EXPECT_EQ(command<PlanCommand>({"plan"}).action, PlanCommand::Action::list);
-  EXPECT_TRUE(command<PlanCommand>({"plan", "--all", "--json"}).all);
+  EXPECT_EQ(command<PlanCommand>({"plan", "list"}).action, PlanCommand::Action::list);
+  EXPECT_TRUE(command<PlanCommand>({"plan", "list", "--all", "--json"}).all);
   const auto approve = command<PlanCommand>({"plan", "approve", "7", "--json"});
   EXPECT_EQ(approve.action, PlanCommand::Action::approve);
   EXPECT_EQ(approve.number, 7);
   EXPECT_TRUE(approve.json);
-  EXPECT_EQ(command<PlanCommand>({"plan", "preview"}).action, PlanCommand::Action::preview);
+  EXPECT_EQ(command<PlanCommand>({"plan"}).action, PlanCommand::Action::preview);
   EXPECT_TRUE(std::get<CommandLine>(parse({"--verbose", "check"})).verbose);
 }
 
