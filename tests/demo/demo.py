@@ -90,6 +90,20 @@ def show(directory, dc, tenant):
 
     say("One contact in full:")
     gald_says(gald, "show", "c.moreau@contoso.test")
+    say("And why it is what it is:")
+    gald_says(gald, "explain", "c.moreau@contoso.test")
+
+    say("--- Somebody edits a filter, and the people of an OU fall out of it. Nobody is deleted:\n")
+    gald.configure({"connector.ad": {"exclude": [sample.unit("People")]}})
+    gald_says(gald, "sync")
+    held = gald_says(gald, "plan", "show")
+    if "Chloé Moreau" not in held:
+        raise Failed("the plan does not hold the people of the OU")
+    say("The filter is put right, and the plan drops by itself:")
+    gald.configure({"connector.ad": {"exclude": None}})
+    gald_says(gald, "sync")
+    gald_says(gald, "plan", "list")
+
     say("And the totals:")
     gald_says(gald, "status")
 

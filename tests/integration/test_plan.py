@@ -64,7 +64,7 @@ class PlanTest(unittest.TestCase):
         return self.run_json("sync", code=code)[0]
 
     def open_plans(self):
-        return [plan for plan in self.run_json("plan") if plan["state"] == "open"]
+        return [plan for plan in self.run_json("plan", "list") if plan["state"] == "open"]
 
     def state(self, number):
         return {plan["plan"]: plan["state"] for plan in self.run_json("plan", "list", "--all")}[number]
