@@ -157,21 +157,25 @@ std::string BatchLoader::distinguished_name(std::int64_t connector,
 std::vector<std::int64_t> BatchLoader::neighbours(const StagedRecord& record,
                                                   std::set<std::string>& asked) {
   std::vector<std::int64_t> ids;
-  for (const std::string& key : reconcile::join_keys(record)) {
-    if (!asked.insert(key).second)
-      continue;
-    Query query(statements_, "SELECT record_id FROM record_key WHERE key = ?1");
+  const auto find = [&](std::string_view sql, const std::string& key) {
+    Query query(statements_, sql);
     query.bind(key);
     while (query.next())
       ids.push_back(query.integer(0));
+  };
+  for (const std::string& key : reconcile::join_keys(record)) {
+    if (!asked.insert(key).second)
+      continue;
+    find("SELECT record_id FROM record_key WHERE key = ?1", key);
+    if (key.starts_with(reconcile::kObjectKey))  // the one that stored_keys() leaves out
+      find(
+          "SELECT r.id FROM connector c JOIN record r ON r.connector_id = c.id AND r.anchor = ?1"
+          " WHERE c.kind <> 'exchange-online' AND r.kind <> 'container'",
+          key.substr(reconcile::kObjectKey.size()));
   }
-  if (!record.entry_id.empty() && asked.insert(record.entry_id).second) {
-    Query query(statements_,
-                "SELECT r.id FROM record r JOIN entry e ON e.id = r.entry_id WHERE e.uuid = ?1");
-    query.bind(record.entry_id);
-    while (query.next())
-      ids.push_back(query.integer(0));
-  }
+  if (!record.entry_id.empty() && asked.insert(record.entry_id).second)
+    find("SELECT r.id FROM record r JOIN entry e ON e.id = r.entry_id WHERE e.uuid = ?1",
+         record.entry_id);
   return ids;
 }
 

@@ -53,7 +53,7 @@ PlanStore::Held PlanStore::load(std::int64_t record) {
 void PlanStore::hold(std::int64_t record, std::int64_t plan) {
   const Held held = load(record);
   if (held.actual.was_live)
-    staging_.replace_keys(record, {}, reconcile::join_keys(held.published));
+    staging_.replace_keys(record, {}, stored_keys(held.published));
   Query(statements_,
         "UPDATE record SET plan_id = ?2, held_presence = presence, touched = 0 WHERE id = ?1")
       .bind(record, plan)
@@ -64,8 +64,7 @@ void PlanStore::hold(std::int64_t record, std::int64_t plan) {
 void PlanStore::let_go(const Held& held, bool released) {
   const std::int64_t record = held.actual.id;
   if (held.actual.was_live)
-    staging_.replace_keys(record, reconcile::join_keys(held.published),
-                          reconcile::join_keys(held.actual));
+    staging_.replace_keys(record, stored_keys(held.published), stored_keys(held.actual));
   Query(statements_,
         "UPDATE record SET plan_id = NULL, held_presence = NULL, touched = 1, released = ?2"
         " WHERE id = ?1")

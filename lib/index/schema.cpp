@@ -412,9 +412,6 @@ constexpr const char* kUpgrades[] = {
     " attributes TEXT NOT NULL);"
     "CREATE TABLE loss (connector_id INTEGER NOT NULL, kind TEXT NOT NULL, at TEXT NOT NULL,"
     " records INTEGER NOT NULL);"
-    "INSERT OR IGNORE INTO record_key SELECT 'object:' || r.anchor, r.id FROM record r"
-    " JOIN connector c ON c.id = r.connector_id WHERE c.kind = 'active-directory'"
-    " AND r.kind <> 'container';"
     "CREATE TABLE active_policy (policy TEXT NOT NULL);"
     // every contact is looked at once for conflicts
     "CREATE TABLE conflict (entry_id INTEGER NOT NULL, kind TEXT NOT NULL,"

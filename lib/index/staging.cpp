@@ -105,6 +105,15 @@ model::Attributes patched(const model::Attributes& old, Change& change, bool rep
 
 }  // namespace
 
+std::vector<std::string> stored_keys(const model::StagedRecord& record) {
+  std::vector<std::string> keys = reconcile::join_keys(record);
+  std::erase_if(keys, [&](const std::string& key) {
+    return key.starts_with(reconcile::kObjectKey) &&
+           std::string_view(key).substr(reconcile::kObjectKey.size()) == record.anchor;
+  });
+  return keys;
+}
+
 Staging::Staging(SQLite::Database& database, Statements& statements, const base::Clock& clock)
     : database_(database), statements_(statements), clock_(clock) {
   database_.exec(
@@ -177,7 +186,7 @@ void Staging::buffer_keys_of(std::int64_t record) {
               " JOIN connector c ON c.id = r.connector_id WHERE r.id = ?1");
   query.bind(record);
   query.next();
-  for (const std::string& key : reconcile::join_keys(as_record(
+  for (const std::string& key : stored_keys(as_record(
            model::connector_kind_named(query.text(0)).value(), query.text(1),
            model::record_kind_named(query.text(2)).value(),
            model::presence_named(query.text(3)).value(), attributes_from_json(query.text(4)))))
@@ -503,7 +512,7 @@ void Staging::apply_change(const Collection& collection, Change change,
       imported_.insert(collection.id);
     }
     first_sight(collection, id);
-    add_keys(id, reconcile::join_keys(record));
+    add_keys(id, stored_keys(record));
     if (record.kind == RecordKind::container)
       touch_below(collection, record.anchor);  // they may have come, and been published, before it
     changed = true;
@@ -522,7 +531,7 @@ void Staging::apply_change(const Collection& collection, Change change,
       const model::StagedRecord old =
           as_record(collection.connector_kind, record.anchor, before->kind, before->presence,
                     attributes_from_json(before->attributes));
-      replace_keys(id, reconcile::join_keys(old), reconcile::join_keys(record));
+      replace_keys(id, stored_keys(old), stored_keys(record));
       if (record.kind == RecordKind::container &&
           (before->presence != record.presence ||
            names_path(old.attributes) != names_path(record.attributes)))
@@ -773,11 +782,10 @@ std::int64_t Staging::sweep_records(const Collection& collection, const std::str
         .bind(record.id, to_string(left_out ? Presence::out_of_scope : Presence::absent),
               left_out ? kLeftOut : std::string("{}"))
         .run();
-    replace_keys(
-        record.id,
-        reconcile::join_keys(as_record(collection.connector_kind, record.anchor, record.kind,
+    replace_keys(record.id,
+                 stored_keys(as_record(collection.connector_kind, record.anchor, record.kind,
                                        record.presence, attributes_from_json(record.attributes))),
-        reconcile::join_keys(as_record(collection.connector_kind, record.anchor, record.kind,
+                 stored_keys(as_record(collection.connector_kind, record.anchor, record.kind,
                                        Presence::absent, {})));
   }
   more = !unseen.empty();
@@ -887,8 +895,8 @@ std::int64_t Staging::settle_scope(std::int64_t after,
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
     for (const Moved& record : moved) {
       const auto keys_when = [&](Presence presence) {
-        return reconcile::join_keys(as_record(model::ConnectorKind::active_directory, record.anchor,
-                                              record.kind, presence, record.attributes));
+        return stored_keys(as_record(model::ConnectorKind::active_directory, record.anchor,
+                                     record.kind, presence, record.attributes));
       };
       const Presence from = record.to == Presence::live ? Presence::out_of_scope : Presence::live;
       if (record.to != Presence::live)

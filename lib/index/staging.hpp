@@ -15,8 +15,13 @@
 #include "index/index.hpp"
 #include "index/key_buffer.hpp"
 #include "index/query.hpp"
+#include "model/staged_record.hpp"
 
 namespace gald::index {
+
+/// Those of reconcile::join_keys() that are kept in the table of keys. The object's own anchor is
+/// not: the index over records finds it as well (BatchLoader).
+std::vector<std::string> stored_keys(const model::StagedRecord& record);
 
 /// Works on the writer's connection; the caller serialises. Each public call is one transaction.
 class Staging {

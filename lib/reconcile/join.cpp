@@ -694,7 +694,7 @@ std::vector<std::string> join_keys(const StagedRecord& record) {
   std::vector<std::string> keys;
   // By which an AD object is found again in another domain, also when it is gone from this one.
   if (is_ad(record) && record.kind != RecordKind::container)
-    keys.push_back("object:" + record.anchor);
+    keys.push_back(std::string(kObjectKey) + record.anchor);
   if (!is_live(record))
     return keys;
   switch (record.kind) {
@@ -726,11 +726,11 @@ std::vector<std::string> join_keys(const StagedRecord& record) {
   }
   // Where Entra and Exchange meet.
   if (record.connector_kind == ConnectorKind::entra)
-    keys.push_back("object:" + record.anchor);
+    keys.push_back(std::string(kObjectKey) + record.anchor);
   if (const std::string& object =
           first_value(record.attributes, Attribute::external_directory_object_id);
       !object.empty())
-    keys.push_back("object:" + object);
+    keys.push_back(std::string(kObjectKey) + object);
   return keys;
 }
 

@@ -24,6 +24,9 @@ bool is_reference(const model::StagedRecord& record);
 /// a name with a phone number, let duplicates be found and join nobody.
 std::vector<std::string> join_keys(const model::StagedRecord& record);
 
+/// The kind of the keys that are an anchor, the record's own or one that it names.
+inline constexpr std::string_view kObjectKey = "object:";
+
 /// The order of records within a contact: the strongest source first (AD, Entra, Exchange), then by
 /// connector and anchor.
 bool comes_before(const model::StagedRecord& a, const model::StagedRecord& b);
