@@ -223,6 +223,13 @@ TEST_F(ExchangeTrap, MailboxesTellWhichDisabledAccountsAreMeantToBe) {
   expect_complete(gald.cycle());
   EXPECT_TRUE(gald.everybody().contains("User 000002 deleted"));
   EXPECT_EQ(gald.count("contacts"), 3);
+  const std::string mailbox_of_2 =
+      "contact_records WHERE connector = 'exchange' AND anchor = '" + guid(6, 2) + "'";
+  EXPECT_EQ(gald.count(mailbox_of_2), 0);
+  tenant_.post("/users/" + user_id(2) + "/restore", json::object());
+  expect_complete(gald.cycle());
+  EXPECT_TRUE(gald.everybody().contains("User 000002 active"));
+  EXPECT_EQ(gald.count(mailbox_of_2), 1);
 }
 
 TEST_F(ExchangeTrap, WithoutTheRightToSeeMailboxesTheOthersArePublished) {
