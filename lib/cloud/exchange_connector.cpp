@@ -21,7 +21,7 @@ using sync::Page;
 using sync::Pull;
 
 /// Part of the fingerprint: raise it when the same page is to be read differently.
-constexpr std::string_view kMappingVersion = "2";
+constexpr std::string_view kMappingVersion = "3";
 
 /// Replication, clocks that differ, and the time a listing takes: what a round may have missed, the
 /// next one sees.
@@ -34,6 +34,7 @@ constexpr ServiceLimits kLimits{.rate = {}, .concurrent = 2};
 
 constexpr std::string_view kMailContacts = "mailcontacts";
 constexpr std::string_view kGroups = "distributiongroups";
+constexpr std::string_view kMailboxes = "mailboxes";
 
 /// All of them; with `since` those that changed after it.
 Cmdlet listing_of(std::string name, std::string select,
@@ -63,6 +64,12 @@ Cmdlet distribution_groups(std::optional<base::TimePoint> since) {
 
 Cmdlet dynamic_groups() {
   return listing_of("Get-DynamicDistributionGroup", exchange_select(ExchangeView::group));
+}
+
+Cmdlet mailboxes(std::optional<base::TimePoint> since) {
+  Cmdlet cmdlet = listing_of("Get-Mailbox", exchange_select(ExchangeView::mailbox), since);
+  cmdlet.parameters.emplace_back("RecipientTypeDetails", exchange_listed_mailboxes());
+  return cmdlet;
 }
 
 Cmdlet members_of(const base::Guid& group, bool dynamic) {
@@ -124,6 +131,18 @@ class ExchangeRound : public sync::Round {
 
   virtual Pull refused(const Refused& refused) { return Failed{refused.error}; }
 
+  /// The Page of what was read, and on to the next one of the listing.
+  Pull listed(base::Result<ExchangePage> read) {
+    if (!read)
+      return listing_.garbled(read.error().what);
+    if (auto failed = listing_.go_on(read->next_link))
+      return *std::move(failed);
+    Page page;
+    page.changes = std::move(read->changes);
+    page.rejected = std::move(read->rejected);
+    return page;
+  }
+
   bool full() const { return !start_.since; }
 
   const std::optional<base::TimePoint>& since() const { return start_.since; }
@@ -148,24 +167,21 @@ class MailContactRound final : public ExchangeRound {
 
  private:
   Pull read(const std::string& body) override {
-    auto read = read_exchange_page(routing_ ? ExchangeView::routing : ExchangeView::person, body);
-    if (!read)
-      return listing().garbled(read.error().what);
-    if (auto failed = listing().go_on(read->next_link))
-      return *std::move(failed);
-    Page page;
-    page.changes = std::move(read->changes);
-    page.rejected = std::move(read->rejected);
+    Pull pull =
+        listed(read_exchange_page(routing_ ? ExchangeView::routing : ExchangeView::person, body));
+    auto* page = std::get_if<Page>(&pull);
+    if (page == nullptr)
+      return pull;
     if (routing_) {
-      for (const Change& change : page.changes)
+      for (const Change& change : page->changes)
         contacts_.push_back(base::Guid::parse(change.anchor).value());
     } else {
-      std::erase_if(page.changes, [this](const Change& change) { return !has(change.anchor); });
-      std::erase_if(page.rejected, [this](const model::Rejected& rejected) {
+      std::erase_if(page->changes, [this](const Change& change) { return !has(change.anchor); });
+      std::erase_if(page->rejected, [this](const model::Rejected& rejected) {
         return !rejected.anchor.empty() && !has(rejected.anchor);
       });
     }
-    return page;
+    return pull;
   }
 
   bool go_on_to_next_listing() override {
@@ -190,6 +206,19 @@ class MailContactRound final : public ExchangeRound {
   std::vector<base::Guid> contacts_;
 };
 
+class MailboxRound final : public ExchangeRound {
+ public:
+  MailboxRound(const ExchangeService& service, const base::Clock& clock, const Start& start)
+      : ExchangeRound(service, clock, start, mailboxes(start.since)) {}
+
+ private:
+  Pull read(const std::string& body) override {
+    return listed(read_exchange_page(ExchangeView::mailbox, body));
+  }
+
+  bool go_on_to_next_listing() override { return false; }
+};
+
 /// The groups, and then, group by group, the members that Graph lacks.
 class GroupRound final : public ExchangeRound {
  public:
@@ -209,15 +238,11 @@ class GroupRound final : public ExchangeRound {
   }
 
   Pull read_groups(const std::string& body) {
-    auto read = read_exchange_page(ExchangeView::group, body);
-    if (!read)
-      return listing().garbled(read.error().what);
-    if (auto failed = listing().go_on(read->next_link))
-      return *std::move(failed);
-    Page page;
-    page.changes = std::move(read->changes);
-    page.rejected = std::move(read->rejected);
-    for (Change& change : page.changes) {
+    Pull pull = listed(read_exchange_page(ExchangeView::group, body));
+    auto* page = std::get_if<Page>(&pull);
+    if (page == nullptr)
+      return pull;
+    for (Change& change : page->changes) {
       const bool known_to_graph =
           change.set.contains(model::Attribute::external_directory_object_id);
       if (!known_to_graph)
@@ -226,7 +251,7 @@ class GroupRound final : public ExchangeRound {
       else if (!full())
         change.members_complete = true;  // none: Graph tells them from now on
     }
-    return page;
+    return pull;
   }
 
   /// A full round hands members on as they come, and its end removes whom it did not see. In a
@@ -311,20 +336,24 @@ ExchangeConnector::ExchangeConnector(ServiceOptions options, const base::Clock& 
       service_{client_, options.tenant, options.client_id} {
   const std::string asked = std::string(kMappingVersion) + "\n" + client_.endpoint() + "\n" +
                             base::ascii_lower(options.tenant) + "\n";
-  const auto add = [&](std::string_view name, const std::string& selected) {
+  const auto add = [&](std::string_view name, const std::string& selected, bool only_adds = false) {
     collections_.push_back({.name = std::string(name),
                             .fingerprint = "exchange " + base::sha256_hex(asked + selected),
-                            .complete_every = options.complete_every});
+                            .complete_every = options.complete_every,
+                            .only_adds = only_adds});
   };
   add(kMailContacts,
       exchange_select(ExchangeView::routing) + "\n" + exchange_select(ExchangeView::person));
   add(kGroups, exchange_select(ExchangeView::group) + "\n" + exchange_member_select());
+  add(kMailboxes, exchange_select(ExchangeView::mailbox), true);
 }
 
 std::unique_ptr<sync::Round> ExchangeConnector::begin(const sync::Collection& collection,
                                                       const model::Cursor& from) {
   if (collection.name == kGroups)
     return std::make_unique<GroupRound>(service_, clock_, start_of(from));
+  if (collection.name == kMailboxes)
+    return std::make_unique<MailboxRound>(service_, clock_, start_of(from));
   return std::make_unique<MailContactRound>(service_, clock_, start_of(from));
 }
 
@@ -338,7 +367,7 @@ std::vector<Finding> ExchangeConnector::check(std::stop_token stop) {
   // Exchange decides by cmdlet what a role may run.
   bool seen = false;
   for (const char* cmdlet : {"Get-MailContact", "Get-Contact", "Get-DistributionGroup",
-                             "Get-DynamicDistributionGroup"}) {
+                             "Get-DynamicDistributionGroup", "Get-Mailbox"}) {
     sync::Effort effort;
     const auto request = command_request(client_.endpoint(), service_.tenant,
                                          {cmdlet, {{"ResultSize", std::int64_t{1}}}, "Guid"});

@@ -1,5 +1,5 @@
-// Mail contacts and distribution groups of Exchange Online, by the admin API that the PowerShell
-// module itself uses (exchange_command.hpp).
+// Mail contacts, distribution groups, and mailboxes that nobody signs in to, of Exchange Online, by
+// the admin API that the PowerShell module itself uses (exchange_command.hpp).
 //
 // It has no delta token. A full round lists everything and is due at a pace of its own, as only
 // that shows what was deleted; in between a round asks for what changed since the one before, by
@@ -18,9 +18,10 @@
 
 namespace gald::cloud {
 
-/// Collections: "mailcontacts" and "distributiongroups". Of the groups' members only what Graph
-/// lacks is asked for: those of dynamic groups, in full rounds as the service computes them once a
-/// day, and of groups that have no Entra object (yet).
+/// Collections: "mailcontacts", "distributiongroups" and "mailboxes". Of the groups' members only
+/// what Graph lacks is asked for: those of dynamic groups, in full rounds as the service computes
+/// them once a day, and of groups that have no Entra object (yet). Of mailboxes only shared, room
+/// and equipment ones are listed: one that becomes a person's leaves with the next full round.
 ///
 /// The bearer is sent to the endpoint's host and its subdomains (the service routes to
 /// regional ones) and nowhere else.

@@ -1,5 +1,6 @@
 #include "cloud/exchange_mapping.hpp"
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -122,6 +123,15 @@ constexpr auto kGroup = std::to_array<Property>({
     {"CustomAttribute15", Shape::text, A::extension_attribute_15},
 });
 
+/// Names, addresses and custom attributes are those of the account, which Graph tells.
+constexpr auto kMailbox = std::to_array<Property>({
+    {kEntraId, Shape::id, A::external_directory_object_id},
+    {"HiddenFromAddressListsEnabled", Shape::boolean, A::hidden},
+    {"ModerationEnabled", Shape::boolean, A::moderated},
+    {"IsDirSynced", Shape::only_true, A::sync_enabled},
+    {kType, Shape::text, A::recipient_type},
+});
+
 std::span<const Property> properties_of(ExchangeView view) {
   switch (view) {
     case ExchangeView::routing:
@@ -130,6 +140,8 @@ std::span<const Property> properties_of(ExchangeView view) {
       return kPerson;
     case ExchangeView::group:
       return kGroup;
+    case ExchangeView::mailbox:
+      return kMailbox;
   }
   return {};
 }
@@ -140,6 +152,8 @@ std::optional<RecordKind> kind_of(ExchangeView view) {
       return RecordKind::contact;
     case ExchangeView::group:
       return RecordKind::group;
+    case ExchangeView::mailbox:
+      return RecordKind::user;
     case ExchangeView::person:
       break;
   }
@@ -191,10 +205,10 @@ Change read_object(ExchangeView view, const object& fields, const std::string& a
     const bool given = fields[property.name].get(value) == simdjson::SUCCESS;
     put(change, property.attribute, given ? values_of(property, value) : model::Values{});
   }
-  if (view == ExchangeView::group) {
+  if (view == ExchangeView::group)
     put(change, A::group_type, group_type(model::first_value(change.set, A::recipient_type)));
+  if (view == ExchangeView::group || view == ExchangeView::mailbox)
     put(change, A::reference, {});  // as a member it may have been heard of before
-  }
   return change;
 }
 
@@ -210,9 +224,10 @@ std::optional<RecordKind> kind_of_member(std::string_view recipient_type) {
   constexpr auto kListed = std::to_array<std::string_view>(
       {"MailUniversalDistributionGroup", "MailUniversalSecurityGroup", "MailNonUniversalGroup",
        "RoomList", "DynamicDistributionGroup"});
-  for (const std::string_view listed : kListed)
-    if (recipient_type == listed)
-      return std::nullopt;
+  const auto is_type = [&](std::string_view listed) { return recipient_type == listed; };
+  if (std::any_of(kListed.begin(), kListed.end(), is_type) ||
+      std::any_of(exchange_listed_mailboxes().begin(), exchange_listed_mailboxes().end(), is_type))
+    return std::nullopt;
   if (recipient_type.find("Group") != std::string_view::npos)
     return RecordKind::group;
   if (recipient_type.ends_with("Mailbox") || recipient_type.ends_with("User"))
@@ -245,9 +260,9 @@ void read_member(const object& fields, ExchangeMembers& members) {
 }  // namespace
 
 const std::string& exchange_select(ExchangeView view) {
-  static const std::array<std::string, 3> kLists = {select_list(ExchangeView::routing),
-                                                    select_list(ExchangeView::person),
-                                                    select_list(ExchangeView::group)};
+  static const std::array<std::string, 4> kLists = {
+      select_list(ExchangeView::routing), select_list(ExchangeView::person),
+      select_list(ExchangeView::group), select_list(ExchangeView::mailbox)};
   return kLists[static_cast<std::size_t>(view)];
 }
 
@@ -256,7 +271,8 @@ std::vector<model::SourceAttribute> exchange_source_attributes() {
   for (const auto& [view, kind] : std::initializer_list<std::pair<ExchangeView, std::string>>{
            {ExchangeView::routing, "MailContact."},
            {ExchangeView::person, "Contact."},
-           {ExchangeView::group, "Group."}})
+           {ExchangeView::group, "Group."},
+           {ExchangeView::mailbox, "Mailbox."}})
     for (const Property& property : properties_of(view))
       list.push_back({property.attribute, kind + std::string(property.name)});
   list.push_back({A::group_type, "Group." + std::string(kType)});
@@ -275,6 +291,12 @@ base::Result<ExchangePage> read_exchange_page(ExchangeView view, const std::stri
                return read_object(view, fields, anchor);
              });
   return page;
+}
+
+const std::vector<std::string>& exchange_listed_mailboxes() {
+  static const std::vector<std::string> kTypes = {"SharedMailbox", "RoomMailbox",
+                                                  "EquipmentMailbox"};
+  return kTypes;
 }
 
 const std::string& exchange_member_select() {

@@ -18,12 +18,14 @@ enum class ExchangeView {
   routing,  ///< Get-MailContact: addresses and what Exchange does with them
   person,   ///< Get-Contact: who it is. Says no kind: only what the routing view brought is meant
   group,    ///< Get-DistributionGroup, Get-DynamicDistributionGroup
+  mailbox,  ///< Get-Mailbox: what the mailbox is to Exchange; who it is, its account in Entra tells
 };
 
 /// The value of $select: every property that is mapped.
 const std::string& exchange_select(ExchangeView view);
 
-/// What each attribute is read from: "MailContact.Alias", "Contact.City", "Group.Alias".
+/// What each attribute is read from: "MailContact.Alias", "Contact.City", "Group.Alias",
+/// "Mailbox.RecipientTypeDetails".
 std::vector<model::SourceAttribute> exchange_source_attributes();
 
 struct ExchangePage {
@@ -37,14 +39,18 @@ struct ExchangePage {
 /// for Graph's pages.
 base::Result<ExchangePage> read_exchange_page(ExchangeView view, const std::string& json);
 
+/// The mailboxes that nobody signs in to, as -RecipientTypeDetails names them: all that are listed.
+const std::vector<std::string>& exchange_listed_mailboxes();
+
 /// $select for the members of a group.
 const std::string& exchange_member_select();
 
 struct ExchangeMembers {
   std::vector<std::string> anchors;
 
-  /// Of members that no other listing of Exchange brings: users, and groups that are no
-  /// distribution groups. They hold nothing but the id of the Entra object (Attribute::reference).
+  /// Of members that no other listing of Exchange brings: users but for the listed mailboxes, and
+  /// groups that are no distribution groups. They hold nothing but the id of the Entra object
+  /// (Attribute::reference).
   std::vector<model::Change> references;
 
   std::string trouble;  ///< why a member could not be read: then the list is not whole

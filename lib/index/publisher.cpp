@@ -66,6 +66,7 @@ void Publisher::apply(const reconcile::Plan& plan, Batch& batch) {
   std::set<std::int64_t> recheck;
   for (const reconcile::PlannedEntry& planned : plan)
     apply_entry(planned, batch, recheck);
+  unlink_orphans(plan, batch, recheck);
   for (const StagedRecord& record : batch.records) {
     if (batch.held.contains(record.id) ||
         (!record.touched && record.was_live == reconcile::is_live(record)))
@@ -86,6 +87,26 @@ void Publisher::apply(const reconcile::Plan& plan, Batch& batch) {
       recheck_manager(batch.entry_rows.at(planned.entry.id), connector_of_manager(planned, batch));
   for (const std::int64_t entry : recheck)
     recheck_reports(entry);
+}
+
+/// What only added to an object that is gone belongs to nobody until that is back.
+void Publisher::unlink_orphans(const reconcile::Plan& plan, const Batch& batch,
+                               std::set<std::int64_t>& recheck) {
+  std::set<std::int64_t> orphans;
+  for (const StagedRecord& record : batch.records)
+    if (!record.entry_id.empty() && reconcile::is_live(record) && reconcile::only_adds(record))
+      orphans.insert(record.id);
+  if (orphans.empty())
+    return;
+  for (const reconcile::PlannedEntry& planned : plan)
+    for (const reconcile::PlannedLink& link : planned.records)
+      orphans.erase(link.record);
+  for (const std::int64_t orphan : orphans) {
+    recheck.insert(batch.entry_rows.at(batch.records[batch.position_of.at(orphan)].entry_id));
+    Query(statements_, "UPDATE record SET entry_id = NULL, joined_by = '' WHERE id = ?1")
+        .bind(orphan)
+        .run();
+  }
 }
 
 /// What a plan would do to an entry depends on what the entry is.

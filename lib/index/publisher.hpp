@@ -43,6 +43,8 @@ class Publisher {
                         const reconcile::Policy& policy);
   void record_change(std::int64_t entry, std::string_view operation,
                      const model::FieldChange& change);
+  void unlink_orphans(const reconcile::Plan& plan, const Batch& batch,
+                      std::set<std::int64_t>& recheck);
   void note_held(const reconcile::Plan& plan, const Batch& batch);
   void recheck_memberships(std::int64_t entry);
   bool is_held(std::int64_t group, std::int64_t member);

@@ -279,7 +279,7 @@ class Joiner {
 
   void find_carrier(std::size_t i) {
     const StagedRecord& record = records_[i];
-    if (entry_[i].empty() || is_reference(record))
+    if (entry_[i].empty() || only_adds(record))
       return;
     Sides& sides = sides_.at(entry_[i]);
     if (sides.carried_by_birth)
@@ -318,7 +318,7 @@ class Joiner {
           entra.find(first_value(records_[i].attributes, Attribute::external_directory_object_id));
       if (it == entra.end() || records_[it->second].kind != records_[i].kind)
         continue;
-      if (is_reference(records_[i]))
+      if (only_adds(records_[i]))
         unite(i, it->second, kDirectoryObject);
       else
         named[{records_[i].connector, it->second}].push_back(i);
@@ -355,14 +355,14 @@ class Joiner {
     for (const std::size_t i : live_)
       if (is_ad(records_[i]) && records_[i].kind == kind)
         ad[key_of(records_[i])].push_back(i);
-      else if (records_[i].kind == kind && !is_reference(records_[i]))
+      else if (records_[i].kind == kind && !only_adds(records_[i]))
         ++claimed[{records_[i].connector, key_of(records_[i])}];
     ad.erase("");
     for (auto& [unused, same] : ad)
       join_forests(same, name);
     for (const std::size_t i : live_) {
       const StagedRecord& cloud = records_[i];
-      if (is_ad(cloud) || cloud.kind != kind || is_reference(cloud))
+      if (is_ad(cloud) || cloud.kind != kind || only_adds(cloud))
         continue;
       if (joined_by_[i] == kDirectoryObject)
         continue;  // it goes where its Entra object goes
@@ -584,7 +584,7 @@ class Joiner {
   std::vector<Cell> cells() {
     std::map<std::size_t, Cell> by_root;
     for (const std::size_t i : live_)
-      if (!is_reference(records_[i]) || !joined_by_[i].empty())
+      if (!only_adds(records_[i]) || !joined_by_[i].empty())
         by_root[root(i)].live.push_back({i, joined_by_[i]});
     std::vector<Cell> cells;
     for (auto& [unused, cell] : by_root) {
@@ -648,7 +648,7 @@ class Joiner {
       for (const Cell::Member& member : cells[c].live) {
         const StagedRecord& record = records_[member.record];
         const std::string_view entry = entry_[member.record];
-        if (entry.empty() || is_reference(record))
+        if (entry.empty() || only_adds(record))
           continue;
         const std::optional<std::size_t>& carrier = sides_.at(entry).carrier;
         if (carrier ? *carrier == member.record : !in_ad)
@@ -688,6 +688,11 @@ bool is_live(const StagedRecord& record) {
 
 bool is_reference(const StagedRecord& record) {
   return first_value(record.attributes, Attribute::reference) == "true";
+}
+
+bool only_adds(const StagedRecord& record) {
+  return is_reference(record) || (record.connector_kind == ConnectorKind::exchange_online &&
+                                  record.kind == RecordKind::user);
 }
 
 std::vector<std::string> join_keys(const StagedRecord& record) {

@@ -14,9 +14,14 @@ namespace gald::reconcile {
 /// one of the directory's own (isCriticalSystemObject).
 bool is_live(const model::StagedRecord& record);
 
-/// Whether the record only points at an object that other sources have (Attribute::reference). It
-/// joins that object's Entra record and nothing else, and alone it stands for nobody.
+/// Whether the record only points at an object that other sources have (Attribute::reference), and
+/// says nothing of it.
 bool is_reference(const model::StagedRecord& record);
+
+/// Whether the record only adds to what Entra says of the object: references, and Exchange's
+/// mailboxes, which are users there. It joins that object's Entra record and nothing else, and
+/// alone it stands for nobody.
+bool only_adds(const model::StagedRecord& record);
 
 /// Every key under which a live record can meet another one, prefixed by its kind. Two records
 /// without a key in common are never joined, so that a change needs only the records it shares a

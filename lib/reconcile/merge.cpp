@@ -522,7 +522,8 @@ StatusDecision decide_status(Records records, const Policy& policy) {
   for (const StagedRecord* record : records)
     if (is_live(*record) && !is_reference(*record))
       live.push_back({record, &record->attributes});
-  if (!live.empty())
+  if (std::any_of(live.begin(), live.end(),
+                  [](const Source& source) { return !only_adds(*source.record); }))
     return status_of_live(live, policy);
   const auto gone = std::find_if(records.begin(), records.end(),
                                  [](const StagedRecord* record) { return !is_live(*record); });

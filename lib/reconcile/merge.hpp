@@ -17,7 +17,7 @@ namespace gald::reconcile {
 ///
 /// For each attribute the first of candidates() is published, the status is that of
 /// decide_status(): `deleted` when the policy removes the contact although records of it are live.
-/// References (is_reference) say nothing; at least one of `live` is none.
+/// References (is_reference) say nothing; at least one of `live` stands for somebody (only_adds).
 model::Entry merge(std::span<const model::StagedRecord* const> live, const Policy& policy = {});
 
 // --- whose value wins ----------------------------------------------------------------------------

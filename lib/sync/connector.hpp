@@ -45,6 +45,10 @@ struct Collection {
   /// What the configuration leaves to read, as text that is only compared: when it changes, what
   /// comes or goes with it is held until somebody approves. Empty: there is nothing to configure.
   std::string scope = {};
+
+  /// It says more of objects that other collections bring, and brings none itself: the first
+  /// publication does not wait for it when it fails.
+  bool only_adds = false;
 };
 
 /// What it took to get a page.

@@ -287,14 +287,23 @@ void read_all(const std::vector<std::unique_ptr<Connector>>& connectors, index::
     std::rethrow_exception(broken);
 }
 
-std::vector<index::CollectionKey> keys_of(
-    const std::vector<std::unique_ptr<Connector>>& connectors) {
+/// What has to be read completely before the first publication.
+std::vector<index::CollectionKey> awaited(const std::vector<std::unique_ptr<Connector>>& connectors,
+                                          const std::vector<model::CollectionReport>& reports) {
+  const auto has_failed = [&](const Connector& connector, const Collection& collection) {
+    return std::any_of(reports.begin(), reports.end(), [&](const auto& report) {
+      return report.connector == connector.name() && report.collection == collection.name &&
+             !report.error.empty();
+    });
+  };
   std::vector<index::CollectionKey> keys;
   for (const auto& connector : connectors)
     for (const Collection& collection : connector->collections())
-      keys.push_back({connector->name(), connector->kind(), collection.name, collection.fingerprint,
-                      collection.lists_everything, collection.complete_every,
-                      collection.plausible_share, collection.kinds_left_out, collection.scope});
+      if (!collection.only_adds || !has_failed(*connector, collection))
+        keys.push_back({connector->name(), connector->kind(), collection.name,
+                        collection.fingerprint, collection.lists_everything,
+                        collection.complete_every, collection.plausible_share,
+                        collection.kinds_left_out, collection.scope});
   return keys;
 }
 
@@ -386,7 +395,7 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
     tell_of_expiry(connectors, index, clock, report.id);
 
     if (!index.published_before())
-      report.waiting_for = index.never_complete(keys_of(connectors));
+      report.waiting_for = index.never_complete(awaited(connectors, report.collections));
     if (report.waiting_for.empty() && !stop.stop_requested()) {
       report.published =
           index.publish(report.id,

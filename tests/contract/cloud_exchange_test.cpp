@@ -119,15 +119,16 @@ TEST_F(ExchangeTest, Collections) {
   other.tenant = "other.test";
   other.complete_every = std::chrono::seconds(60);
   const cloud::ExchangeConnector there(other, clock_);
-  ASSERT_EQ(exchange_.collections().size(), 2u);
-  for (std::size_t i = 0; i < 2; ++i) {
+  ASSERT_EQ(exchange_.collections().size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
     const auto& collection = exchange_.collections()[i];
     EXPECT_FALSE(collection.lists_everything);
     EXPECT_EQ(collection.complete_every, std::chrono::seconds(7200));
     EXPECT_EQ(there.collections()[i].complete_every, std::chrono::seconds(60));
     EXPECT_NE(collection.fingerprint, there.collections()[i].fingerprint);
+    EXPECT_NE(collection.fingerprint, exchange_.collections()[(i + 1) % 3].fingerprint);
+    EXPECT_EQ(collection.only_adds, collection.name == "mailboxes");
   }
-  EXPECT_NE(exchange_.collections()[0].fingerprint, exchange_.collections()[1].fingerprint);
   other.endpoint = "http://localhost";
   EXPECT_THROW(cloud::ExchangeConnector(other, clock_), std::runtime_error);
 }
@@ -322,6 +323,35 @@ TEST_F(ExchangeTest, AQuietDeltaRoundOfGroupsIsOneRequest) {
   EXPECT_EQ(requests(), 1);
 }
 
+TEST_F(ExchangeTest, MailboxesThatNobodySignsInTo) {
+  const std::string type = R"("RecipientTypeDetails":"SharedMailbox",)";
+  answer(page(item(1, type + kKnownToGraph) + "," + item(2, R"("IsDirSynced":7)"), link("1")),
+         "200 OK\r\nDate: Sat, 21 Nov 2026 11:58:30 GMT");
+  answer(page(item(3)));
+  const auto pages = read(begin("mailboxes", ""));
+  ASSERT_EQ(pages.size(), 2u);
+  ASSERT_EQ(pages[0].changes.size(), 1u);
+  EXPECT_EQ(pages[0].changes[0].anchor, guid(1));
+  EXPECT_EQ(pages[0].changes[0].kind, model::RecordKind::user);
+  ASSERT_EQ(pages[0].rejected.size(), 1u);
+  EXPECT_EQ(pages[0].rejected[0].anchor, guid(2));
+  EXPECT_EQ(pages[1].changes.size(), 1u);
+  EXPECT_EQ(pages[1].next->position, "2026-11-21T11:58:30.000Z");
+  const std::string listed =
+      R"("RecipientTypeDetails":["SharedMailbox","RoomMailbox","EquipmentMailbox"])";
+  EXPECT_EQ(calls("Get-Mailbox"), 2);
+  EXPECT_EQ(server().count(listed), 2);
+  EXPECT_EQ(server().count("\"Filter\""), 0);
+
+  server().forget();
+  answer(page(""));
+  EXPECT_EQ(read(begin("mailboxes", kDelta)).size(), 1u);
+  EXPECT_EQ(requests(), 1);
+  EXPECT_EQ(server().count(listed), 1);
+  EXPECT_EQ(server().count(R"("Filter":"WhenChangedUTC -gt '11/21/2026 11:15:00 AM'")"), 1);
+  EXPECT_TRUE(std::holds_alternative<CursorRefused>(begin("mailboxes", "delta x")->next({})));
+}
+
 TEST_F(ExchangeTest, GroupsThatChanged) {
   answer(page(item(1, kKnownToGraph) + "," + item(2)));
   answer(page(item(11), link("1")));
@@ -381,9 +411,11 @@ TEST_F(ExchangeTest, CheckSaysWhatIsWrong) {
   answer("", "403 x\r\nx-ms-diagnostics: reason");
   answer("", "503 x");
   answer(page(""));
+  answer("", "403 x\r\nx-ms-diagnostics: reason");
+  answer("", "403 x\r\nx-ms-diagnostics: reason");
   const auto findings = exchange_.check({});
-  ASSERT_GE(findings.size(), 5u);
-  const auto trial = [&](std::size_t number) { return findings[findings.size() - 4 + number]; };
+  ASSERT_GE(findings.size(), 6u);
+  const auto trial = [&](std::size_t number) { return findings[findings.size() - 5 + number]; };
   EXPECT_EQ(trial(0).level, Finding::Level::ok);
   EXPECT_EQ(trial(0).check, "role");
   EXPECT_EQ(trial(1).level, Finding::Level::problem);
@@ -391,7 +423,10 @@ TEST_F(ExchangeTest, CheckSaysWhatIsWrong) {
   EXPECT_NE(trial(1).remedy.find("Exchange.ManageAsApp"), std::string::npos);
   EXPECT_EQ(trial(2).level, Finding::Level::warning);
   EXPECT_EQ(trial(3).level, Finding::Level::ok);
-  EXPECT_EQ(server().count(R"("Parameters":{"ResultSize":1})"), 5);
+  EXPECT_EQ(trial(4).level, Finding::Level::problem);
+  EXPECT_NE(trial(4).what.find("Get-Mailbox"), std::string::npos);
+  EXPECT_NE(trial(4).remedy.find("View-Only Recipients"), std::string::npos);
+  EXPECT_EQ(server().count(R"("Parameters":{"ResultSize":1})"), 7);
 }
 
 }  // namespace

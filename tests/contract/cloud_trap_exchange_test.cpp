@@ -9,7 +9,13 @@ using model::Outcome;
 
 class ExchangeTrap : public TrapTest {
  protected:
-  Gald with_exchange() {
+  std::unique_ptr<sync::Connector> exchange() const {
+    cloud::ServiceOptions options = tenant_.exchange_options();
+    options.complete_every = 24h;
+    return std::make_unique<cloud::ExchangeConnector>(std::move(options), clock());
+  }
+
+  Gald with_exchange() const {
     Gald gald(clock());
     gald.add(exchange());
     return gald;
@@ -146,6 +152,96 @@ TEST_F(ExchangeTrap, AnEmptyIdentityListsEverything) {
   tenant_.post("/bulk", world);
   expect_complete(gald.cycle());
   EXPECT_TRUE(gald.memberships().contains("Not yet > Contact 000006"));
+}
+
+TEST_F(ExchangeTrap, MailboxesTellWhichDisabledAccountsAreMeantToBe) {
+  const auto account = [](int number) {
+    json made = user(number);
+    made["accountEnabled"] = false;
+    return made;
+  };
+  const auto mailbox = [](int number, const char* type, bool hidden) {
+    return json{{"Guid", guid(6, number)},
+                {"ExternalDirectoryObjectId", user_id(number)},
+                {"DisplayName", numbered("Mailbox", number)},
+                {"RecipientTypeDetails", type},
+                {"HiddenFromAddressListsEnabled", hidden}};
+  };
+  const json everybody = {
+      {"Guid", guid(5, 1)},
+      {"DisplayName", "Everybody"},
+      {"Dynamic", true},
+      {"members", json::array({{{"Guid", guid(6, 1)}}, {{"Guid", guid(6, 3)}}})}};
+  tenant_.post("/bulk", {{"users", json::array({account(1), account(2), account(3)})},
+                         {"distributiongroups", json::array({everybody})}});
+  const auto put = [&](const std::vector<json>& mailboxes) {
+    tenant_.post("/bulk", {{"mailboxes", mailboxes}});
+  };
+  put({mailbox(1, "SharedMailbox", false), mailbox(2, "RoomMailbox", true),
+       mailbox(3, "UserMailbox", false), mailbox(9, "SharedMailbox", false)});
+  Gald gald(clock());
+  gald.add(graph());
+  gald.add(exchange());
+  const auto hidden = [&] {
+    std::set<std::string> names;
+    for (const auto& row : gald.sql("SELECT display_name FROM contacts WHERE hidden"))
+      names.insert(row[0]);
+    return names;
+  };
+  const std::set<std::string> members = {"Everybody > User 000001", "Everybody > User 000003"};
+  expect_complete(gald.cycle());
+  EXPECT_EQ(gald.everybody(), (std::set<std::string>{"User 000001 active", "User 000002 active",
+                                                     "User 000003 disabled"}));
+  EXPECT_EQ(hidden(), std::set<std::string>{"User 000002"});
+  EXPECT_EQ(gald.memberships(), members);
+
+  // Somebody leaves, and the mailbox becomes a shared one.
+  clock().advance(1h);
+  put({mailbox(3, "SharedMailbox", false)});
+  expect_complete(gald.cycle());
+  EXPECT_TRUE(gald.everybody().contains("User 000003 active"));
+
+  // Turned back it leaves the listing, which the next complete one shows. Two listings tell of the
+  // same mailbox: neither takes away what the other said, nor writes anything again and again.
+  put({mailbox(1, "UserMailbox", false)});
+  for (int round = 0; round < 2; ++round) {
+    wait_for_a_complete_listing();
+    expect_complete(gald.cycle());
+  }
+  EXPECT_EQ(gald.everybody(), (std::set<std::string>{"User 000001 disabled", "User 000002 active",
+                                                     "User 000003 active"}));
+  EXPECT_EQ(gald.memberships(), members);
+  wait_for_a_complete_listing();
+  const auto quiet = gald.cycle();
+  expect_complete(quiet);
+  EXPECT_EQ(quiet.published.updated, 0);
+  EXPECT_EQ(of(quiet, "mailboxes").staged.updated, 0);
+  EXPECT_EQ(of(quiet, "distributiongroups").staged.updated, 0);
+
+  // Exchange still has the mailbox of an account that is gone.
+  tenant_.remove("/users/" + user_id(2));
+  expect_complete(gald.cycle());
+  EXPECT_TRUE(gald.everybody().contains("User 000002 deleted"));
+  EXPECT_EQ(gald.count("contacts"), 3);
+  const std::string mailbox_of_2 =
+      "contact_records WHERE connector = 'exchange' AND anchor = '" + guid(6, 2) + "'";
+  EXPECT_EQ(gald.count(mailbox_of_2), 0);
+  tenant_.post("/users/" + user_id(2) + "/restore", json::object());
+  expect_complete(gald.cycle());
+  EXPECT_TRUE(gald.everybody().contains("User 000002 active"));
+  EXPECT_EQ(gald.count(mailbox_of_2), 1);
+}
+
+TEST_F(ExchangeTrap, WithoutTheRightToSeeMailboxesTheOthersArePublished) {
+  populate_exchange(3);
+  tenant_.fault(
+      {{"service", "exchange"}, {"cmdlet", "Get-Mailbox"}, {"status", 403}, {"times", -1}});
+  Gald gald = with_exchange();
+  const auto report = gald.cycle();
+  EXPECT_EQ(report.outcome, Outcome::partial);
+  EXPECT_TRUE(report.waiting_for.empty());
+  EXPECT_NE(of(report, "mailboxes").remedy.find("View-Only Recipients"), std::string::npos);
+  expect_contacts(gald, 3);
 }
 
 TEST_F(ExchangeTrap, A403HasAnEmptyBody) {

@@ -218,6 +218,74 @@ class Credentials(CloudTest):
                        "a complete run although the token was issued before")
 
 
+class Mailboxes(CloudTest):
+    """Whose account is disabled on purpose, Exchange tells."""
+
+    PERSON, SHARED, ROOM = (user(number, accountEnabled=False, showInAddressList=True) for number in range(3))
+
+    def setUp(self):
+        super().setUp()
+        self.tenant.bulk(users=[self.PERSON, self.SHARED, self.ROOM],
+                         mailboxes=[self.mailbox(self.PERSON, "UserMailbox"),
+                                    self.mailbox(self.SHARED, "SharedMailbox"),
+                                    self.mailbox(self.ROOM, "RoomMailbox", HiddenFromAddressListsEnabled=True)])
+
+    @staticmethod
+    def mailbox(account, kind, **more):
+        return {"Guid": str(uuid.uuid5(uuid.NAMESPACE_URL, account["id"])), "RecipientTypeDetails": kind,
+                "ExternalDirectoryObjectId": account["id"], "PrimarySmtpAddress": account["mail"], **more}
+
+    def assertPublished(self, gald, *expected):
+        """(status, hidden) of the person, the shared mailbox and the room."""
+        self.assertEqual(rows(gald, "SELECT status, hidden FROM contacts ORDER BY mail"), list(expected))
+
+    def test_only_the_person_is_disabled(self):
+        gald = self.gald(exchange=True)
+        self.sync(gald)
+        self.assertPublished(gald, ("disabled", 0), ("active", 0), ("active", 1))
+        shared = json.loads(gald.show("--json", self.SHARED["mail"]).out)
+        self.assertEqual((shared["displayName"], shared["jobTitle"], shared["source"], shared["kind"]),
+                         (self.SHARED["displayName"], self.SHARED["jobTitle"], "cloud", "user"))
+        self.assertEqual({record["connector"] for record in shared["records"]}, {"entra", "exchange"})
+        why = gald.run("explain", self.SHARED["mail"]).out
+        self.assertIn("exchange says that it is a shared, room or equipment mailbox", why)
+        self.assertEqual(self.sync(gald)["published"],
+                         {"created": 0, "updated": 0, "deleted": 0, "restored": 0, "memberships": 0})
+
+        # the shared mailbox is given to somebody, and that of the person is shared when they leave
+        self.tenant.bulk(mailboxes=[self.mailbox(self.SHARED, "UserMailbox"),
+                                    self.mailbox(self.PERSON, "SharedMailbox")])
+        self.sync(gald)
+        self.assertPublished(gald, ("active", 0), ("disabled", 0), ("active", 1))
+        self.assertEqual(json.loads(gald.show("--json", self.SHARED["mail"]).out)["id"], shared["id"])
+        # Exchange is late to hear that an account is gone
+        self.tenant.delete("users", self.PERSON["id"])
+        self.sync(gald)
+        self.assertPublished(gald, ("deleted", 0), ("disabled", 0), ("active", 1))
+
+    def test_where_disabled_accounts_are_removed(self):
+        gald = self.gald({"policy": {"disabled_account": "remove"}}, exchange=True)
+        self.sync(gald)
+        self.assertEqual(rows(gald, "SELECT mail FROM contacts WHERE status <> 'deleted' ORDER BY mail"),
+                         [(self.SHARED["mail"],), (self.ROOM["mail"],)])
+
+    def test_without_the_right_to_see_them_the_others_are_published(self):
+        self.tenant.fault(service="exchange", path="", cmdlet="Get-Mailbox", status=403, times=-1)
+        gald = self.gald(exchange=True)
+        report = self.sync(gald, PARTIAL)
+        self.assertEqual(report["waitingFor"], [])
+        self.assertIn("View-Only Recipients", reads(report)["exchange/mailboxes"]["remedy"])
+        self.assertPublished(gald, ("disabled", 0), ("disabled", 0), ("disabled", 0))
+        self.another_process()
+        check = gald.check()
+        self.assertEqual(check.code, FAILED, check)
+        self.assertRegex(check.out, "(?m)^problem .*Get-Mailbox")
+        self.assertRegex(check.out, "(?m)^ok .*Get-MailContact")
+        self.tenant.clear_faults()
+        self.sync(gald)
+        self.assertPublished(gald, ("disabled", 0), ("active", 0), ("active", 1))
+
+
 class Told(CloudTest):
     """Nothing of what is secret or personal is told where it does not belong."""
 

@@ -28,8 +28,8 @@ class Quiet(CompanyTest):
             graph = [(collection, "$deltatoken=" in path, status)
                      for _, collection, path, status in self.asked("graph")]
             self.assertEqual(sorted(graph), [(name, True, 200) for name in GRAPH])
-            # persons are two cmdlets, groups one
-            self.assertEqual([status for *_, status in self.asked("exchange")], [200, 200, 200])
+            # persons are two cmdlets, groups and mailboxes one each
+            self.assertEqual([status for *_, status in self.asked("exchange")], [200, 200, 200, 200])
             # a new process knows no token: one for Graph, one for Exchange
             self.assertEqual([status for *_, status in self.asked("login")], [200, 200])
 
@@ -90,7 +90,7 @@ class WithoutGraph(CompanyTest):
             self.assertEqual({name: read["complete"] for name, read in reads(report).items()},
                              {**{f"entra/{name}": False for name in GRAPH},
                               "ad/directory": True, "exchange/mailcontacts": True,
-                              "exchange/distributiongroups": True})
+                              "exchange/distributiongroups": True, "exchange/mailboxes": True})
             for read in reads(report, "entra").values():
                 self.assertIn("127.0.0.1:9", read["error"])
         self.assertEqual(failures[0]["published"],

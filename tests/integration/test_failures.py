@@ -168,7 +168,7 @@ class FailuresTest(CompanyTest):
 
 ENTRA = tuple(f"entra/{name}" for name in GRAPH)
 DIRECTORY = ("ad/directory",)
-EXCHANGE = ("exchange/distributiongroups", "exchange/mailcontacts")
+EXCHANGE = ("exchange/distributiongroups", "exchange/mailboxes", "exchange/mailcontacts")
 
 
 class Reaching(FailuresTest):

@@ -593,10 +593,10 @@ class Tenant:
         collection = kind if kind.endswith("s") else kind + "s"  # "user" and "users" are both understood
         return "/" + "/".join([collection, urllib.parse.quote(identity, safe=""), *rest])
 
-    def bulk(self, users=(), contacts=(), groups=(), mailcontacts=()):
+    def bulk(self, users=(), contacts=(), groups=(), mailcontacts=(), mailboxes=()):
         """Create or change many objects; groups last, because they name members."""
         for kind, objects in (("users", users), ("contacts", contacts), ("mailcontacts", mailcontacts),
-                              ("groups", groups)):
+                              ("mailboxes", mailboxes), ("groups", groups)):
             objects = list(objects)
             for at in range(0, len(objects), self.CHUNK):
                 self._call("POST", "/bulk", {kind: objects[at:at + self.CHUNK]}, seconds=300)

@@ -131,8 +131,11 @@ int MemoryIndex::apply(const reconcile::Plan& plan, const std::vector<StagedReco
   }
   for (const StagedRecord& record : batch) {
     const bool live = reconcile::is_live(record);
-    if (live && !reconcile::is_reference(record) && !placed.contains(record.id))
-      broken("a live record belongs nowhere");
+    if (live && !placed.contains(record.id)) {
+      if (!reconcile::only_adds(record))
+        broken("a live record belongs nowhere");
+      unlink(record.id);
+    }
     records_[record.id].was_live = live;
     records_[record.id].touched = false;
     touched_.erase(record.id);
@@ -153,6 +156,14 @@ void MemoryIndex::save(const reconcile::PlannedEntry& planned) {
     entries_[id].status = model::Status::deleted;
     forwards_[id] = planned.forward_to;
   }
+}
+
+void MemoryIndex::unlink(std::int64_t id) {
+  StagedRecord& record = records_.at(id);
+  if (!record.entry_id.empty())
+    by_entry_[record.entry_id].erase(id);
+  record.entry_id.clear();
+  record.joined_by.clear();
 }
 
 void MemoryIndex::link(const reconcile::PlannedLink& link, const std::string& entry) {

@@ -42,6 +42,7 @@ class MemoryIndex {
   std::vector<model::StagedRecord> close(const std::vector<std::int64_t>& touched) const;
   int apply(const reconcile::Plan& plan, const std::vector<model::StagedRecord>& batch);
   void save(const reconcile::PlannedEntry& planned);
+  void unlink(std::int64_t id);
   void link(const reconcile::PlannedLink& link, const std::string& entry);
   void change_keys(std::int64_t id, const std::vector<std::string>& before,
                    const std::vector<std::string>& now);

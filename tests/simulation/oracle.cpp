@@ -72,7 +72,7 @@ std::vector<Oracle::CloudSide> Oracle::cloud_sides() const {
     return it != sides.end() && said(it->first).kind == said(name).kind ? it : sides.end();
   };
   for (const auto& [name, object] : objects_)
-    if (object.said.connector == "exchange" && speaks(name))
+    if (object.said.connector == "exchange" && stands(name))
       if (const auto it = named(name); it != sides.end())
         ++claims[it->first];
   for (const auto& [name, object] : objects_) {
@@ -80,11 +80,11 @@ std::vector<Oracle::CloudSide> Oracle::cloud_sides() const {
       continue;
     const auto it = named(name);
     // Of several that name one only an earlier decision counts.
-    if (it != sides.end() && (!speaks(name) || claims[it->first] == 1 ||
+    if (it != sides.end() && (!stands(name) || claims[it->first] == 1 ||
                               (object.tie == Tie::through_entra && !object.entry.empty() &&
                                object.entry == objects_.at(it->first).entry)))
       it->second.names.push_back(name);
-    else if (speaks(name))
+    else if (stands(name))
       sides[name].names.push_back(name);
   }
   std::vector<CloudSide> found;
@@ -265,7 +265,7 @@ void Oracle::give_ids(std::vector<Cell> cells) {
   for (std::size_t c = 0; c < cells.size(); ++c)
     for (const std::string& name : cells[c]) {
       const std::string& entry = objects_.at(name).entry;
-      if (entry.empty() || !speaks(name))
+      if (entry.empty() || !stands(name))
         continue;
       const std::string by = carrier(entry);
       if (by == name || (by.empty() && !is_ad(said(cells[c].front()))))
@@ -346,6 +346,10 @@ PublishedContact Oracle::contact_of(const Cell& cell) const {
   const bool uses_another = std::any_of(cell.begin(), cell.end(), [&](const std::string& name) {
     return speaks(name) && is_ad(said(name)) && enabled(name) == "true";
   });
+  const bool is_nobodys = std::any_of(cell.begin(), cell.end(), [&](const std::string& name) {
+    return speaks(name) &&
+           first_value(said(name).attributes, Attribute::recipient_type) == "SharedMailbox";
+  });
   for (const std::string& name : cell) {
     if (!speaks(name))
       continue;
@@ -354,7 +358,7 @@ PublishedContact Oracle::contact_of(const Cell& cell) const {
     (is_ad(said(name)) ? ad : cloud) = true;
     synchronized |= first_value(attributes, Attribute::sync_enabled) == "true";
     guest |= first_value(attributes, Attribute::user_type) == "Guest";
-    if (enabled(name) == "false" && !(is_ad(said(name)) && uses_another))
+    if (enabled(name) == "false" && !is_nobodys && !(is_ad(said(name)) && uses_another))
       contact.status = model::Status::disabled;
   }
   contact.source = ad ? (cloud ? model::Source::hybrid : model::Source::on_premises)
@@ -381,6 +385,11 @@ bool Oracle::is_live(const std::string& name) const {
 
 bool Oracle::speaks(const std::string& name) const {
   return is_live(name) && !said(name).attributes.contains(Attribute::reference);
+}
+
+bool Oracle::stands(const std::string& name) const {
+  return speaks(name) &&
+         !(said(name).connector == "exchange" && said(name).kind == RecordKind::user);
 }
 
 bool Oracle::stronger(const std::string& a, const std::string& b) const {

@@ -57,6 +57,7 @@ class Oracle {
 
   bool is_live(const std::string& name) const;
   bool speaks(const std::string& name) const;  ///< is live and more than a reference
+  bool stands(const std::string& name) const;  ///< and does not only add to an object of Entra
   bool stronger(const std::string& a, const std::string& b) const;
   std::string key_of(const std::string& name) const;
   std::vector<std::string> ad_with_key(RecordKind kind, const std::string& key) const;

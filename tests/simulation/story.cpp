@@ -110,8 +110,9 @@ class Author {
       return;
     Said said = exchange(++made_);
     said.kind = person.kind;
-    if (person.kind == RecordKind::user)  // Exchange only names people
-      said = said.with(Attribute::reference, "true");
+    if (person.kind == RecordKind::user)  // Exchange only names people, and says what is shared
+      said = one_in(2) ? said.with(Attribute::reference, "true")
+                       : said.with(Attribute::recipient_type, "SharedMailbox");
     else
       said = dressed(said, person);
     const Said* there = live(person.entra);

@@ -191,7 +191,7 @@ class Case(unittest.TestCase):
         for kind in ("users", "contacts", "groups"):
             for entry in objects[kind]:
                 TENANT.control("DELETE", f"/{kind}/{quote(entry['id'])}?permanent=1")
-        for kind in ("mailcontacts", "distributiongroups"):
+        for kind in ("mailcontacts", "distributiongroups", "mailboxes"):
             for entry in objects[kind]:
                 TENANT.control("DELETE", f"/{kind}/{entry['Guid']}")
         TENANT.control("DELETE", "/faults")

@@ -7,10 +7,11 @@ was asked. The README lists its calls.
 import threading
 
 from objects import KINDS, DirectoryError
+from recipients import KINDS as RECIPIENTS
 from server import Response, Service
 from settings import SettingsError, change_settings
 
-_COLLECTIONS = KINDS + ("mailcontacts", "distributiongroups")
+_COLLECTIONS = KINDS + RECIPIENTS
 
 
 class ControlError(Exception):
@@ -92,7 +93,7 @@ class Control(Service):
         if not isinstance(body, dict) or set(body) - set(_COLLECTIONS):
             raise ControlError(400, f"bulk takes {', '.join(_COLLECTIONS)}")
         ids, names_others = {}, {"users": "manager", "contacts": "manager", "groups": "members"}
-        for kind in ("users", "contacts", "groups", "mailcontacts", "distributiongroups"):
+        for kind in ("users", "contacts", "groups", *RECIPIENTS):
             if kind in body:
                 later = names_others.get(kind)
                 ids[kind] = [self._put(kind, None, {name: value for name, value in values.items()

@@ -1,7 +1,7 @@
 """The Exchange Online admin API as the PowerShell module uses it: cmdlets posted as JSON.
 
-Simulated: `POST /adminapi/{beta|v1.0}/{tenant}/InvokeCommand` with the cmdlets that read contacts and
-distribution groups, and `GET /adminapi/v1.0/{tenant}/EXOModuleFile`, which tells the cmdlets an
+Simulated: `POST /adminapi/{beta|v1.0}/{tenant}/InvokeCommand` with the cmdlets that read contacts,
+distribution groups and mailboxes, and `GET /adminapi/v1.0/{tenant}/EXOModuleFile`, which tells the cmdlets an
 identity may run.
 
 Facts behind it: a page is continued by POST of the same body to the nextLink, never by GET, and the
@@ -19,7 +19,7 @@ from collections import namedtuple
 from datetime import timedelta
 
 from opath import DATE, GUID, INTEGER, STRINGS, Filter, FilterError
-from recipients import COMMON, DYNAMIC, GROUP, MAIL, MEMBER, PERSON, ROUTING, is_dynamic, names
+from recipients import COMMON, DYNAMIC, GROUP, MAIL, MAILBOX, MEMBER, PERSON, ROUTING, is_dynamic, names
 from server import Response, Service
 
 # properties: of what it returns; parameters: besides those of all cmdlets; filterable: None where
@@ -57,6 +57,11 @@ CMDLETS = {
         MEMBER, _MEMBERS, None, "distributiongroups", lambda g: not is_dynamic(g), True),
     "Get-DynamicDistributionGroupMember": Cmdlet(
         MEMBER, _MEMBERS, None, "distributiongroups", is_dynamic, True),
+    "Get-Mailbox": Cmdlet(
+        {**COMMON, **MAIL, **MAILBOX},
+        _LISTS | {"recipienttypedetails", "archive", "includeinactivemailbox", "softdeletedmailbox"},
+        _ANY_FILTER | _MAIL_FILTER | {"IsMailboxEnabled", "ResourceType", "UserPrincipalName"},
+        "mailboxes", lambda m: True, False),
 }
 _BY_LOWER_NAME = {name.lower(): name for name in CMDLETS}
 

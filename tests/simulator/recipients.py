@@ -1,4 +1,4 @@
-"""The recipients as Exchange keeps them: contacts with and without mail, and distribution groups.
+"""The recipients as Exchange keeps them: contacts with and without mail, distribution groups, mailboxes.
 
 Tables of their properties with types, and the store behind the cmdlets. Facts behind it: nothing
 here has a recycle bin; unset strings are "", other unset values null or []; a plain contact is seen
@@ -13,7 +13,7 @@ from random import Random
 from objects import DirectoryError
 from opath import BOOLEAN, DATE, GUID, INTEGER, STRINGS, TEXT, moment
 
-KINDS = ("mailcontacts", "distributiongroups")
+KINDS = ("mailcontacts", "distributiongroups", "mailboxes")
 
 
 def _typed(kind, names):
@@ -73,8 +73,16 @@ DYNAMIC = {
     **_typed(BOOLEAN, "ReportToManagerEnabled ReportToOriginatorEnabled "
                       "SendOofMessageToOriginatorEnabled"),
 }
+MAILBOX = {
+    **_typed(GUID, "ExchangeGuid"),
+    **_typed(TEXT, "UserPrincipalName ResourceType Office"),
+    **_typed(INTEGER, "ResourceCapacity"),
+    **_typed(BOOLEAN, "IsMailboxEnabled"),
+}
 _CONTACT = {**COMMON, **MAIL, **ROUTING, **PERSON}
 _ANY_GROUP = {**COMMON, **MAIL, **GROUP, **DYNAMIC}
+_TABLES = {"mailcontacts": _CONTACT, "distributiongroups": _ANY_GROUP,
+           "mailboxes": {**COMMON, **MAIL, **MAILBOX}}
 # What a member cmdlet tells of a recipient.
 MEMBER = {**{name: kind for name, kind in _CONTACT.items() if name in set(
     "Guid ExchangeObjectId ExternalDirectoryObjectId Identity Id Name DisplayName Alias "
@@ -87,7 +95,8 @@ _TYPES = {"MailContact": "MailContact", "MailForestContact": "MailContact", "Con
           "MailUniversalDistributionGroup": "MailUniversalDistributionGroup",
           "MailUniversalSecurityGroup": "MailUniversalSecurityGroup",
           "RoomList": "MailUniversalDistributionGroup",
-          "DynamicDistributionGroup": "DynamicDistributionGroup"}
+          "DynamicDistributionGroup": "DynamicDistributionGroup",
+          **dict.fromkeys(("UserMailbox", "SharedMailbox", "RoomMailbox", "EquipmentMailbox"), "UserMailbox")}
 
 
 class Recipients:
@@ -132,7 +141,8 @@ class Recipients:
                 return guid
             stamp = self._clock.utc().strftime("%Y-%m-%dT%H:%M:%S.%f0")
             if known is None:
-                fresh = self._fresh_contact if kind == "mailcontacts" else self._fresh_group
+                fresh = {"mailcontacts": self._fresh_contact, "distributiongroups": self._fresh_group,
+                         "mailboxes": self._fresh_mailbox}[kind]
                 known = fresh(guid, values, bool(dynamic))
                 known["WhenCreatedUTC"], known["WhenCreated"] = stamp + "Z", stamp + "+00:00"
             if "RecipientTypeDetails" in values:
@@ -146,7 +156,7 @@ class Recipients:
             return guid
 
     def _check(self, kind, guid, values, members, dynamic):
-        table = _CONTACT if kind == "mailcontacts" else _ANY_GROUP
+        table = _TABLES[kind]
         for name, value in values.items():
             trouble = _problem(table, name, value)
             if trouble:
@@ -222,6 +232,14 @@ class Recipients:
                          "MemberDepartRestriction": "Open", "ObjectClass": ["top", "group"]})
         return made
 
+    def _fresh_mailbox(self, guid, values, _):
+        made = self._fresh(guid, values, _TABLES["mailboxes"], values.get("PrimarySmtpAddress") or "")
+        made.update({"RecipientType": "UserMailbox", "RecipientTypeDetails": "UserMailbox",
+                     "ExchangeGuid": guid, "IsMailboxEnabled": True,
+                     "UserPrincipalName": made["PrimarySmtpAddress"],
+                     "ObjectClass": ["top", "person", "organizationalPerson", "user"]})
+        return made
+
     def delete(self, kind, guid, _permanent=True):
         """For good: nothing here has a recycle bin."""
         with self._lock:
@@ -254,7 +272,7 @@ class Recipients:
                     for kind in KINDS}
 
     def _described(self, kind, found):
-        if kind == "mailcontacts":
+        if kind != "distributiongroups":
             return found
         return {**found, "Dynamic": is_dynamic(found), "members": self._members.get(found["Guid"], [])}
 

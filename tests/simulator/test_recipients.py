@@ -1,4 +1,4 @@
-"""Exchange: mail contacts, contacts without mail, distribution groups and their members."""
+"""Exchange: mail contacts, contacts without mail, distribution groups and their members, mailboxes."""
 
 import os
 import sys
@@ -194,6 +194,39 @@ class RecipientTest(Case):
         self.assertEqual(400, TENANT.invoke({"Identity": "Sales", "Filter": "Name -eq 'x'"},
                                             cmdlet="Get-DistributionGroupMember").status)
 
+    def test_mailboxes(self):
+        user, = self.users(1)
+        person, shared, room = TENANT.control("POST", "/bulk", {"mailboxes": [
+            {"Name": "Jane", "ExternalDirectoryObjectId": user, "PrimarySmtpAddress": "jane@contoso.com"},
+            {"Name": "Info", "RecipientTypeDetails": "SharedMailbox", "PrimarySmtpAddress": "info@contoso.com"},
+            {"Name": "Room 1", "RecipientTypeDetails": "RoomMailbox", "HiddenFromAddressListsEnabled": True}]
+        })["mailboxes"]
+        rows = self.rows("Get-Mailbox", "?$select=Guid,RecipientType,RecipientTypeDetails,ExternalDirectoryObjectId,"
+                                        "HiddenFromAddressListsEnabled,UserPrincipalName")
+        self.assertEqual([(person, "UserMailbox", user), (shared, "SharedMailbox", ""), (room, "RoomMailbox", "")],
+                         [(row["Guid"], row["RecipientTypeDetails"], row["ExternalDirectoryObjectId"])
+                          for row in rows])
+        self.assertEqual({"UserMailbox"}, {row["RecipientType"] for row in rows})
+        self.assertEqual(["jane@contoso.com", "info@contoso.com", ""], [row["UserPrincipalName"] for row in rows])
+        self.assertEqual([False, False, True], [row["HiddenFromAddressListsEnabled"] for row in rows])
+        nobodys = ["SharedMailbox", "RoomMailbox", "EquipmentMailbox"]
+        self.assertEqual(["Info", "Room 1"], self.names("Get-Mailbox", RecipientTypeDetails=nobodys))
+        self.assertEqual(["Room 1"], self.names("Get-Mailbox", RecipientTypeDetails=nobodys,
+                                                Filter="HiddenFromAddressListsEnabled -eq $true"))
+        self.assertEqual(["Info"], self.names("Get-Mailbox", Identity="info@contoso.com"))
+        group, = self.groups({"Name": "All", "Dynamic": True, "members": [{"Guid": shared}]})
+        self.assertEqual(["SharedMailbox"], [row["RecipientTypeDetails"] for row in self.rows(
+            "Get-DynamicDistributionGroupMember", Identity=group)])
+        TENANT.control("PUT", f"/mailboxes/{shared}", {"RecipientTypeDetails": "UserMailbox"})
+        TENANT.control("DELETE", f"/mailboxes/{room}")
+        self.assertEqual([], self.names("Get-Mailbox", RecipientTypeDetails=nobodys))
+        self.assertEqual(["Jane", "Info"], self.names("Get-Mailbox"))
+        self.assertEqual(400, TENANT.invoke({"GroupType": "x"}, cmdlet="Get-Mailbox").status)
+        with self.assertRaises(AssertionError):
+            TENANT.control("PUT", f"/mailboxes/{person}", {"ExternalEmailAddress": "SMTP:x@y.z"})
+        self.assertEqual({"distributiongroups", "mailboxes"}, {
+            row["collection"] for row in TENANT.control("GET", "/requests")[-9:] if row["service"] == "exchange"})
+
     def test_nobody_is_everybody(self):
         self.groups({"Name": "One", "members": [{"ExternalDirectoryObjectId": "a"}]},
                     {"Name": "Two", "members": [{"ExternalDirectoryObjectId": "b"}]})
@@ -237,7 +270,7 @@ class RecipientTest(Case):
     def test_rights(self):
         url = f"{TENANT.at['exchange']}/AdminApi/v1.0/{TENANT.at['tenant_id']}/EXOModuleFile?Version=3.9.2"
         told = TENANT.send("GET", url, {"Authorization": f"Bearer {TENANT.token(EXCHANGE_SCOPE)}"}).json
-        self.assertEqual(6, len(told["value"][0]["exportedCmdlets"]))
+        self.assertEqual(7, len(told["value"][0]["exportedCmdlets"]))
         for form, body in (("diagnostics", b""), ("nul", b"\0" * 256)):
             self.settings(exchange_403=form)
             denied = TENANT.invoke({})

@@ -173,6 +173,26 @@ TEST(ExchangeMapping, AGroup) {
   EXPECT_EQ(type_of("MailNonUniversalGroup"), "");
 }
 
+TEST(ExchangeMapping, AMailboxSaysWhatItIsAndNotWhose) {
+  const auto page = read(R"({"Guid":"7C1D0F1A-3A55-4C0E-8F6B-0B7F0D8D1A22","DisplayName":"Room 1",
+    "ExternalDirectoryObjectId":"0B6AC1D5-8D2B-4C7C-9F7E-2F4B3C1A0D01","Alias":"room1",
+    "HiddenFromAddressListsEnabled":true,"IsDirSynced":false,"RecipientTypeDetails":"RoomMailbox",
+    "EmailAddresses":["SMTP:room1@contoso.test"]})",
+                         ExchangeView::mailbox);
+  ASSERT_EQ(page.changes.size(), 1u);
+  const Change& change = page.changes.front();
+  EXPECT_EQ(change.anchor, "7c1d0f1a-3a55-4c0e-8f6b-0b7f0d8d1a22");
+  EXPECT_EQ(change.kind, model::RecordKind::user);
+  EXPECT_TRUE(change.part);
+  const model::Attributes wanted = {
+      {A::external_directory_object_id, {"0b6ac1d5-8d2b-4c7c-9f7e-2f4b3c1a0d01"}},
+      {A::hidden, {"true"}},
+      {A::recipient_type, {"RoomMailbox"}}};
+  EXPECT_EQ(change.set, wanted);
+  EXPECT_TRUE(is_cleared(change, A::sync_enabled));
+  EXPECT_TRUE(is_cleared(change, A::reference));
+}
+
 TEST(ExchangeMapping, Members) {
   const auto page = read_exchange_members(R"({"@odata.nextLink":"https://e/n","value":[
     {"Guid":"00000000-0000-4000-8000-000000000001","RecipientTypeDetails":"UserMailbox",
@@ -185,11 +205,13 @@ TEST(ExchangeMapping, Members) {
      "ExternalDirectoryObjectId":"0b6ac1d5-8d2b-4c7c-9f7e-2f4b3c1a0d04"},
     {"Guid":"00000000-0000-4000-8000-000000000005","RecipientTypeDetails":"GuestMailUser",
      "ExternalDirectoryObjectId":""},
-    {"Guid":"00000000-0000-4000-8000-000000000006","RecipientTypeDetails":null}]})");
+    {"Guid":"00000000-0000-4000-8000-000000000006","RecipientTypeDetails":null},
+    {"Guid":"00000000-0000-4000-8000-000000000007","RecipientTypeDetails":"SharedMailbox",
+     "ExternalDirectoryObjectId":"0b6ac1d5-8d2b-4c7c-9f7e-2f4b3c1a0d07"}]})");
   ASSERT_TRUE(page);
   EXPECT_EQ(page->next_link, "https://e/n");
   EXPECT_EQ(page->trouble, "");
-  EXPECT_EQ(page->anchors.size(), 6u);
+  EXPECT_EQ(page->anchors.size(), 7u);
   ASSERT_EQ(page->references.size(), 2u);
   EXPECT_EQ(page->references[0].kind, model::RecordKind::user);
   EXPECT_TRUE(page->references[0].part);

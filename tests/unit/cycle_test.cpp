@@ -60,6 +60,8 @@ class ScriptedConnector final : public Connector {
 
   std::vector<Finding> check(std::stop_token) override { return {}; }
 
+  void only_adds() { collections_.front().only_adds = true; }
+
   void complete_every(std::chrono::seconds pace) { collections_.front().complete_every = pace; }
 
   std::deque<Pull> script;
@@ -176,6 +178,21 @@ TEST_F(CycleTest, PublishesNothingBeforeEveryConnectorWasReadCompletely) {
   entra.script = {page({3}, "c")};
   EXPECT_EQ(cycle().published.created, 3);
   EXPECT_EQ(entra.begun.back(), "users@b");
+}
+
+TEST_F(CycleTest, WhatOnlyAddsIsNotWaitedForWhenItFails) {
+  ScriptedConnector& entra = connector("entra");
+  ScriptedConnector& exchange = connector("exchange");
+  exchange.only_adds();
+  entra.script = {page({1}, "a", false), Failed{{base::ErrorKind::network, "no answer", "wait"}}};
+  exchange.script = {Failed{{base::ErrorKind::auth, "no role", "grant it"}}};
+  EXPECT_EQ(cycle().waiting_for, std::vector<std::string>{"entra/users"});
+  entra.script = {page({1, 2}, "a")};
+  exchange.script = {Failed{{base::ErrorKind::auth, "no role", "grant it"}}};
+  const model::RunReport report = cycle();
+  EXPECT_EQ(report.outcome, model::Outcome::partial);
+  EXPECT_TRUE(report.waiting_for.empty());
+  EXPECT_EQ(report.published.created, 2);
 }
 
 TEST_F(CycleTest, AFailedConnectorHoldsNothingButItself) {

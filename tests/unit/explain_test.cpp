@@ -459,6 +459,37 @@ Values
 )");
 }
 
+TEST(Explain, ASharedMailboxOfTheCloud) {
+  World world;
+  StagedRecord& account = world.entra(1, RecordKind::user);
+  say(account, "Reception", "reception@contoso.com");
+  account.attributes[Attribute::account_enabled] = {"false"};
+  StagedRecord& mailbox = world.exchange(2, RecordKind::user);
+  mailbox.attributes[Attribute::external_directory_object_id] = {anchor(1)};
+  mailbox.attributes[Attribute::recipient_type] = {"SharedMailbox"};
+  mailbox.attributes[Attribute::hidden] = {"true"};
+  world.publish();
+  EXPECT_EQ(world.text(1), R"(Reception: a cloud user, active
+id 0660e3e0-e257-5c6e-95c6-c3cbaab898fe
+
+Why
+  kind                  It is a user account.
+  source                It is in the cloud (entra and exchange) and not synchronized from Active Directory.
+  status                Its account is disabled, but exchange says that it is a shared, room or equipment mailbox: these are used without an account.
+  address lists         exchange says that it is hidden from address lists.
+
+Records
+  entra         account   00000000-0000-4000-8000-000000000001
+      The others were joined to this one. The id comes from it.
+  exchange      account   00000000-0000-4000-8000-000000000002
+      It names the account in entra as its object in Entra ID.
+
+Values
+  displayName     Reception  [entra, which alone has it]
+  addresses/smtp  reception@contoso.com  [entra, as the primary one]
+)");
+}
+
 TEST(Explain, ACollisionAndAMergedId) {
   World world;
   say(world.entra(1, RecordKind::contact), "Jane Doe", "jane@fabrikam.com");

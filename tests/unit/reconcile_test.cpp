@@ -550,6 +550,76 @@ TEST(Exchange, AReferenceAloneIsNobody) {
   EXPECT_EQ(world.size(), 0u);
 }
 
+TEST(Exchange, AMailboxSaysWhatItsAccountIsFor) {
+  World world;
+  StagedRecord& shared = world.entra(2);
+  shared.attributes[Attribute::display_name] = {"Info"};
+  shared.attributes[Attribute::account_enabled] = {"false"};
+  StagedRecord& person = world.entra(3);
+  person.attributes[Attribute::account_enabled] = {"false"};
+  StagedRecord& room = world.entra(4);
+  room.attributes[Attribute::account_enabled] = {"false"};
+  room.attributes[Attribute::hidden] = {"false"};
+  world.publish();
+  const std::string id = shared.entry_id;
+  EXPECT_EQ(world.entry_of(shared).status, Status::disabled);
+
+  const auto mailbox = [&](int number, const StagedRecord& account, const char* type) -> auto& {
+    StagedRecord& made = world.exchange(number, RecordKind::user);
+    made.attributes[Attribute::external_directory_object_id] = {account.anchor};
+    made.attributes[Attribute::recipient_type] = {type};
+    return made;
+  };
+  StagedRecord& info = mailbox(5, shared, "SharedMailbox");
+  mailbox(6, room, "RoomMailbox").attributes[Attribute::hidden] = {"true"};
+  world.publish();
+  EXPECT_EQ(world.size(), 3u);
+  EXPECT_EQ(info.entry_id, id);
+  EXPECT_EQ(info.joined_by, "external-directory-object-id");
+  EXPECT_EQ(world.entry_of(shared).status, Status::active);
+  EXPECT_EQ(world.entry_of(shared).kind, EntryKind::user);
+  EXPECT_EQ(world.entry_of(shared).source, Source::cloud);
+  EXPECT_EQ(world.entry_of(shared).values.at(Attribute::display_name), "Info");
+  EXPECT_EQ(world.entry_of(person).status, Status::disabled);
+  EXPECT_EQ(world.entry_of(room).status, Status::active);
+  EXPECT_EQ(world.entry_of(room).values.at(Attribute::hidden), "true");
+
+  // Given to a person it leaves the listing, and the account is judged by itself again.
+  info.presence = Presence::absent;
+  info.attributes.clear();
+  info.touched = true;
+  world.publish();
+  EXPECT_EQ(world.entry_of(shared).id, id);
+  EXPECT_EQ(world.entry_of(shared).status, Status::disabled);
+}
+
+TEST(Exchange, AMailboxWithoutItsAccountIsNobody) {
+  World world;
+  StagedRecord& mailbox = world.exchange(4, RecordKind::user);
+  mailbox.attributes[Attribute::external_directory_object_id] = {anchor(2)};
+  mailbox.attributes[Attribute::recipient_type] = {"SharedMailbox"};
+  EXPECT_TRUE(world.publish().empty());
+
+  StagedRecord& account = world.entra(2);
+  StagedRecord& ad = world.ad(1);
+  synchronize(account, ad);
+  world.publish();
+  EXPECT_EQ(world.size(), 1u);
+  EXPECT_EQ(mailbox.entry_id, ad.entry_id);
+  EXPECT_EQ(world.entry_of(ad).id, entry_id_for(anchor(1)));  // a rebuilt index has the same
+
+  // Exchange lags behind: the account is gone and with it the contact's cloud side.
+  account.presence = Presence::deleted;
+  account.touched = true;
+  world.publish();
+  EXPECT_EQ(world.entry_of(ad).source, Source::on_premises);
+  ad.presence = Presence::deleted;
+  ad.touched = true;
+  world.publish();
+  EXPECT_EQ(world.size(), 1u);
+  EXPECT_EQ(world.entry_of(ad).status, Status::deleted);
+}
+
 TEST(Exchange, APersonsValuesFillWhatBetterSourcesLack) {
   World world;
   StagedRecord& entra = world.entra(2, RecordKind::contact);
