@@ -167,9 +167,10 @@ std::vector<std::int64_t> BatchLoader::neighbours(const StagedRecord& record,
     if (!asked.insert(key).second)
       continue;
     find("SELECT record_id FROM record_key WHERE key = ?1", key);
-    if (key.starts_with(reconcile::kObjectKey))  // the one that stored_keys() leaves out
+    if (key.starts_with(reconcile::kObjectKey))  // CROSS: SQLite would begin with the records
       find(
-          "SELECT r.id FROM connector c JOIN record r ON r.connector_id = c.id AND r.anchor = ?1"
+          "SELECT r.id FROM connector c CROSS JOIN record r ON r.connector_id = c.id AND r.anchor "
+          "= ?1"
           " WHERE c.kind <> 'exchange-online' AND r.kind <> 'container'",
           key.substr(reconcile::kObjectKey.size()));
   }
