@@ -213,8 +213,7 @@ bool read_by_library(std::string_view text, std::string_view region, Phone& phon
   return true;
 }
 
-// --- numbers that nobody outside can dial
-// --------------------------------------------------------------
+// --- numbers that nobody outside can dial --------------------------------------------------------
 
 /// Digits and keys, or nothing when there is anything else.
 std::string keys_of(std::string_view text) {

@@ -7,6 +7,7 @@
 #include "base/guid.hpp"
 #include "reconcile/explain.hpp"
 #include "reconcile/reconcile.hpp"
+#include "reconcile_world.hpp"
 #include "support.hpp"
 
 namespace gald::reconcile {
@@ -21,91 +22,38 @@ using test::anchor;
 
 namespace {
 
-class World {
+class World : public test::ReconcileWorld {
  public:
   explicit World(Duplicates duplicates) { policy_.duplicates = duplicates; }
 
   StagedRecord& ad(int number, RecordKind kind = RecordKind::contact) {
-    return add("ad", ConnectorKind::active_directory, number, kind);
+    return ReconcileWorld::ad(number, kind);
   }
 
   StagedRecord& entra(int number, RecordKind kind = RecordKind::contact) {
-    return add("entra", ConnectorKind::entra, number, kind);
+    return ReconcileWorld::entra(number, kind);
   }
 
   StagedRecord& exchange(int number, RecordKind kind = RecordKind::contact) {
-    return add("exchange", ConnectorKind::exchange_online, number, kind);
+    return ReconcileWorld::exchange(number, kind);
   }
 
   void choose(Duplicates duplicates) { policy_.duplicates = duplicates; }
 
-  /// The order of the records must not show.
-  Plan publish() {
-    std::vector<StagedRecord> records;
-    for (const auto& [unused, record] : records_)
-      records.push_back(record);
-    std::vector<Entry> entries;
-    for (const auto& [unused, entry] : entries_)
-      entries.push_back(entry);
-    Plan plan = reconcile(records, entries, policy_);
-    std::reverse(records.begin(), records.end());
-    const Plan again = reconcile(records, entries, policy_);
-    EXPECT_EQ(again.size(), plan.size());
-    for (std::size_t i = 0; i < std::min(plan.size(), again.size()); ++i) {
-      EXPECT_EQ(again[i].entry, plan[i].entry);
-      EXPECT_EQ(again[i].records, plan[i].records);
-    }
-    for (const PlannedEntry& planned : plan) {
-      if (planned.operation == Operation::merge)
-        entries_.erase(planned.entry.id);
-      else
-        entries_[planned.entry.id] = planned.entry;
-      for (const PlannedLink& link : planned.records) {
-        records_.at(static_cast<int>(link.record)).entry_id = planned.entry.id;
-        records_.at(static_cast<int>(link.record)).joined_by = link.joined_by;
-      }
-    }
-    for (auto& [unused, record] : records_)
-      record.touched = false;
-    return plan;
-  }
-
-  const Entry& entry_of(int number) const { return entries_.at(records_.at(number).entry_id); }
-
-  const StagedRecord& record(int number) const { return records_.at(number); }
+  Plan publish() { return ReconcileWorld::publish(policy_); }
 
   std::size_t live() const {
     return static_cast<std::size_t>(std::count_if(
-        entries_.begin(), entries_.end(),
+        entries().begin(), entries().end(),
         [](const auto& entry) { return entry.second.status != model::Status::deleted; }));
   }
 
   Explanation explanation(int number) const {
-    std::vector<StagedRecord> mine;
-    for (const auto& [unused, record] : records_)
-      if (record.entry_id == records_.at(number).entry_id)
-        mine.push_back(record);
-    return explain(entry_of(number), mine, policy_);
+    return explain(entry_of(number), records_beside(number), policy_);
   }
 
  private:
-  StagedRecord& add(const char* connector, ConnectorKind connector_kind, int number,
-                    RecordKind kind) {
-    StagedRecord& record = records_[number];
-    if (record.id == 0) {
-      record.id = number;
-      record.connector = connector;
-      record.connector_kind = connector_kind;
-      record.anchor = anchor(number);
-      record.kind = kind;
-    }
-    record.touched = true;
-    return record;
-  }
-
   Policy policy_;
-  std::map<int, StagedRecord> records_;
-  std::map<std::string, Entry> entries_;
 };
 
 void say(StagedRecord& record, const std::string& name, const std::string& address) {

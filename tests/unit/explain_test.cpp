@@ -10,6 +10,7 @@
 #include "reconcile/conflict.hpp"
 #include "reconcile/join.hpp"
 #include "reconcile/reconcile.hpp"
+#include "reconcile_world.hpp"
 #include "support.hpp"
 
 namespace gald::daemon {
@@ -24,69 +25,15 @@ using test::anchor;
 
 namespace {
 
-/// Records that are published again and again, and explained.
-class World {
+class World : public test::ReconcileWorld {
  public:
-  StagedRecord& ad(int number, RecordKind kind) {
-    return add("ad", ConnectorKind::active_directory, number, kind);
-  }
-
-  StagedRecord& entra(int number, RecordKind kind) {
-    return add("entra", ConnectorKind::entra, number, kind);
-  }
-
-  StagedRecord& exchange(int number, RecordKind kind) {
-    return add("exchange", ConnectorKind::exchange_online, number, kind);
-  }
-
-  void publish(const Policy& policy = {}) {
-    std::vector<StagedRecord> records;
-    for (const auto& [unused, record] : records_)
-      records.push_back(record);
-    std::vector<model::Entry> entries;
-    for (const auto& [unused, entry] : entries_)
-      entries.push_back(entry);
-    for (const reconcile::PlannedEntry& planned : reconcile::reconcile(records, entries, policy)) {
-      entries_[planned.entry.id] = planned.entry;
-      for (const reconcile::PlannedLink& link : planned.records) {
-        records_.at(static_cast<int>(link.record)).entry_id = planned.entry.id;
-        records_.at(static_cast<int>(link.record)).joined_by = link.joined_by;
-      }
-    }
-    for (auto& [unused, record] : records_)
-      record.touched = false;
-  }
-
   ExplainReport report(int number, const Policy& policy = {}) const {
-    const std::string& id = records_.at(number).entry_id;
-    std::vector<StagedRecord> mine;
-    for (const auto& [unused, record] : records_)
-      if (record.entry_id == id)
-        mine.push_back(record);
-    return {reconcile::explain(entries_.at(id), mine, policy), {}, {}};
+    return {reconcile::explain(entry_of(number), records_beside(number), policy), {}, {}};
   }
 
   std::string text(int number, const Policy& policy = {}) const {
     return describe(report(number, policy));
   }
-
- private:
-  StagedRecord& add(const char* connector, ConnectorKind connector_kind, int number,
-                    RecordKind kind) {
-    StagedRecord& record = records_[number];
-    if (record.id == 0) {
-      record.id = number;
-      record.connector = connector;
-      record.connector_kind = connector_kind;
-      record.anchor = anchor(number);
-      record.kind = kind;
-    }
-    record.touched = true;
-    return record;
-  }
-
-  std::map<int, StagedRecord> records_;
-  std::map<std::string, model::Entry> entries_;
 };
 
 void say(StagedRecord& record, const std::string& name, const std::string& address) {

@@ -7,6 +7,7 @@
 
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
+#include "reconcile_world.hpp"
 #include "support.hpp"
 
 namespace gald::reconcile {
@@ -24,66 +25,23 @@ using test::anchor;
 
 namespace {
 
-/// A directory and a tenant of a few records, reconciled again and again like an index would.
-class World {
+class World : public test::ReconcileWorld {
  public:
   StagedRecord& ad(int number, RecordKind kind = RecordKind::user) {
-    return add("ad", ConnectorKind::active_directory, number, kind);
+    return ReconcileWorld::ad(number, kind);
   }
 
   StagedRecord& entra(int number, RecordKind kind = RecordKind::user) {
-    return add("entra", ConnectorKind::entra, number, kind);
+    return ReconcileWorld::entra(number, kind);
   }
 
   StagedRecord& exchange(int number, RecordKind kind = RecordKind::contact) {
-    return add("exchange", ConnectorKind::exchange_online, number, kind);
+    return ReconcileWorld::exchange(number, kind);
   }
 
-  /// Reconciles everything and publishes the plan.
-  Plan publish() {
-    std::vector<StagedRecord> records;
-    for (auto& [unused, record] : records_)
-      records.push_back(record);
-    std::vector<Entry> entries;
-    for (auto& [unused, entry] : entries_)
-      entries.push_back(entry);
-    Plan plan = reconcile(records, entries);
-    for (const PlannedEntry& planned : plan) {
-      if (planned.operation == Operation::merge)
-        entries_.erase(planned.entry.id);
-      else
-        entries_[planned.entry.id] = planned.entry;
-      for (const PlannedLink& link : planned.records) {
-        StagedRecord& record = records_.at(static_cast<int>(link.record));
-        record.entry_id = planned.entry.id;
-        record.joined_by = link.joined_by;
-      }
-    }
-    for (auto& [unused, record] : records_)
-      record.touched = false;
-    return plan;
-  }
+  const Entry& entry_of(const StagedRecord& record) const { return entries().at(record.entry_id); }
 
-  const Entry& entry_of(const StagedRecord& record) const { return entries_.at(record.entry_id); }
-
-  std::size_t size() const { return entries_.size(); }
-
- private:
-  StagedRecord& add(const char* connector, ConnectorKind kind, int number, RecordKind record_kind) {
-    StagedRecord& record = records_[number];
-    if (record.id == 0) {
-      record.id = number;
-      record.connector = connector;
-      record.connector_kind = kind;
-      record.anchor = anchor(number);
-      record.kind = record_kind;
-    }
-    record.touched = true;
-    return record;
-  }
-
-  std::map<int, StagedRecord> records_;
-  std::map<std::string, Entry> entries_;
+  std::size_t size() const { return entries().size(); }
 };
 
 std::string immutable_id_of(const StagedRecord& record) {
