@@ -428,7 +428,7 @@ constexpr const char* kUpgrades[] = {
     "CREATE INDEX label_of_group ON label_group (group_id);"
     // Phones and names have forms now, which publication makes. Addresses beyond ASCII compare in
     // another way, and records meet on keys that they had not: as after an import that was cut off,
-    // the first cycle makes all keys anew (Staging::finish_import).
+    // all keys are made anew when it is opened (Staging::finish_import).
     "ALTER TABLE entry ADD COLUMN search_name TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE phone ADD COLUMN kind TEXT NOT NULL DEFAULT 'unparsable';"
     "UPDATE address SET folded = fold_address(value) WHERE folded GLOB '*[^ -~]*';"
