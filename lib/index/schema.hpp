@@ -10,7 +10,7 @@ class Database;
 namespace gald::index {
 
 /// Of the tables; PRAGMA user_version holds it. A file of a newer version is refused.
-inline constexpr int kSchemaVersion = 5;
+inline constexpr int kSchemaVersion = 6;
 
 /// Of the views: the promise to consumers, readable as `SELECT version FROM contract`.
 inline constexpr int kContractVersion = 1;
