@@ -256,7 +256,7 @@ std::vector<CollectionState> Reader::collections() const {
         "           AND NOT complete AND error <> '' AND run_id > coalesce(done.run_id, 0)), ''),"
         " coalesce(now.error, ''),"
         " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence = 'live'),"
-        " (SELECT count(*) FROM quarantine q WHERE q.collection_id = l.id)"
+        " (SELECT count(*) FROM quarantined q WHERE q.connector = c.name AND q.collection = l.name)"
         " FROM collection l JOIN connector c ON c.id = l.connector_id"
         " LEFT JOIN latest ON latest.connector = c.name AND latest.collection = l.name"
         " LEFT JOIN read now ON now.connector = c.name AND now.collection = l.name"

@@ -363,7 +363,17 @@ CREATE VIEW quarantined AS
 SELECT c.name AS connector, l.name AS collection, q.anchor, q.reason, q.at
   FROM quarantine q
   JOIN collection l ON l.id = q.collection_id
-  JOIN connector c ON c.id = l.connector_id;
+  JOIN connector c ON c.id = l.connector_id
+UNION ALL
+-- Objects that claim what another one of their kind claims: published, each by itself, but what they
+-- claim is not believed.
+SELECT c.name, l.name, r.anchor, x.evidence, x.since
+  FROM conflict x
+  JOIN record r ON r.entry_id IN (x.entry_id, x.other_id)
+  JOIN collection l ON l.id = r.collection_id
+  JOIN connector c ON c.id = r.connector_id
+ WHERE x.kind = 'duplicate-anchor' AND r.presence = 'live'
+   AND instr(x.evidence, ' by ' || c.name || '/' || r.anchor) > 0;
 
 -- Where no directory is read, it is no news that its objects are not seen.
 CREATE VIEW conflicts AS

@@ -237,6 +237,19 @@ TEST_F(OneBadObject, ContradictingAnchorsKeepNobodyFromBeingPublished) {
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].evidence, "source anchor q83vASNFZ4mrze8BI0VniQ== is claimed by entra/" +
                                    anchor(1) + " and by entra/" + anchor(2));
+
+  EXPECT_EQ(quarantined(), (std::vector<std::string>{anchor(1) + ": " + found[0].evidence,
+                                                     anchor(2) + ": " + found[0].evidence}))
+      << "what they claim is in quarantine";
+  const auto states = Reader(file()).collections();
+  EXPECT_EQ(std::count_if(states.begin(), states.end(),
+                          [](const auto& state) { return state.quarantined == 2; }),
+            1);
+
+  second.set[Attribute::immutable_id] = {"AAAvASNFZ4mrze8BI0VniQ=="};
+  apply(kUsers, second);
+  publish();
+  EXPECT_TRUE(quarantined().empty());
 }
 
 }  // namespace gald::index
