@@ -9,10 +9,8 @@
 #include <string_view>
 #include <tuple>
 
-#include "base/encoding.hpp"
-#include "base/guid.hpp"
 #include "base/text.hpp"
-#include "model/forms.hpp"
+#include "reconcile/join_keys.hpp"
 #include "reconcile/reconcile.hpp"
 
 namespace gald::reconcile {
@@ -25,151 +23,8 @@ using model::StagedRecord;
 
 namespace {
 
-constexpr std::string_view kSourceAnchor = "source-anchor";
-constexpr std::string_view kSecurityIdentifier = "security-identifier";
-constexpr std::string_view kDirectoryObject = "external-directory-object-id";
-constexpr std::string_view kObjectGuid = "object-guid";
-
-bool is_ad(const StagedRecord& record) {
-  return record.connector_kind == ConnectorKind::active_directory;
-}
-
-/// The source anchor as Entra Connect writes it.
-std::string immutable_id(const StagedRecord& record) {
-  if (!is_ad(record))
-    return first_value(record.attributes, Attribute::immutable_id);
-  const std::string& own = first_value(record.attributes, Attribute::consistency_guid);
-  if (!own.empty())
-    return own;
-  const std::optional<base::Guid> guid = base::Guid::parse(record.anchor);
-  return guid ? base::base64_encode(guid->ad_bytes()) : std::string();
-}
-
-/// Folded values of one kind among the proxy addresses.
-std::set<std::string> proxies(const StagedRecord& record, std::string_view kind) {
-  std::set<std::string> found;
-  const auto it = record.attributes.find(Attribute::proxy_addresses);
-  if (it == record.attributes.end())
-    return found;
-  for (const std::string& value : it->second) {
-    const model::Address address = model::parse_address(value);
-    if (address.kind == kind && !address.value.empty())
-      found.insert(model::fold_address(address.value));
-  }
-  return found;
-}
-
-std::string folded(const StagedRecord& record, Attribute attribute) {
-  const std::string& value = first_value(record.attributes, attribute);
-  return value.empty() ? std::string() : model::fold_address(model::parse_address(value).value);
-}
-
-std::string folded_legacy_dn(const StagedRecord& record) {
-  return model::fold_address(first_value(record.attributes, Attribute::legacy_exchange_dn));
-}
-
-/// Which digits of a phone number tell people apart, however the rest of it is written.
-constexpr std::size_t kFewestDigits = 7;
-constexpr std::size_t kMostDigits = 9;
-
-/// A name with a phone number: what one person's contacts have in common if nothing else.
-std::set<std::string> persons(const StagedRecord& record) {
-  std::set<std::string> found;
-  const std::string& name = first_value(record.attributes, Attribute::display_name);
-  if (name.empty())
-    return found;
-  for (const Attribute attribute : {Attribute::business_phones, Attribute::mobile_phone})
-    if (const auto numbers = record.attributes.find(attribute); numbers != record.attributes.end())
-      for (const std::string& number : numbers->second) {
-        std::string digits;
-        std::copy_if(number.begin(), number.end(), std::back_inserter(digits),
-                     [](char c) { return c >= '0' && c <= '9'; });
-        if (digits.size() > kMostDigits)
-          digits.erase(0, digits.size() - kMostDigits);
-        if (digits.size() >= kFewestDigits)
-          found.insert(base::ascii_lower(name) + "|" + digits);
-      }
-  return found;
-}
-
-// --- the ladder for contacts ---------------------------------------------------------------------
-
-/// The keys that one side offers on one rung of the ladder.
-using Keys = std::set<std::string>;
-
-void add(Keys& keys, const std::string& key) {
-  if (!key.empty())
-    keys.insert(key);
-}
-
-struct Rung {
-  std::string_view name;
-  Keys (*cloud)(const StagedRecord&);
-  Keys (*ad)(const StagedRecord&);
-};
-
-/// Strongest first. Each side's keys carry a mark where only one direction may meet: the cloud's
-/// own X.500 name among AD's X500 addresses or as AD's own name, and AD's own among the cloud's.
-constexpr std::array<Rung, 4> kLadder = {{
-    {"x500",
-     [](const StagedRecord& cloud) {
-       Keys keys;
-       const std::string own = folded_legacy_dn(cloud);
-       if (!own.empty())
-         keys.insert("own:" + own);
-       for (const std::string& dn : proxies(cloud, "x500"))
-         keys.insert("listed:" + dn);
-       return keys;
-     },
-     [](const StagedRecord& ad) {
-       Keys keys;
-       const std::string own = folded_legacy_dn(ad);
-       if (!own.empty()) {
-         keys.insert("own:" + own);
-         keys.insert("listed:" + own);
-       }
-       for (const std::string& dn : proxies(ad, "x500"))
-         keys.insert("own:" + dn);
-       return keys;
-     }},
-    {"proxy-addresses", [](const StagedRecord& cloud) { return proxies(cloud, "smtp"); },
-     [](const StagedRecord& ad) { return proxies(ad, "smtp"); }},
-    {"external-address",
-     [](const StagedRecord& cloud) {
-       Keys keys;
-       add(keys, folded(cloud, Attribute::external_address));
-       add(keys, folded(cloud, Attribute::mail));
-       return keys;
-     },
-     [](const StagedRecord& ad) {
-       Keys keys;
-       add(keys, folded(ad, Attribute::external_address));
-       return keys;
-     }},
-    {"mail",
-     [](const StagedRecord& cloud) {
-       Keys keys;
-       add(keys, folded(cloud, Attribute::mail));
-       return keys;
-     },
-     [](const StagedRecord& ad) {
-       Keys keys;
-       add(keys, folded(ad, Attribute::mail));
-       return keys;
-     }},
-}};
-
 /// A key that more objects of one side share is no key.
 constexpr std::size_t kMostNamesakes = 50;
-
-std::size_t rung_named(std::string_view name) {
-  for (std::size_t i = 0; i < kLadder.size(); ++i)
-    if (kLadder[i].name == name)
-      return i;
-  return kLadder.size();
-}
-
-// --- union of records ----------------------------------------------------------------------------
 
 int strength(ConnectorKind kind) {
   switch (kind) {
@@ -441,7 +296,7 @@ class Joiner {
     bool synchronized = false;  ///< is or was, according to the cloud
     bool bound = false;
     std::optional<std::size_t> partner;  ///< AD record of an earlier decision, still live
-    std::size_t partner_rung = kLadder.size();
+    std::size_t partner_rung = kRungs;
     std::string_view partner_by;
     bool revived = false;  ///< it was gone; its partner may have found another meanwhile
   };
@@ -484,12 +339,12 @@ class Joiner {
     for (const std::size_t i : live_)
       if (is_ad(records_[i]) && records_[i].kind == RecordKind::contact && root(i) == i)
         free_ad.insert(i);
-    for (std::size_t rung = 0; rung < kLadder.size(); ++rung) {
+    for (std::size_t rung = 0; rung < kRungs; ++rung) {
       keep_links(contacts, rung, free_ad);
-      meet_on(kLadder[rung], contacts, free_ad);
+      meet_on(ladder()[rung], contacts, free_ad);
     }
     // Those that came through their Entra object, which is gone, or whose AD object is back.
-    keep_links(contacts, kLadder.size(), free_ad);
+    keep_links(contacts, kRungs, free_ad);
   }
 
   void keep_links(std::vector<CloudContact>& contacts, std::size_t rung,
@@ -681,116 +536,12 @@ class Joiner {
 
 }  // namespace
 
-bool is_live(const StagedRecord& record) {
-  return record.presence == model::Presence::live && record.kind != RecordKind::container &&
-         first_value(record.attributes, Attribute::critical_object) != "true";
-}
-
-bool is_reference(const StagedRecord& record) {
-  return first_value(record.attributes, Attribute::reference) == "true";
-}
-
-bool only_adds(const StagedRecord& record) {
-  return is_reference(record) || (record.connector_kind == ConnectorKind::exchange_online &&
-                                  record.kind == RecordKind::user);
-}
-
-std::vector<std::string> join_keys(const StagedRecord& record) {
-  std::vector<std::string> keys;
-  // By which an AD object is found again in another domain, also when it is gone from this one.
-  if (is_ad(record) && record.kind != RecordKind::container)
-    keys.push_back(std::string(kObjectKey) + record.anchor);
-  if (!is_live(record))
-    return keys;
-  switch (record.kind) {
-    case RecordKind::container:
-      break;
-    case RecordKind::user:
-      if (std::string id = immutable_id(record); !id.empty())
-        keys.push_back("anchor:" + id);
-      break;
-    case RecordKind::group:
-      if (const std::string& sid = first_value(record.attributes, Attribute::security_identifier);
-          !sid.empty())
-        keys.push_back("sid:" + base::ascii_lower(sid));
-      break;
-    case RecordKind::contact: {
-      Keys addresses = proxies(record, "smtp");
-      add(addresses, folded(record, Attribute::mail));
-      add(addresses, folded(record, Attribute::external_address));
-      for (const std::string& address : addresses)
-        keys.push_back("smtp:" + address);
-      Keys names = proxies(record, "x500");
-      add(names, folded_legacy_dn(record));
-      for (const std::string& dn : names)
-        keys.push_back("x500:" + dn);
-      for (const std::string& person : persons(record))
-        keys.push_back("person:" + person);
-      break;
-    }
-  }
-  // Where Entra and Exchange meet.
-  if (record.connector_kind == ConnectorKind::entra)
-    keys.push_back(std::string(kObjectKey) + record.anchor);
-  if (const std::string& object =
-          first_value(record.attributes, Attribute::external_directory_object_id);
-      !object.empty())
-    keys.push_back(std::string(kObjectKey) + object);
-  return keys;
-}
-
 std::vector<Cell> join(std::span<const StagedRecord> records) {
   return Joiner(records).run();
 }
 
 bool comes_before(const StagedRecord& a, const StagedRecord& b) {
   return stronger(a, b);
-}
-
-std::vector<std::string> shared_values(std::string_view joined_by, const StagedRecord& record,
-                                       const StagedRecord& other) {
-  const auto equal = [](const std::string& a, const std::string& b) {
-    return !a.empty() && a == b ? std::vector{a} : std::vector<std::string>{};
-  };
-  if (record.kind != other.kind)
-    return {};
-  if (joined_by == "duplicate" || joined_by == "replacement") {
-    const std::vector<std::string> there = join_keys(other);
-    std::vector<std::string> shared;
-    for (const std::string& key : join_keys(record))
-      if ((key.starts_with("smtp:") || key.starts_with("person:")) &&
-          std::find(there.begin(), there.end(), key) != there.end())
-        shared.push_back(key.starts_with("smtp:") ? key.substr(5) : "name and phone number");
-    return shared;
-  }
-  if (joined_by == kDirectoryObject)
-    return other.connector_kind != ConnectorKind::entra
-               ? std::vector<std::string>{}
-               : equal(first_value(record.attributes, Attribute::external_directory_object_id),
-                       other.anchor);
-  if (!is_ad(other))
-    return {};
-  if (joined_by == kObjectGuid)
-    return equal(record.anchor, other.anchor);
-  if (joined_by == kSourceAnchor)
-    return equal(immutable_id(record), immutable_id(other));
-  if (joined_by == kSecurityIdentifier)
-    return base::ascii_iequals(first_value(record.attributes, Attribute::security_identifier),
-                               first_value(other.attributes, Attribute::security_identifier))
-               ? equal(first_value(other.attributes, Attribute::security_identifier),
-                       first_value(other.attributes, Attribute::security_identifier))
-               : std::vector<std::string>{};
-  Keys shared;
-  if (const std::size_t rung = rung_named(joined_by); rung < kLadder.size() && !is_ad(record)) {
-    const Keys there = kLadder[rung].ad(other);
-    for (std::string key : kLadder[rung].cloud(record))
-      if (there.contains(key)) {
-        if (joined_by == kLadder.front().name)
-          key.erase(0, key.find(':') + 1);  // the mark of its direction
-        shared.insert(std::move(key));
-      }
-  }
-  return {shared.begin(), shared.end()};
 }
 
 }  // namespace gald::reconcile
