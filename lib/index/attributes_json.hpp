@@ -1,4 +1,4 @@
-// Attributes ↔ the JSON text in which staging keeps them.
+// Attributes and maps ↔ JSON text, where a view shows it.
 #pragma once
 
 #include <map>
@@ -11,9 +11,6 @@ namespace gald::index {
 
 /// Equal attributes give equal text.
 std::string to_json(const model::Attributes& attributes);
-
-/// The same into `text`, whose memory is used again.
-void write_json(const model::Attributes& attributes, std::string& text);
 
 /// Names that this version does not know are skipped. Throws std::runtime_error for damaged text.
 model::Attributes attributes_from_json(std::string_view text);

@@ -3,7 +3,7 @@
 #include <deque>
 #include <utility>
 
-#include "index/attributes_json.hpp"
+#include "index/attributes_blob.hpp"
 #include "index/entry_store.hpp"
 #include "reconcile/join.hpp"
 
@@ -68,7 +68,7 @@ void BatchLoader::show_as_published(StagedRecord& record) {
   query.next();
   record.kind = model::record_kind_named(query.text(0)).value();
   record.presence = model::Presence::live;
-  record.attributes = attributes_from_json(query.text(1));
+  record.attributes = attributes_from_blob(query.text(1));
 }
 
 StagedRecord BatchLoader::load_record(std::int64_t id) {
@@ -93,7 +93,7 @@ StagedRecord BatchLoader::load_record(std::int64_t id, std::int64_t& plan) {
     record.anchor = query.text(2);
     record.kind = model::record_kind_named(query.text(3)).value();
     record.presence = model::presence_named(query.text(4)).value();
-    record.attributes = attributes_from_json(query.text(5));
+    record.attributes = attributes_from_blob(query.text(5));
     record.touched = query.integer(6) != 0;
     record.entry_id = query.text(7);
     record.joined_by = query.text(8);
@@ -135,7 +135,7 @@ std::string BatchLoader::distinguished_name(std::int64_t connector,
       query.bind(connector, anchor);
       if (!query.next())
         return {};
-      container = attributes_from_json(query.text(0));
+      container = attributes_from_blob(query.text(0));
     }
     const std::string& parent = first_value(container, Attribute::parent);
     path.emplace_back(anchor, first_value(container, parent.empty() ? Attribute::distinguished_name

@@ -3,13 +3,23 @@
 
 #include <string>
 
+#include "model/attribute.hpp"
+
 namespace gald::index {
 
-/// Says of the record `r` what reconcile::is_live() says. A quotation mark inside a value is
-/// escaped: only the attribute itself reads like this.
+/// What SQL has to know of a record's attributes: bits of record.flags.
+inline constexpr int kCriticalObject = 1;  ///< one of the directory's own (isCriticalSystemObject)
+inline constexpr int kLeftOut = 2;         ///< the configuration leaves out the object itself
+
+inline int flags_of(const model::Attributes& attributes) {
+  const bool critical = model::flag(attributes, model::Attribute::critical_object).value_or(false);
+  const bool left_out = model::first_value(attributes, model::Attribute::scope) == "out";
+  return (critical ? kCriticalObject : 0) | (left_out ? kLeftOut : 0);
+}
+
+/// Says of the record `r` what reconcile::is_live() says.
 inline constexpr const char* kLiveRecord =
-    "(r.presence = 'live' AND r.kind <> 'container'"
-    " AND instr(r.attributes, '\"isCriticalSystemObject\":\"true\"') = 0)";
+    "(r.presence = 'live' AND r.kind <> 'container' AND r.flags & 1 = 0)";
 
 /// Whether the source's object behind the record is there; for one that a plan holds, whether it
 /// was when that was published.

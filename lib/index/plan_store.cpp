@@ -1,6 +1,6 @@
 #include "index/plan_store.hpp"
 
-#include "index/attributes_json.hpp"
+#include "index/attributes_blob.hpp"
 #include "index/policy_json.hpp"
 #include "reconcile/join.hpp"
 
@@ -39,12 +39,12 @@ PlanStore::Held PlanStore::load(std::int64_t record) {
   held.published = held.actual;
   held.actual.kind = model::record_kind_named(query.text(2)).value();
   held.actual.presence = model::presence_named(query.text(3)).value();
-  held.actual.attributes = attributes_from_json(query.text(4));
+  held.actual.attributes = attributes_from_blob(query.text(4));
   held.plan = query.integer(6);
   held.held_presence = query.text(7);
   if (!query.is_null(8)) {
     held.published.kind = model::record_kind_named(query.text(8)).value();
-    held.published.attributes = attributes_from_json(query.text(9));
+    held.published.attributes = attributes_from_blob(query.text(9));
   }
   return held;
 }

@@ -16,6 +16,11 @@
 
 namespace gald::index {
 
+/// A value that is bound as bytes, not as text; it must live as long as the Query.
+struct Blob {
+  const std::string& bytes;
+};
+
 class Statements {
  public:
   explicit Statements(SQLite::Database& database) : database_(database) {}
@@ -108,6 +113,8 @@ class Query {
     using Plain = std::remove_cvref_t<Value>;
     if constexpr (std::is_same_v<Plain, std::nullptr_t>) {
       statement_.bind(position);
+    } else if constexpr (std::is_same_v<Plain, Blob>) {
+      statement_.bindNoCopy(position, value.bytes.data(), static_cast<int>(value.bytes.size()));
     } else if constexpr (std::is_same_v<Plain, std::optional<std::string>>) {
       if (!value)
         statement_.bind(position);

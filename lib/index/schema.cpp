@@ -7,6 +7,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 
+#include "index/compaction.hpp"
 #include "model/forms.hpp"
 
 namespace gald::index {
@@ -48,7 +49,7 @@ CREATE TABLE record (
   anchor         TEXT NOT NULL,
   kind           TEXT NOT NULL,
   presence       TEXT NOT NULL,
-  attributes     TEXT NOT NULL,             -- JSON object
+  attributes     BLOB NOT NULL,             -- see attributes_blob.cpp
   parent         TEXT,                      -- anchor of the container above
   touched        INTEGER NOT NULL,          -- changed since the last publication
   published_live INTEGER NOT NULL DEFAULT 0, -- whether it was live at the last publication
@@ -57,7 +58,8 @@ CREATE TABLE record (
   expires_at     TEXT,                      -- when its account ends; NULL: never or published so
   plan_id        INTEGER,                   -- the plan that holds it back; NULL: none
   held_presence  TEXT,                      -- what was said of it when that began
-  released       INTEGER NOT NULL DEFAULT 0 -- its loss was judged and may be published
+  released       INTEGER NOT NULL DEFAULT 0, -- its loss was judged and may be published
+  flags          INTEGER NOT NULL DEFAULT 0 -- of its attributes, see liveness.hpp
 );
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
 CREATE TABLE record_key (
@@ -216,7 +218,7 @@ CREATE INDEX plan_decided ON plan (decided_run) WHERE decided_run IS NOT NULL;
 CREATE TABLE last_live (                    -- records as they were before a loss not yet published
   record_id   INTEGER PRIMARY KEY,
   kind        TEXT NOT NULL,
-  attributes  TEXT NOT NULL
+  attributes  BLOB NOT NULL
 );
 CREATE TABLE loss (                         -- what vanished lately, and was published
   connector_id  INTEGER NOT NULL,
@@ -478,10 +480,13 @@ void upgrade(SQLite::Database& database, int version) {
   if (version == kSchemaVersion)
     return;
   database.createFunction("fold_address", 1, true, nullptr, fold_address);
-  for (; version < kSchemaVersion; ++version)
+  drop_views(database);  // a table is not renamed while one shows it
+  for (; version < kSchemaVersion; ++version) {
+    if (version == 5)
+      compact_tables(database);
     database.exec(kUpgrades[version - 1]);
+  }
   make_record_indexes(database);
-  drop_views(database);
   database.exec(kViews);
   database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
 }

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <set>
 
-#include "index/attributes_json.hpp"
+#include "index/attributes_blob.hpp"
 #include "index/liveness.hpp"
 #include "index/schema.hpp"
 #include "reconcile/join.hpp"
@@ -189,7 +189,7 @@ void Staging::buffer_keys_of(std::int64_t record) {
   for (const std::string& key : stored_keys(as_record(
            model::connector_kind_named(query.text(0)).value(), query.text(1),
            model::record_kind_named(query.text(2)).value(),
-           model::presence_named(query.text(3)).value(), attributes_from_json(query.text(4)))))
+           model::presence_named(query.text(3)).value(), attributes_from_blob(query.text(4)))))
     keys_.add(key, record);
 }
 
@@ -483,11 +483,11 @@ void Staging::apply_change(const Collection& collection, Change change,
   const bool replaced = !before || (first && !change.part) || change.whole;
   model::Attributes old_attributes;
   if (before && !(replaced && change.kept.empty()))
-    old_attributes = attributes_from_json(before->attributes);
+    old_attributes = attributes_from_blob(before->attributes);
   record.attributes = patched(old_attributes, change, replaced);
 
-  std::string& json = json_;
-  write_json(record.attributes, json);
+  write_blob(record.attributes, blob_);
+  const int flags = flags_of(record.attributes);
   const std::string& parent = model::first_value(record.attributes, model::Attribute::parent);
   const std::optional<std::string> parent_or_null =
       parent.empty() ? std::nullopt : std::optional(parent);
@@ -502,9 +502,9 @@ void Staging::apply_change(const Collection& collection, Change change,
   if (!before) {
     Query(statements_,
           "INSERT INTO record (connector_id, collection_id, anchor, kind, presence, attributes,"
-          " parent, expires_at, touched) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)")
-        .bind(collection.connector, collection.id, record.anchor, kind, presence, json,
-              parent_or_null, end_or_null)
+          " parent, expires_at, flags, touched) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1)")
+        .bind(collection.connector, collection.id, record.anchor, kind, presence, Blob{blob_},
+              parent_or_null, end_or_null, flags)
         .run();
     id = database_.getLastInsertRowid();
     if (importing_) {
@@ -518,19 +518,19 @@ void Staging::apply_change(const Collection& collection, Change change,
     changed = true;
   } else {
     id = before->id;
-    changed = before->attributes != json || before->presence != record.presence ||
+    changed = before->attributes != blob_ || before->presence != record.presence ||
               before->kind != record.kind;
     if (changed) {
       if (!reconcile::is_live(record))
         keep_last_live(id);
       Query(statements_,
             "UPDATE record SET collection_id = ?2, kind = ?3, presence = ?4, attributes = ?5,"
-            " parent = ?6, expires_at = ?7, touched = 1, released = 0 WHERE id = ?1")
-          .bind(id, collection.id, kind, presence, json, parent_or_null, end_or_null)
+            " parent = ?6, expires_at = ?7, flags = ?8, touched = 1, released = 0 WHERE id = ?1")
+          .bind(id, collection.id, kind, presence, Blob{blob_}, parent_or_null, end_or_null, flags)
           .run();
       const model::StagedRecord old =
           as_record(collection.connector_kind, record.anchor, before->kind, before->presence,
-                    attributes_from_json(before->attributes));
+                    attributes_from_blob(before->attributes));
       replace_keys(id, stored_keys(old), stored_keys(record));
       if (record.kind == RecordKind::container &&
           (before->presence != record.presence ||
@@ -746,7 +746,8 @@ std::int64_t Staging::sweep_records(const Collection& collection, const std::str
   };
 
   // what the configuration leaves unread is there for all we know
-  static const std::string kLeftOut = to_json({{model::Attribute::scope, {"out"}}});
+  static const std::string kOnlyLeftOut = to_blob({{model::Attribute::scope, {"out"}}});
+  static const std::string kNothing;
 
   std::vector<Unseen> unseen;
   {
@@ -771,20 +772,20 @@ std::int64_t Staging::sweep_records(const Collection& collection, const std::str
           .bind(collection.id)
           .run();
       first_sight(collection, record.id);
-      if (record.presence == Presence::out_of_scope && record.attributes == kLeftOut)
+      if (record.presence == Presence::out_of_scope && record.attributes == kOnlyLeftOut)
         continue;
     }
     ++swept;
     keep_last_live(record.id);
     Query(statements_,
           "UPDATE record SET presence = ?2, attributes = ?3, parent = NULL, expires_at = NULL,"
-          " touched = 1, released = 0 WHERE id = ?1")
+          " flags = ?4, touched = 1, released = 0 WHERE id = ?1")
         .bind(record.id, to_string(left_out ? Presence::out_of_scope : Presence::absent),
-              left_out ? kLeftOut : std::string("{}"))
+              Blob{left_out ? kOnlyLeftOut : kNothing}, left_out ? kLeftOut : 0)
         .run();
     replace_keys(record.id,
                  stored_keys(as_record(collection.connector_kind, record.anchor, record.kind,
-                                       record.presence, attributes_from_json(record.attributes))),
+                                       record.presence, attributes_from_blob(record.attributes))),
                  stored_keys(as_record(collection.connector_kind, record.anchor, record.kind,
                                        Presence::absent, {})));
   }
@@ -866,10 +867,9 @@ std::int64_t Staging::settle_scope(std::int64_t after,
 
   std::vector<Touched> touched;
   {
-    // A quotation mark inside a value is escaped: only the attribute itself reads like this.
     Query query(statements_,
                 "SELECT r.id, r.connector_id, coalesce(r.parent, ''), r.presence = 'out_of_scope',"
-                " instr(r.attributes, '\"scope\":\"out\"') > 0"
+                " r.flags"
                 " FROM record r JOIN collection l ON l.id = r.collection_id"
                 " WHERE r.touched = 1 AND r.id > ?1 AND l.scoped = 1"
                 " AND r.kind <> 'container' AND r.presence IN ('live', 'out_of_scope')"
@@ -877,7 +877,7 @@ std::int64_t Staging::settle_scope(std::int64_t after,
     query.bind(after, kSlice);
     while (query.next())
       touched.push_back({query.integer(0), query.integer(1), query.text(2), query.integer(3) != 0,
-                         query.integer(4) != 0});
+                         (query.integer(4) & kLeftOut) != 0});
   }
   std::vector<Moved> moved;
   for (const Touched& record : touched) {
@@ -889,7 +889,7 @@ std::int64_t Staging::settle_scope(std::int64_t after,
     query.next();
     moved.push_back({record.id, query.text(0), model::record_kind_named(query.text(1)).value(),
                      out ? Presence::out_of_scope : Presence::live,
-                     attributes_from_json(query.text(2))});
+                     attributes_from_blob(query.text(2))});
   }
   if (!moved.empty()) {
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
@@ -930,7 +930,7 @@ bool Staging::leaves_out(std::int64_t connector, const std::string& container,
     query.bind(connector, at);
     if (!query.next())
       break;
-    const model::Attributes attributes = attributes_from_json(query.text(0));
+    const model::Attributes attributes = attributes_from_blob(query.text(0));
     if (const std::string& rule = model::first_value(attributes, model::Attribute::scope);
         !rule.empty()) {
       out = rule == "out";

@@ -114,7 +114,7 @@ class Staging {
   const base::Clock& clock_;
   std::map<std::int64_t, std::set<std::string>> rejected_;  ///< by collection: in this listing
 
-  std::string json_;          ///< of the record at hand
+  std::string blob_;          ///< the attributes of the record at hand
   bool indexed_ = false;      ///< make_record_indexes() has nothing to do, as far as is known
   bool quarantined_ = false;  ///< somebody of the collection at hand may be
 

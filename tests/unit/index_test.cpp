@@ -49,30 +49,6 @@ Change removed(int number, Presence presence) {
   return change;
 }
 
-/// Takes away what schema 5 added.
-void make_version_4(const std::filesystem::path& file) {
-  SQLite::Database database(file.string(), SQLite::OPEN_READWRITE);
-  for (std::string view = "contract"; !view.empty();
-       view =
-           database
-               .execAndGet("SELECT coalesce(max(name), '') FROM sqlite_schema WHERE type = 'view'")
-               .getString())
-    database.exec("DROP VIEW " + view);
-  database.exec(
-      "DROP TABLE conflict; DROP TABLE conflict_kind;"
-      "DROP TABLE plan; DROP TABLE last_live; DROP TABLE loss; DROP TABLE active_policy;"
-      "DROP TABLE label_group; DROP INDEX entry_deleted; DROP INDEX entry_forwards;"
-      "DROP INDEX record_plan;"
-      "ALTER TABLE record DROP COLUMN released;"
-      "ALTER TABLE record DROP COLUMN held_presence;"
-      "ALTER TABLE record DROP COLUMN plan_id;"
-      "ALTER TABLE collection DROP COLUMN scope;"
-      "ALTER TABLE collection DROP COLUMN rescoped;"
-      "ALTER TABLE entry DROP COLUMN search_name;"
-      "ALTER TABLE phone DROP COLUMN kind;"
-      "PRAGMA user_version = 4");
-}
-
 class IndexTest : public testing::Test {
  protected:
   IndexTest() { open(); }
@@ -597,91 +573,6 @@ TEST_F(IndexTest, ForeignAndNewerFilesAreRefusedWithTheirName) {
   EXPECT_NE(message(file()).find("newer gald"), std::string::npos);
   EXPECT_NE(message("/nonexistent/gald.db").find("/nonexistent/gald.db: cannot be opened"),
             std::string::npos);
-}
-
-TEST_F(IndexTest, AnOlderFileIsUpgradedInPlace) {
-  const auto old = directory_.path() / "old.db";
-  { const Index index(old, clock_); }
-  make_version_4(old);
-  SQLite::Database(old.string(), SQLite::OPEN_READWRITE)
-      .exec(
-          "ALTER TABLE connector DROP COLUMN credential;"
-          "ALTER TABLE connector DROP COLUMN credential_ends_at;"
-          "ALTER TABLE collection DROP COLUMN full_at;"
-          "ALTER TABLE run_collection DROP COLUMN units;"
-          "ALTER TABLE run_collection DROP COLUMN objects;"
-          "DROP INDEX record_expires;"
-          "ALTER TABLE collection DROP COLUMN scoped;"
-          "ALTER TABLE record DROP COLUMN expires_at;"
-          "INSERT INTO connector (id, name, kind) VALUES (1, 'entra', 'entra');"
-          "INSERT INTO collection (connector_id, name, fingerprint, completed_at)"
-          " VALUES (1, 'users', 'f', '2026-11-21T05:30:00.000Z');"
-          "PRAGMA user_version = 1");
-  try {
-    const Reader reader(old);
-    ADD_FAILURE() << "an older file was read";
-  } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find("older gald"), std::string::npos) << error.what();
-  }
-  { const Index index(old, clock_); }
-  const Reader reader(old);
-  EXPECT_EQ(reader.collections().at(0).last_success, "2026-11-21T05:30:00.000Z");
-  SQLite::Database database(old.string(), SQLite::OPEN_READONLY);
-  EXPECT_EQ(database.execAndGet("SELECT full_at FROM collection").getString(),
-            "2026-11-21T05:30:00.000Z");
-  EXPECT_EQ(database.execAndGet("SELECT count(units) FROM run_collections").getInt(), 0);
-}
-
-TEST_F(IndexTest, AnUpgradeGivesWhatIsPublishedItsForms) {
-  Change jane = user(1, "Jörg Müller");
-  jane.kind = RecordKind::contact;
-  jane.set[Attribute::proxy_addresses] = {"SMTP:JÖRG@Bücher.example", "smtp:joerg@contoso.test",
-                                          "X500:/o=C/cn=JÖRG"};
-  jane.set[Attribute::country] = {"Germany"};
-  jane.set[Attribute::business_phones] = {"089 1234567", "4711"};
-  apply(kUsers, {jane}, "c1");
-  publish();
-  index_.reset();
-  const auto keys = [&] {
-    return SQLite::Database(file().string(), SQLite::OPEN_READONLY)
-        .execAndGet("SELECT group_concat(key, ' ') FROM record_key")
-        .getString();
-  };
-  const std::string all_keys = keys();
-  EXPECT_NE(all_keys.find("person:"), std::string::npos) << all_keys;
-  const std::string after = dump();
-  EXPECT_NE(after.find("jörg@xn--bcher-kva.example"), std::string::npos) << after;
-  make_version_4(file());
-  SQLite::Database(file().string(), SQLite::OPEN_READWRITE)
-      .exec(
-          "UPDATE phone SET e164 = NULL, extension = NULL;"
-          "UPDATE address SET folded = 'jÖrg@bücher.example' WHERE folded LIKE '%xn--%';"
-          "UPDATE address SET folded = '/o=c/cn=jÖrg' WHERE folded LIKE '/o=%';"
-          "UPDATE record_key SET key = 'smtp:jÖrg@bücher.example' WHERE key LIKE '%xn--%';"
-          "UPDATE record_key SET key = 'x500:/o=c/cn=jÖrg' WHERE key LIKE 'x500:%';"
-          "DELETE FROM record_key WHERE key LIKE 'person:%'");
-  open();
-  index_->position(kUsers);
-  EXPECT_EQ(publish().updated, 1);
-  EXPECT_EQ(keys(), all_keys);
-  SQLite::Database database(file().string(), SQLite::OPEN_READONLY);
-  EXPECT_EQ(database.execAndGet("SELECT search_name FROM contacts").getString(),
-            "jorg muller joerg mueller");
-  EXPECT_EQ(database
-                .execAndGet("SELECT group_concat(key, ' ') FROM record_key"
-                            " WHERE key LIKE 'smtp:%' OR key LIKE 'x500:%'")
-                .getString(),
-            "smtp:joerg@contoso.test smtp:jörg@xn--bcher-kva.example x500:/o=c/cn=jörg");
-  EXPECT_EQ(database
-                .execAndGet("SELECT group_concat(folded, ' ') FROM (SELECT folded FROM"
-                            " contact_addresses ORDER BY folded)")
-                .getString(),
-            "/o=c/cn=jörg joerg@contoso.test jörg@xn--bcher-kva.example");
-  EXPECT_EQ(database
-                .execAndGet("SELECT group_concat(kind || ':' || coalesce(e164, extension), ' ')"
-                            " FROM contact_phones")
-                .getString(),
-            "international:+49891234567 internal:4711");
 }
 
 TEST_F(IndexTest, OneWriterAtATime) {
