@@ -5,6 +5,7 @@
 
 #include "index/attributes_blob.hpp"
 #include "index/entry_store.hpp"
+#include "index/key_buffer.hpp"
 #include "reconcile/join.hpp"
 
 namespace gald::index {
@@ -157,7 +158,7 @@ std::string BatchLoader::distinguished_name(std::int64_t connector,
 std::vector<std::int64_t> BatchLoader::neighbours(const StagedRecord& record,
                                                   std::set<std::string>& asked) {
   std::vector<std::int64_t> ids;
-  const auto find = [&](std::string_view sql, const std::string& key) {
+  const auto find = [&](std::string_view sql, const auto& key) {
     Query query(statements_, sql);
     query.bind(key);
     while (query.next())
@@ -166,7 +167,7 @@ std::vector<std::int64_t> BatchLoader::neighbours(const StagedRecord& record,
   for (const std::string& key : reconcile::join_keys(record)) {
     if (!asked.insert(key).second)
       continue;
-    find("SELECT record_id FROM record_key WHERE key = ?1", key);
+    find("SELECT record_id FROM record_key WHERE key = ?1", key_hash(key));
     if (key.starts_with(reconcile::kObjectKey))  // CROSS: SQLite would begin with the records
       find(
           "SELECT r.id FROM connector c CROSS JOIN record r ON r.connector_id = c.id AND r.anchor "

@@ -58,6 +58,13 @@ SELECT id, connector_id, collection_id, anchor, kind, presence, packed_attribute
 DROP TABLE record;
 ALTER TABLE new_record RENAME TO record;
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
+-- the keys are made anew when the index is opened, as the index over the anchors is not there
+DROP TABLE record_key;
+CREATE TABLE record_key (
+  key        INTEGER NOT NULL,
+  record_id  INTEGER NOT NULL,
+  PRIMARY KEY (key, record_id)
+) WITHOUT ROWID;
 UPDATE last_live SET attributes = packed_attributes(attributes);
 )sql";
 

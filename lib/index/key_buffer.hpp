@@ -1,69 +1,56 @@
-// Join keys on their way into the index, where they are cheap to write only in their order.
+// Join keys as the index has them, and on their way into it.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
 namespace gald::index {
 
+/// What stands for a key in the table of keys: FNV-1a, mixed as MurmurHash3 ends, 48 bits of it. In
+/// every index that was ever written, so it stays as it is. Two keys with one hash make the
+/// reconciler look at a record more than it has to, and it compares the keys themselves.
+constexpr std::int64_t key_hash(std::string_view key) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : key)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccd;
+  hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53;
+  hash ^= hash >> 33;
+  return static_cast<std::int64_t>(hash) >> 16;  // what SQLite writes in six bytes
+}
+
+/// Keys are cheap to write only in their order.
 class KeyBuffer {
  public:
-  void add(std::string_view key, std::int64_t record) {
-    items_.push_back({head_of(key, 0), head_of(key, 8), static_cast<std::uint32_t>(text_.size()),
-                      static_cast<std::uint32_t>(key.size()), record});
-    text_ += key;
-  }
+  void add(std::string_view key, std::int64_t record) { items_.push_back({key_hash(key), record}); }
 
   /// It is time to drain it: memory does not follow the number of keys.
-  bool full() const { return text_.size() >= kMost; }
+  bool full() const { return items_.size() >= kMost; }
 
-  /// Calls `write` with each key and record, in their order, and forgets them.
+  /// Calls `write` with the hash of each key and its record, in their order, and forgets them.
   template <typename Write>
   void drain(Write write) {
-    std::sort(items_.begin(), items_.end(), [this](const Item& a, const Item& b) {
-      if (a.first != b.first)
-        return a.first < b.first;
-      if (a.second != b.second)
-        return a.second < b.second;
-      const int order = text_of(a).compare(text_of(b));
-      return order != 0 ? order < 0 : a.record < b.record;
+    std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
+      return a.hash != b.hash ? a.hash < b.hash : a.record < b.record;
     });
     for (const Item& item : items_)
-      write(text_of(item), item.record);
+      write(item.hash, item.record);
     clear();
   }
 
-  void clear() {
-    items_ = {};
-    text_ = {};
-  }
+  void clear() { items_ = {}; }
 
  private:
-  static constexpr std::size_t kMost = std::size_t{6} << 20;
+  static constexpr std::size_t kMost = (std::size_t{6} << 20) / 16;
 
   struct Item {
-    std::uint64_t first;   ///< eight bytes of the key as a number, which compares as they do
-    std::uint64_t second;  ///< and the next eight
-    std::uint32_t at;
-    std::uint32_t size;
+    std::int64_t hash;
     std::int64_t record;
   };
 
-  static std::uint64_t head_of(std::string_view key, std::size_t from) {
-    std::uint64_t head = 0;
-    for (std::size_t i = from; i < from + 8; ++i)
-      head = (head << 8) | (i < key.size() ? static_cast<unsigned char>(key[i]) : 0u);
-    return head;
-  }
-
-  std::string_view text_of(const Item& item) const {
-    return std::string_view(text_).substr(item.at, item.size);
-  }
-
-  std::string text_;
   std::vector<Item> items_;
 };
 

@@ -63,7 +63,7 @@ CREATE TABLE record (
 );
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
 CREATE TABLE record_key (
-  key        TEXT NOT NULL,
+  key        INTEGER NOT NULL,              -- key_hash()
   record_id  INTEGER NOT NULL,
   PRIMARY KEY (key, record_id)
 ) WITHOUT ROWID;

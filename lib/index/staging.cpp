@@ -194,11 +194,9 @@ void Staging::buffer_keys_of(std::int64_t record) {
 }
 
 void Staging::write_keys() {
-  std::string text;
-  keys_.drain([&](std::string_view key, std::int64_t record) {
-    text = key;
+  keys_.drain([&](std::int64_t hash, std::int64_t record) {
     Query(statements_, "INSERT OR IGNORE INTO record_key (key, record_id) VALUES (?1, ?2)")
-        .bind(text, record)
+        .bind(hash, record)
         .run();
   });
 }
@@ -655,7 +653,7 @@ void Staging::add_keys(std::int64_t record, const std::vector<std::string>& keys
       keys_.add(key, record);
     else
       Query(statements_, "INSERT OR IGNORE INTO record_key (key, record_id) VALUES (?1, ?2)")
-          .bind(key, record)
+          .bind(key_hash(key), record)
           .run();
 }
 
@@ -666,9 +664,15 @@ void Staging::replace_keys(std::int64_t record, const std::vector<std::string>& 
       rekeyed_.insert(record);
     return;
   }
-  const std::set<std::string> old_keys(before.begin(), before.end());
-  const std::set<std::string> new_keys(now.begin(), now.end());
-  for (const std::string& key : old_keys) {
+  const auto hashes = [](const std::vector<std::string>& keys) {
+    std::set<std::int64_t> all;
+    for (const std::string& key : keys)
+      all.insert(key_hash(key));
+    return all;
+  };
+  const std::set<std::int64_t> old_keys = hashes(before);
+  const std::set<std::int64_t> new_keys = hashes(now);
+  for (const std::int64_t key : old_keys) {
     if (new_keys.contains(key))
       continue;
     Query(statements_, "DELETE FROM record_key WHERE key = ?1 AND record_id = ?2")
@@ -681,7 +685,7 @@ void Staging::replace_keys(std::int64_t record, const std::vector<std::string>& 
         .bind(key)
         .run();
   }
-  for (const std::string& key : new_keys)
+  for (const std::int64_t key : new_keys)
     if (!old_keys.contains(key))
       Query(statements_, "INSERT OR IGNORE INTO record_key (key, record_id) VALUES (?1, ?2)")
           .bind(key, record)

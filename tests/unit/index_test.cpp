@@ -5,6 +5,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "index/key_buffer.hpp"
 #include "index/reader.hpp"
 #include "support.hpp"
 
@@ -573,6 +574,39 @@ TEST_F(IndexTest, ForeignAndNewerFilesAreRefusedWithTheirName) {
   EXPECT_NE(message(file()).find("newer gald"), std::string::npos);
   EXPECT_NE(message("/nonexistent/gald.db").find("/nonexistent/gald.db: cannot be opened"),
             std::string::npos);
+}
+
+/// Keys are kept as hashes, so that records may be taken for neighbours that are none.
+TEST_F(IndexTest, KeysThatLookAlikeJoinNobody) {
+  const std::string one = "p23375402@fabrikam.example";
+  const std::string other = "p26938925@fabrikam.example";
+  ASSERT_EQ(key_hash("smtp:" + one), key_hash("smtp:" + other));
+  const auto contact = [](int number, const std::string& name, std::vector<std::string> addresses) {
+    Change change = user(number, name);
+    change.kind = RecordKind::contact;
+    change.set[Attribute::proxy_addresses] = std::move(addresses);
+    return change;
+  };
+  Change bob = contact(2, "Bob", {"SMTP:" + other});
+  bob.set[Attribute::sync_enabled] = {"true"};
+  apply(kDirectory, {contact(1, "Ann", {"SMTP:" + one})}, "d1");
+  apply(kUsers, {bob}, "c1");
+  publish();
+  EXPECT_EQ(names(), (std::set<std::string>{"Ann", "Bob"}));
+
+  // whoever has the address itself is found, whichever of the two goes away
+  apply(kDirectory, {contact(3, "Bob in AD", {"SMTP:" + other, "smtp:" + one})}, "d2");
+  publish();
+  EXPECT_EQ(names(), (std::set<std::string>{"Ann", "Bob in AD"}));
+  apply(kDirectory, {contact(3, "Bob in AD", {"SMTP:" + other})}, "d3");
+  publish();
+  EXPECT_EQ(names(), (std::set<std::string>{"Ann", "Bob in AD"}));
+  apply(kDirectory,
+        {contact(3, "Bob in AD", {"SMTP:somebody@fabrikam.example"}),
+         contact(1, "Ann", {"SMTP:" + other})},
+        "d4");
+  publish();
+  EXPECT_EQ(names(), (std::set<std::string>{"Ann", "Bob in AD"}));
 }
 
 TEST_F(IndexTest, OneWriterAtATime) {
