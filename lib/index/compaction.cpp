@@ -65,6 +65,66 @@ CREATE TABLE record_key (
   record_id  INTEGER NOT NULL,
   PRIMARY KEY (key, record_id)
 ) WITHOUT ROWID;
+CREATE TABLE origin_set (
+  id    INTEGER PRIMARY KEY,
+  json  TEXT NOT NULL UNIQUE
+);
+INSERT INTO origin_set (json) SELECT DISTINCT origins FROM entry ORDER BY 1;
+CREATE TABLE new_entry (
+  id                   INTEGER PRIMARY KEY,
+  uuid                 TEXT NOT NULL UNIQUE,
+  kind                 TEXT NOT NULL,
+  source               TEXT NOT NULL,
+  status               TEXT NOT NULL,
+  display_name         TEXT,
+  given_name           TEXT,
+  surname              TEXT,
+  initials             TEXT,
+  company_name         TEXT,
+  department           TEXT,
+  job_title            TEXT,
+  office_location      TEXT,
+  employee_id          TEXT,
+  description          TEXT,
+  notes                TEXT,
+  web_page             TEXT,
+  manager              TEXT,
+  manager_entry        INTEGER,
+  mail                 TEXT,
+  mail_nickname        TEXT,
+  user_principal_name  TEXT,
+  street               TEXT,
+  city                 TEXT,
+  state                TEXT,
+  postal_code          TEXT,
+  country_or_region    TEXT,
+  hidden               INTEGER,
+  group_type           TEXT,
+  distinguished_name   TEXT,
+  custom_attributes    TEXT NOT NULL DEFAULT '{}',
+  origins              INTEGER NOT NULL,
+  search_name          TEXT NOT NULL DEFAULT '',
+  forward_to           TEXT,
+  created_run          INTEGER NOT NULL,
+  created_at           TEXT NOT NULL,
+  changed_at           TEXT NOT NULL,
+  change_number        INTEGER NOT NULL
+);
+INSERT INTO new_entry
+SELECT id, uuid, kind, source, status, display_name, given_name, surname, initials, company_name,
+       department, job_title, office_location, employee_id, description, notes, web_page, manager,
+       manager_entry, mail, mail_nickname, user_principal_name, street, city, state, postal_code,
+       country_or_region, hidden, group_type, distinguished_name, custom_attributes,
+       (SELECT o.id FROM origin_set o WHERE o.json = origins), search_name, forward_to, created_run,
+       created_at, changed_at, change_number
+  FROM entry ORDER BY id;
+DROP TABLE entry;
+ALTER TABLE new_entry RENAME TO entry;
+CREATE INDEX entry_by_class ON entry (kind, source, status) WHERE forward_to IS NULL;
+CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
+CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE, uuid);
+CREATE INDEX entry_deleted ON entry (changed_at) WHERE status = 'deleted' AND forward_to IS NULL;
+CREATE INDEX entry_forwards ON entry (forward_to) WHERE forward_to IS NOT NULL;
 UPDATE last_live SET attributes = packed_attributes(attributes);
 )sql";
 

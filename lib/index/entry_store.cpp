@@ -1,6 +1,7 @@
 #include "index/entry_store.hpp"
 
 #include <array>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -79,6 +80,20 @@ const std::string& upsert_sql() {
   return kSql;
 }
 
+/// The row of the set, which is made when it is new.
+std::int64_t save_origins(Statements& statements,
+                          const std::map<std::string, std::string>& origins) {
+  const std::string json = to_json(origins);
+  Query query(statements, "SELECT id FROM origin_set WHERE json = ?1");
+  query.bind(json);
+  if (query.next())
+    return query.integer(0);
+  Query insert(statements, "INSERT INTO origin_set (json) VALUES (?1) RETURNING id");
+  insert.bind(json);
+  insert.next();
+  return insert.integer(0);
+}
+
 void save_lists(Statements& statements, std::int64_t row, const model::Entry& entry) {
   Query(statements, "DELETE FROM address WHERE entry_id = ?1").bind(row).run();
   Query(statements, "DELETE FROM phone WHERE entry_id = ?1").bind(row).run();
@@ -110,7 +125,9 @@ std::string entry_columns() {
   std::string columns = "e.uuid, e.kind, e.source, e.status";
   for (const auto& [unused, column] : kColumns)
     columns += ", e." + std::string(column);
-  return columns + ", e.custom_attributes, e.origins, e.search_name";
+  return columns +
+         ", e.custom_attributes, (SELECT o.json FROM origin_set o WHERE o.id = e.origins),"
+         " e.search_name";
 }
 
 model::Entry read_entry(Query& row, int first_column) {
@@ -176,6 +193,7 @@ std::int64_t save_entry(Statements& statements, const model::Entry& entry, std::
     if (const auto it = entry.values.find(model::extension_attribute(i)); it != entry.values.end())
       custom[it->first] = {it->second};
 
+  const std::int64_t origins = save_origins(statements, entry.origins);
   std::int64_t row = 0;
   {
     Query use(statements, upsert_sql());  // resets the statement, whatever happens
@@ -194,7 +212,7 @@ std::int64_t save_entry(Statements& statements, const model::Entry& entry, std::
         upsert.bind(++position);
     }
     text(to_json(custom));
-    text(to_json(entry.origins));
+    upsert.bind(++position, origins);
     text(entry.search_name);
     text(at);
     upsert.bind(++position, number);

@@ -130,13 +130,17 @@ CREATE TABLE entry (
   group_type           TEXT,
   distinguished_name   TEXT,
   custom_attributes    TEXT NOT NULL DEFAULT '{}',
-  origins              TEXT NOT NULL DEFAULT '{}',
+  origins              INTEGER NOT NULL,    -- of origin_set
   search_name          TEXT NOT NULL DEFAULT '', -- the words of its names, folded
   forward_to           TEXT,                -- uuid of the entry this one turned out to be
   created_run          INTEGER NOT NULL,
   created_at           TEXT NOT NULL,
   changed_at           TEXT NOT NULL,
   change_number        INTEGER NOT NULL
+);
+CREATE TABLE origin_set (                   -- whose value each field has; there are few such sets
+  id    INTEGER PRIMARY KEY,
+  json  TEXT NOT NULL UNIQUE
 );
 CREATE INDEX entry_by_class ON entry (kind, source, status) WHERE forward_to IS NULL;
 CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
