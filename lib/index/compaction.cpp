@@ -5,6 +5,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 
+#include "base/clock.hpp"
 #include "index/attributes_blob.hpp"
 #include "index/attributes_json.hpp"
 
@@ -25,6 +26,15 @@ void packed_attributes(sqlite3_context* context, int, sqlite3_value** arguments)
   } catch (const std::exception& error) {
     sqlite3_result_error(context, error.what(), -1);
   }
+}
+
+/// ISO 8601 as milliseconds since 1970.
+void milliseconds(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const std::string text(text_of(arguments[0]));
+  if (const auto time = base::parse_iso8601(text))
+    sqlite3_result_int64(context, time->time_since_epoch().count());
+  else
+    sqlite3_result_error(context, ("no time in the index: " + text).c_str(), -1);
 }
 
 // Into new tables rather than in place: what shrinks in place leaves its pages half empty.
@@ -106,8 +116,8 @@ CREATE TABLE new_entry (
   search_name          TEXT NOT NULL DEFAULT '',
   forward_to           TEXT,
   created_run          INTEGER NOT NULL,
-  created_at           TEXT NOT NULL,
-  changed_at           TEXT NOT NULL,
+  created_at           INTEGER NOT NULL,
+  changed_at           INTEGER NOT NULL,
   change_number        INTEGER NOT NULL
 );
 INSERT INTO new_entry
@@ -116,7 +126,7 @@ SELECT id, uuid, kind, source, status, display_name, given_name, surname, initia
        manager_entry, mail, mail_nickname, user_principal_name, street, city, state, postal_code,
        country_or_region, hidden, group_type, distinguished_name, custom_attributes,
        (SELECT o.id FROM origin_set o WHERE o.json = origins), search_name, forward_to, created_run,
-       created_at, changed_at, change_number
+       milliseconds(created_at), milliseconds(changed_at), change_number
   FROM entry ORDER BY id;
 DROP TABLE entry;
 ALTER TABLE new_entry RENAME TO entry;
@@ -132,6 +142,7 @@ UPDATE last_live SET attributes = packed_attributes(attributes);
 
 void compact_tables(SQLite::Database& database) {
   database.createFunction("packed_attributes", 1, true, nullptr, packed_attributes);
+  database.createFunction("milliseconds", 1, true, nullptr, milliseconds);
   database.exec(kCompaction);
 }
 

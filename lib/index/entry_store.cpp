@@ -187,7 +187,7 @@ std::optional<StoredEntry> load_entry(Statements& statements, std::int64_t row) 
 }
 
 std::int64_t save_entry(Statements& statements, const model::Entry& entry, std::int64_t run,
-                        const std::string& at, std::int64_t number) {
+                        base::TimePoint at, std::int64_t number) {
   model::Attributes custom;
   for (int i = 1; i <= 15; ++i)
     if (const auto it = entry.values.find(model::extension_attribute(i)); it != entry.values.end())
@@ -214,10 +214,11 @@ std::int64_t save_entry(Statements& statements, const model::Entry& entry, std::
     text(to_json(custom));
     upsert.bind(++position, origins);
     text(entry.search_name);
-    text(at);
+    const auto milliseconds = static_cast<std::int64_t>(at.time_since_epoch().count());
+    upsert.bind(++position, milliseconds);
     upsert.bind(++position, number);
     upsert.bind(++position, run);
-    text(at);
+    upsert.bind(++position, milliseconds);
     upsert.executeStep();
     row = upsert.getColumn(0).getInt64();
   }

@@ -28,6 +28,6 @@ std::optional<StoredEntry> load_entry(Statements& statements, std::int64_t row);
 /// Inserts the entry or replaces it, lists included. Returns its row. `run`, `at` and `number` say
 /// which change did it.
 std::int64_t save_entry(Statements& statements, const model::Entry& entry, std::int64_t run,
-                        const std::string& at, std::int64_t number);
+                        base::TimePoint at, std::int64_t number);
 
 }  // namespace gald::index

@@ -124,7 +124,7 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
                             std::set<std::int64_t>& recheck) {
   const auto known = batch.entry_rows.find(planned.entry.id);
   std::int64_t row = known == batch.entry_rows.end() ? 0 : known->second;
-  std::string at = base::to_iso8601(clock_.now());
+  base::TimePoint at = clock_.now();
 
   if (planned.operation != Operation::none) {
     std::int64_t number = last_number_ + static_cast<std::int64_t>(planned.changes.size());
@@ -133,7 +133,7 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
       query.bind(row);
       query.next();
       number = query.integer(0);
-      at = query.text(1);
+      at = query.time(1);
     }
     row = save_entry(statements_, planned.entry, run_, at, number);
     batch.entry_rows[planned.entry.id] = row;
@@ -284,7 +284,7 @@ void Publisher::recheck_membership(std::int64_t group, std::int64_t member) {
                 {"groups", holds ? std::nullopt : std::optional(group_id),
                  holds ? std::optional(group_id) : std::nullopt, connector});
   Query(statements_, "UPDATE entry SET changed_at = ?2, change_number = ?3 WHERE id = ?1")
-      .bind(member, base::to_iso8601(clock_.now()), last_number_)
+      .bind(member, clock_.now(), last_number_)
       .run();
 }
 
@@ -374,7 +374,7 @@ void Publisher::recheck_manager(std::int64_t entry, const std::string& connector
                 {std::string(model::name(Attribute::manager)), id_of(published), id_of(now),
                  connector.empty() ? record.substr(0, record.find('/')) : connector});
   Query(statements_, "UPDATE entry SET changed_at = ?2, change_number = ?3 WHERE id = ?1")
-      .bind(entry, base::to_iso8601(clock_.now()), last_number_)
+      .bind(entry, clock_.now(), last_number_)
       .run();
 }
 

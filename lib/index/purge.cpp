@@ -22,7 +22,7 @@ class Purge {
   Purge(Statements& statements, std::string now, std::int64_t run)
       : statements_(statements), now_(std::move(now)), run_(run) {}
 
-  std::vector<Row> overdue(const std::string& deleted_before) {
+  std::vector<Row> overdue(base::TimePoint deleted_before) {
     return rows(
         "SELECT e.id, e.uuid, e.kind FROM entry e WHERE e.status = 'deleted' AND e.forward_to IS "
         "NULL"
@@ -57,7 +57,7 @@ class Purge {
   }
 
  private:
-  std::vector<Row> rows(const char* sql, const std::string& value, int limit) {
+  std::vector<Row> rows(const char* sql, const auto& value, int limit) {
     std::vector<Row> found;
     Query query(statements_, sql);
     query.bind(value, limit);
@@ -95,11 +95,10 @@ class Purge {
 std::int64_t purge(SQLite::Database& database, Statements& statements, const base::Clock& clock,
                    std::chrono::milliseconds keep, std::int64_t run, std::stop_token stop) {
   const base::TimePoint now = clock.now();
-  const std::string deleted_before = base::to_iso8601(now - keep);
   Purge purge(statements, base::to_iso8601(now), run);
   std::int64_t purged = 0;
   while (!stop.stop_requested()) {
-    const std::vector<Row> overdue = purge.overdue(deleted_before);
+    const std::vector<Row> overdue = purge.overdue(now - keep);
     if (overdue.empty())
       break;
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);

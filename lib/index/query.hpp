@@ -14,6 +14,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "base/clock.hpp"
+
 namespace gald::index {
 
 /// A value that is bound as bytes, not as text; it must live as long as the Query.
@@ -91,6 +93,11 @@ class Query {
 
   std::int64_t integer(int column) { return statement_.getColumn(column).getInt64(); }
 
+  /// Of a column with milliseconds since 1970, which is what a TimePoint is bound as.
+  base::TimePoint time(int column) {
+    return base::TimePoint(std::chrono::milliseconds(integer(column)));
+  }
+
   std::string text(int column) { return statement_.getColumn(column).getString(); }
 
   /// The first column of all rows that are left.
@@ -129,6 +136,8 @@ class Query {
         statement_.bind(position, value);
     } else if constexpr (std::is_same_v<Plain, std::string_view>) {
       statement_.bind(position, std::string(value));
+    } else if constexpr (std::is_same_v<Plain, base::TimePoint>) {
+      statement_.bind(position, static_cast<std::int64_t>(value.time_since_epoch().count()));
     } else if constexpr (std::is_floating_point_v<Plain>) {
       statement_.bind(position, static_cast<double>(value));
     } else {

@@ -44,7 +44,7 @@ class Reader::Impl {
     model::Contact contact;
     contact.entry = read_entry(row, 0);
     const std::int64_t id = row.integer(kColumnsOfEntry);
-    contact.changed_at = row.text(kColumnsOfEntry + 1);
+    contact.changed_at = base::to_iso8601(row.time(kColumnsOfEntry + 1));
     contact.change_number = row.integer(kColumnsOfEntry + 2);
     contact.manager_id = row.text(kColumnsOfEntry + 3);
     read_lists(statements, id, contact.entry);

@@ -14,7 +14,8 @@ namespace gald::index {
 
 namespace {
 
-// Times are ISO 8601 in UTC with milliseconds, so that text order is time order.
+// Times are ISO 8601 in UTC with milliseconds, so that text order is time order; those of entries
+// are milliseconds since 1970, which are shorter, and text in the views.
 constexpr const char* kTables = R"sql(
 -- Sources ---------------------------------------------------------------------------------------
 CREATE TABLE connector (
@@ -134,8 +135,8 @@ CREATE TABLE entry (
   search_name          TEXT NOT NULL DEFAULT '', -- the words of its names, folded
   forward_to           TEXT,                -- uuid of the entry this one turned out to be
   created_run          INTEGER NOT NULL,
-  created_at           TEXT NOT NULL,
-  changed_at           TEXT NOT NULL,
+  created_at           INTEGER NOT NULL,
+  changed_at           INTEGER NOT NULL,
   change_number        INTEGER NOT NULL
 );
 CREATE TABLE origin_set (                   -- whose value each field has; there are few such sets
@@ -292,7 +293,9 @@ SELECT e.uuid AS id, e.kind, e.source, e.status,
        e.mail, e.mail_nickname, e.user_principal_name,
        e.street, e.city, e.state, e.postal_code, e.country_or_region,
        e.hidden, e.distinguished_name AS on_premises_distinguished_name, e.custom_attributes,
-       e.created_at, e.changed_at, e.change_number, e.search_name
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.created_at / 1000.0, 'unixepoch') AS created_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.changed_at / 1000.0, 'unixepoch') AS changed_at,
+       e.change_number, e.search_name
   FROM entry e
   LEFT JOIN entry m ON m.id = e.manager_entry
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
@@ -312,7 +315,10 @@ SELECT e.uuid AS contact_id, p.type, p.raw, p.e164, p.extension, p.connector,
 CREATE VIEW groups AS
 SELECT e.uuid AS id, e.source, e.status, e.display_name, e.description, e.mail, e.mail_nickname,
        e.group_type, e.hidden,
-       e.distinguished_name AS on_premises_distinguished_name, e.created_at, e.changed_at, e.change_number
+       e.distinguished_name AS on_premises_distinguished_name,
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.created_at / 1000.0, 'unixepoch') AS created_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.changed_at / 1000.0, 'unixepoch') AS changed_at,
+       e.change_number
   FROM entry e
  WHERE e.kind = 'group' AND e.forward_to IS NULL;
 
@@ -344,7 +350,9 @@ SELECT e.uuid AS contact_id, c.name AS connector, c.kind AS connector_type, r.an
   JOIN entry e ON e.id = r.entry_id;
 
 CREATE VIEW merged_contacts AS
-SELECT e.uuid AS id, e.forward_to, e.changed_at, e.change_number
+SELECT e.uuid AS id, e.forward_to,
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.changed_at / 1000.0, 'unixepoch') AS changed_at,
+       e.change_number
   FROM entry e WHERE e.forward_to IS NOT NULL;
 
 CREATE VIEW changes AS

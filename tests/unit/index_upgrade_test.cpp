@@ -248,6 +248,26 @@ TEST_F(UpgradeTest, Schema5KeepsWhatItHas) {
   EXPECT_EQ(publish(index).total(), 0);
 }
 
+/// Entries have their times as numbers, which the views show as text.
+TEST_F(UpgradeTest, TimesAreShownToTheMillisecond) {
+  test::make_schema_5(file(), a_company());
+  { const Index index(file(), clock_); }
+  SQLite::Database database(file().string(), SQLite::OPEN_READWRITE);
+  SQLite::Statement set(database, "UPDATE entry SET changed_at = ?1 WHERE id = 1");
+  SQLite::Statement get(database, "SELECT changed_at FROM contacts WHERE id LIKE '%1'");
+  std::int64_t time = 0;
+  for (int i = 0; i < 5000; ++i) {
+    time += i < 2000 ? 1 : 1'234'567'891;
+    set.bind(1, time);
+    set.exec();
+    set.reset();
+    get.executeStep();
+    ASSERT_EQ(get.getColumn(0).getString(),
+              base::to_iso8601(base::TimePoint(std::chrono::milliseconds(time))));
+    get.reset();
+  }
+}
+
 /// What a plan holds is kept as it was, and can be let go.
 TEST_F(UpgradeTest, HeldPlansSurvive) {
   test::make_schema_5(file(), a_company());
