@@ -86,29 +86,6 @@ std::vector<std::string_view> words_of(std::string_view form) {
   return words;
 }
 
-/// "Müller" → "Mueller"; the text itself when it has no umlaut.
-std::string with_umlauts_spelled_out(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kSpelled = {{
-      {"ä", "ae"},
-      {"ö", "oe"},
-      {"ü", "ue"},
-      {"å", "aa"},
-      {"Ä", "Ae"},
-      {"Ö", "Oe"},
-      {"Ü", "Ue"},
-      {"Å", "Aa"},
-  }};
-  std::string spelled;
-  while (!text.empty()) {
-    const auto* it = std::find_if(kSpelled.begin(), kSpelled.end(), [&](const auto& letter) {
-      return text.starts_with(letter.first);
-    });
-    spelled += it == kSpelled.end() ? text.substr(0, 1) : it->second;
-    text.remove_prefix(it == kSpelled.end() ? 1 : it->first.size());
-  }
-  return spelled;
-}
-
 }  // namespace
 
 std::string search_form(std::string_view text) {
@@ -144,6 +121,28 @@ std::string lower_case(std::string_view text) {
 std::string upper_case(std::string_view text) {
   std::string result;
   return icu::UnicodeString::fromUTF8(text).toUpper(icu::Locale::getRoot()).toUTF8String(result);
+}
+
+std::string with_umlauts_spelled_out(std::string_view text) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kSpelled = {{
+      {"ä", "ae"},
+      {"ö", "oe"},
+      {"ü", "ue"},
+      {"å", "aa"},
+      {"Ä", "Ae"},
+      {"Ö", "Oe"},
+      {"Ü", "Ue"},
+      {"Å", "Aa"},
+  }};
+  std::string spelled;
+  while (!text.empty()) {
+    const auto* it = std::find_if(kSpelled.begin(), kSpelled.end(), [&](const auto& letter) {
+      return text.starts_with(letter.first);
+    });
+    spelled += it == kSpelled.end() ? text.substr(0, 1) : it->second;
+    text.remove_prefix(it == kSpelled.end() ? 1 : it->first.size());
+  }
+  return spelled;
 }
 
 std::string search_name(std::string_view display_name, std::string_view given_name,

@@ -17,6 +17,9 @@ std::string search_form(std::string_view text);
 std::string lower_case(std::string_view text);
 std::string upper_case(std::string_view text);
 
+/// The other spelling of a text with umlauts: "Müller" → "Mueller", "Åse" → "Aase".
+std::string with_umlauts_spelled_out(std::string_view text);
+
 /// What a contact is found by: the words of its names, each once, and behind them the second
 /// spelling of those with an umlaut ("Müller" is found as "muller" and as "mueller").
 std::string search_name(std::string_view display_name, std::string_view given_name,
