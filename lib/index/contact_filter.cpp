@@ -82,7 +82,7 @@ ContactCondition::ContactCondition(Statements& statements, const ContactFilter& 
   if (changed_after_)
     add("e.change_number > :filter_changed_after");
   if (filter.changed_since) {
-    changed_since_ = base::to_iso8601(*filter.changed_since);
+    changed_since_ = filter.changed_since->time_since_epoch().count();
     add("e.changed_at >= :filter_changed_since");
   }
   sql_ += ")";

@@ -58,7 +58,7 @@ class ContactCondition {
   std::optional<std::string> groups_;  ///< their rows, as a JSON array
   std::optional<std::string> label_;
   std::optional<std::int64_t> changed_after_;
-  std::optional<std::string> changed_since_;
+  std::optional<std::int64_t> changed_since_;
 };
 
 }  // namespace gald::index

@@ -92,53 +92,53 @@ std::string folded(const StagedRecord& record, Attribute attribute) {
 
 const std::array<Rung, kRungs>& ladder() {
   static constexpr std::array<Rung, kRungs> kLadder = {{
-    {"x500",
-     [](const StagedRecord& cloud) {
-       Keys keys;
-       const std::string own = folded_legacy_dn(cloud);
-       if (!own.empty())
-         keys.insert("own:" + own);
-       for (const std::string& dn : proxies(cloud, "x500"))
-         keys.insert("listed:" + dn);
-       return keys;
-     },
-     [](const StagedRecord& ad) {
-       Keys keys;
-       const std::string own = folded_legacy_dn(ad);
-       if (!own.empty()) {
-         keys.insert("own:" + own);
-         keys.insert("listed:" + own);
-       }
-       for (const std::string& dn : proxies(ad, "x500"))
-         keys.insert("own:" + dn);
-       return keys;
-     }},
-    {"proxy-addresses", [](const StagedRecord& cloud) { return proxies(cloud, "smtp"); },
-     [](const StagedRecord& ad) { return proxies(ad, "smtp"); }},
-    {"external-address",
-     [](const StagedRecord& cloud) {
-       Keys keys;
-       add(keys, folded(cloud, Attribute::external_address));
-       add(keys, folded(cloud, Attribute::mail));
-       return keys;
-     },
-     [](const StagedRecord& ad) {
-       Keys keys;
-       add(keys, folded(ad, Attribute::external_address));
-       return keys;
-     }},
-    {"mail",
-     [](const StagedRecord& cloud) {
-       Keys keys;
-       add(keys, folded(cloud, Attribute::mail));
-       return keys;
-     },
-     [](const StagedRecord& ad) {
-       Keys keys;
-       add(keys, folded(ad, Attribute::mail));
-       return keys;
-     }},
-}};
+      {"x500",
+       [](const StagedRecord& cloud) {
+         Keys keys;
+         const std::string own = folded_legacy_dn(cloud);
+         if (!own.empty())
+           keys.insert("own:" + own);
+         for (const std::string& dn : proxies(cloud, "x500"))
+           keys.insert("listed:" + dn);
+         return keys;
+       },
+       [](const StagedRecord& ad) {
+         Keys keys;
+         const std::string own = folded_legacy_dn(ad);
+         if (!own.empty()) {
+           keys.insert("own:" + own);
+           keys.insert("listed:" + own);
+         }
+         for (const std::string& dn : proxies(ad, "x500"))
+           keys.insert("own:" + dn);
+         return keys;
+       }},
+      {"proxy-addresses", [](const StagedRecord& cloud) { return proxies(cloud, "smtp"); },
+       [](const StagedRecord& ad) { return proxies(ad, "smtp"); }},
+      {"external-address",
+       [](const StagedRecord& cloud) {
+         Keys keys;
+         add(keys, folded(cloud, Attribute::external_address));
+         add(keys, folded(cloud, Attribute::mail));
+         return keys;
+       },
+       [](const StagedRecord& ad) {
+         Keys keys;
+         add(keys, folded(ad, Attribute::external_address));
+         return keys;
+       }},
+      {"mail",
+       [](const StagedRecord& cloud) {
+         Keys keys;
+         add(keys, folded(cloud, Attribute::mail));
+         return keys;
+       },
+       [](const StagedRecord& ad) {
+         Keys keys;
+         add(keys, folded(ad, Attribute::mail));
+         return keys;
+       }},
+  }};
   return kLadder;
 }
 
