@@ -1,6 +1,8 @@
 #include "command_line.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <functional>
 #include <string_view>
 #include <utility>
 
@@ -22,20 +24,76 @@ constexpr const char* kFooter =
     "Exit codes: 0 complete, 1 failed, 2 bad usage, 3 partial, 4 bad configuration.\n"
     "More: man gald, man gald.toml";
 
-/// What CLI11 fills; turned into a ContactFilter afterwards.
-struct Filters {
-  std::string source;
-  std::string status;
-  std::string kind;
-  bool all = false;
-};
+/// Nothing for what is neither a time nor a day, which begins at midnight UTC.
+std::optional<base::TimePoint> parse_time(const std::string& text) {
+  const auto time = base::parse_iso8601(text);
+  return time ? time : base::parse_iso8601(text + "T00:00:00Z");
+}
 
-index::ContactFilter to_filter(Filters filters) {
-  std::replace(filters.source.begin(), filters.source.end(), '-', '_');
-  return {.source = model::source_named(filters.source),
-          .status = model::status_named(filters.status),
-          .kind = model::entry_kind_named(filters.kind),
-          .with_deleted = filters.all};
+std::optional<std::int64_t> parse_change_number(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 0)
+    return std::nullopt;
+  return number;
+}
+
+/// The options that say which contacts are meant, the same for every command that has them.
+void add_filters(CLI::App& command, index::ContactFilter& filter) {
+  const auto add = [&](const char* name, const char* about, const char* type,
+                       std::function<std::string(const std::string&)> take) {
+    return command
+        .add_option_function<std::string>(
+            name,
+            [name, take = std::move(take)](const std::string& text) {
+              if (const std::string wrong = take(text); !wrong.empty())
+                throw CLI::ValidationError(std::string(name) + " \"" + text + "\"", wrong);
+            },
+            about)
+        ->type_name(type);
+  };
+  add("--source", "Only of this source", "cloud|on_premises|hybrid", [&](std::string text) {
+    std::replace(text.begin(), text.end(), '-', '_');
+    filter.source = model::source_named(text);
+    return filter.source ? "" : "must be cloud, on_premises or hybrid";
+  });
+  add("--status", "Only with this status", "active|disabled|deleted", [&](const auto& text) {
+    filter.status = model::status_named(text);
+    return filter.status ? "" : "must be active, disabled or deleted";
+  });
+  add("--kind", "Only of this kind (groups only with group)", "contact|user|guest|group",
+      [&](const auto& text) {
+        filter.kind = model::entry_kind_named(text);
+        return filter.kind ? "" : "must be contact, user, guest or group";
+      });
+  command.add_flag("--all", filter.with_deleted, "The deleted ones too");
+  add("--group", "Only direct members of this group", "ID|ADDRESS|NAME", [&](const auto& text) {
+    filter.group = text;
+    return text.empty() ? "must be the id, an address or the name of a group" : "";
+  });
+  add("--label", "Only with this label", "LABEL", [&](const auto& text) {
+    filter.label = text;
+    return text.empty() ? "must be one of [labels] in the configuration" : "";
+  });
+  add("--hidden", "Hidden from address lists, or not, or nobody says", "yes|no|unknown",
+      [&](const auto& text) {
+        using index::Visibility;
+        if (text == "yes")
+          filter.visibility = Visibility::hidden;
+        else if (text == "no")
+          filter.visibility = Visibility::visible;
+        else if (text == "unknown")
+          filter.visibility = Visibility::unknown;
+        return filter.visibility ? "" : "must be yes, no or unknown";
+      });
+  add("--changed-since", "Only what changed after this change, or since this time (UTC)",
+      "NUMBER|TIME", [&](const auto& text) {
+        filter.changed_after = parse_change_number(text);
+        filter.changed_since = parse_time(text);
+        return filter.changed_after || filter.changed_since
+                   ? ""
+                   : "must be the number of a change, 2026-11-21, or 2026-11-21T05:30:00Z";
+      });
 }
 
 /// Parses into `chosen`: the subcommand that was named writes its options there.
@@ -74,8 +132,6 @@ class Parser {
       return Notice{"gald: " + std::string(error.what()) + "\nTry: gald --help\n",
                     exit_code::kBadUsage};
     }
-    if (auto* list = std::get_if<ListCommand>(&line_.command))
-      list->filter = to_filter(filters_);
     return line_;
   }
 
@@ -110,13 +166,7 @@ class Parser {
     CLI::App* command =
         add("list", "List what is published",
             "gald list --source hybrid --status active --json | jq -r .mail", list_);
-    command->add_option("--source", filters_.source, "Only of this source")
-        ->check(CLI::IsMember({"cloud", "on_premises", "on-premises", "hybrid"}));
-    command->add_option("--status", filters_.status, "Only with this status")
-        ->check(CLI::IsMember({"active", "disabled", "deleted"}));
-    command->add_option("--kind", filters_.kind, "Only of this kind (groups only with group)")
-        ->check(CLI::IsMember({"contact", "user", "guest", "group"}));
-    command->add_flag("--all", filters_.all, "The deleted ones too");
+    add_filters(*command, list_.filter);
     add_json(*command, list_.json);
   }
 
@@ -205,7 +255,6 @@ class Parser {
   }
 
   CommandLine line_{.config_file = kDefaultConfig, .verbose = false, .command = {}};
-  Filters filters_;
   RunCommand run_;
   SyncCommand sync_;
   StatusCommand status_;

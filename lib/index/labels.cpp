@@ -13,6 +13,8 @@ namespace {
 
 using Rows = std::set<std::pair<std::string, std::int64_t>>;  // label, group
 
+}  // namespace
+
 std::set<std::int64_t> groups_named(Statements& statements, const std::string& name) {
   const std::string folded = model::fold_address(name);
   Query query(statements,
@@ -27,6 +29,8 @@ std::set<std::int64_t> groups_named(Statements& statements, const std::string& n
     groups.insert(query.integer(0));
   return groups;
 }
+
+namespace {
 
 Rows present(Statements& statements) {
   Rows rows;

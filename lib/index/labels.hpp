@@ -1,7 +1,9 @@
 // Labels: names for the members of certain groups.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,9 @@
 #include "index/query.hpp"
 
 namespace gald::index {
+
+/// The rows of the published groups that have this display name or address.
+std::set<std::int64_t> groups_named(Statements& statements, const std::string& name);
 
 /// Keeps which published groups give which label; whoever is a direct member then bears it. Writes
 /// when something is different, in one transaction. A label none of whose groups is there is

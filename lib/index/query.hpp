@@ -78,6 +78,13 @@ class Query {
     return *this;
   }
 
+  /// A value for a parameter with a name (":kind"), which the SQL must contain.
+  template <typename Value>
+  Query& bind_named(const char* parameter, Value&& value) {
+    bind_one(statement_.getIndex(parameter), std::forward<Value>(value));
+    return *this;
+  }
+
   /// Moves to the next row; false after the last.
   bool next() { return statement_.executeStep(); }
 

@@ -133,19 +133,12 @@ Reader::Reader(Reader&&) noexcept = default;
 void Reader::contacts(const ContactFilter& filter,
                       const std::function<bool(const model::Contact&)>& visit) const {
   return explained(impl_->file, [&] {
-    static const std::string kSql = "SELECT " + contact_columns() +
-                                    " FROM entry e WHERE e.forward_to IS NULL"
-                                    " AND (?1 IS NULL OR e.source = ?1)"
-                                    " AND (?2 IS NULL OR e.status = ?2)"
-                                    " AND ((?3 IS NULL AND e.kind <> 'group') OR e.kind = ?3)"
-                                    " AND (?4 OR ?2 IS NOT NULL OR e.status <> 'deleted')"
-                                    " ORDER BY e.display_name COLLATE NOCASE, e.uuid";
-    const auto name = [](const auto& value) {
-      return value ? std::optional<std::string>(to_string(*value)) : std::nullopt;
-    };
     SQLite::Transaction snapshot(impl_->database);  // one picture from the first line to the last
-    Query query(impl_->statements, kSql);
-    query.bind(name(filter.source), name(filter.status), name(filter.kind), filter.with_deleted);
+    const ContactCondition condition(impl_->statements, filter);
+    const std::string sql = "SELECT " + contact_columns() + " FROM entry e WHERE " +
+                            condition.sql() + " ORDER BY e.display_name COLLATE NOCASE, e.uuid";
+    Query query(impl_->statements, sql);
+    condition.bind(query);
     while (query.next())
       if (!visit(impl_->contact(query)))
         return;

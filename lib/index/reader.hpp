@@ -12,21 +12,13 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "index/contact_filter.hpp"
 #include "model/entry.hpp"
 #include "model/plan.hpp"
 #include "model/staged_record.hpp"
 #include "reconcile/policy.hpp"
 
 namespace gald::index {
-
-/// Empty members do not restrict. Deleted contacts are left out unless asked for by `status` or
-/// `with_deleted`.
-struct ContactFilter {
-  std::optional<model::Source> source;
-  std::optional<model::Status> status;
-  std::optional<model::EntryKind> kind;  ///< nothing: contacts, users and guests, but no groups
-  bool with_deleted = false;
-};
 
 /// What is known of one collection of one connector.
 struct CollectionState {
@@ -106,7 +98,8 @@ class Reader {
   ~Reader();
   Reader(Reader&&) noexcept;
 
-  /// Streams in the order of display name, then id. The visitor returns false to stop.
+  /// Streams in the order of display name, then id. The visitor returns false to stop. Throws
+  /// NoSuchGroup before the first contact.
   void contacts(const ContactFilter& filter,
                 const std::function<bool(const model::Contact&)>& visit) const;
 

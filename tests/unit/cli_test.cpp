@@ -59,6 +59,16 @@ TEST(CommandLine, List) {
   EXPECT_EQ(list.filter.kind, model::EntryKind::guest);
   EXPECT_FALSE(list.filter.with_deleted);
   EXPECT_TRUE(list.json);
+  const auto more = command<ListCommand>(
+      {"list", "--group", "Sales", "--label", "VIP", "--hidden", "no", "--changed-since", "17"});
+  EXPECT_EQ(more.filter.group, "Sales");
+  EXPECT_EQ(more.filter.label, "VIP");
+  EXPECT_EQ(more.filter.visibility, index::Visibility::visible);
+  EXPECT_EQ(more.filter.changed_after, 17);
+  EXPECT_FALSE(more.filter.changed_since);
+  const auto since = command<ListCommand>({"list", "--changed-since", "2026-11-21"}).filter;
+  EXPECT_EQ(since.changed_since, base::parse_iso8601("2026-11-21T00:00:00Z"));
+  EXPECT_FALSE(since.changed_after);
   const auto all = command<ListCommand>({"list", "--all", "--source", "on_premises"});
   EXPECT_EQ(all.filter.source, model::Source::on_premises);
   EXPECT_FALSE(all.filter.status);
@@ -97,6 +107,10 @@ TEST(CommandLine, BadUsage) {
                                                        {"sync", "--config"},
                                                        {"changes", "--run", "minus"},
                                                        {"list", "--kind", ""},
+                                                       {"list", "--hidden", "maybe"},
+                                                       {"list", "--changed-since", "tuesday"},
+                                                       {"list", "--changed-since", "-1"},
+                                                       {"list", "--group", ""},
                                                        {"plan", "approve"},
                                                        {"plan", "undo", "7"},
                                                        {"plan", "show", "0"},

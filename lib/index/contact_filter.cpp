@@ -1,0 +1,105 @@
+#include "index/contact_filter.hpp"
+
+#include <set>
+
+#include "index/labels.hpp"
+#include "index/query.hpp"
+#include "model/forms.hpp"
+
+namespace gald::index {
+
+namespace {
+
+std::set<std::int64_t> find_groups(Statements& statements, const std::string& what) {
+  {
+    Query query(statements,
+                "SELECT id FROM entry WHERE uuid = ?1 AND kind = 'group'"
+                " AND status <> 'deleted' AND forward_to IS NULL");
+    const std::string id = model::fold_address(what);
+    query.bind(id);
+    if (query.next())
+      return {query.integer(0)};
+  }
+  std::set<std::int64_t> groups = groups_named(statements, what);
+  if (groups.empty())
+    throw NoSuchGroup("no group has the id, address or name \"" + what +
+                      "\"; `gald list --kind group` shows those that there are");
+  return groups;
+}
+
+std::string json_array(const std::set<std::int64_t>& rows) {
+  std::string text;
+  for (const std::int64_t row : rows)
+    text += (text.empty() ? "[" : ",") + std::to_string(row);
+  return text + "]";
+}
+
+template <typename Value>
+std::optional<std::string> name_of(const std::optional<Value>& value) {
+  return value ? std::optional(std::string(to_string(*value))) : std::nullopt;
+}
+
+std::string_view condition_for(Visibility visibility) {
+  switch (visibility) {
+    case Visibility::hidden:
+      return "e.hidden = 1";
+    case Visibility::visible:
+      return "e.hidden = 0";
+    case Visibility::unknown:
+      return "e.hidden IS NULL";
+  }
+  return {};
+}
+
+}  // namespace
+
+ContactCondition::ContactCondition(Statements& statements, const ContactFilter& filter)
+    : sql_("(e.forward_to IS NULL"),
+      source_(name_of(filter.source)),
+      status_(name_of(filter.status)),
+      kind_(name_of(filter.kind)),
+      changed_after_(filter.changed_after) {
+  const auto add = [&](std::string_view condition) { (sql_ += " AND ") += condition; };
+  add(kind_ ? "e.kind = :filter_kind" : "e.kind <> 'group'");
+  if (source_)
+    add("e.source = :filter_source");
+  if (status_)
+    add("e.status = :filter_status");
+  else if (!filter.with_deleted)
+    add("e.status <> 'deleted'");
+  if (!filter.group.empty()) {
+    groups_ = json_array(find_groups(statements, filter.group));
+    add("e.id IN (SELECT member_id FROM membership"
+        " WHERE group_id IN (SELECT value FROM json_each(:filter_groups)))");
+  }
+  if (!filter.label.empty()) {
+    label_ = filter.label;
+    add("e.id IN (SELECT ms.member_id FROM label_group lg"
+        " JOIN membership ms ON ms.group_id = lg.group_id WHERE lg.label = :filter_label)");
+  }
+  if (filter.visibility)
+    add(condition_for(*filter.visibility));
+  if (changed_after_)
+    add("e.change_number > :filter_changed_after");
+  if (filter.changed_since) {
+    changed_since_ = base::to_iso8601(*filter.changed_since);
+    add("e.changed_at >= :filter_changed_since");
+  }
+  sql_ += ")";
+}
+
+void ContactCondition::bind(Query& query) const {
+  const auto set = [&](const char* parameter, const auto& value) {
+    if (value)
+      query.bind_named(parameter, *value);
+  };
+  set(":filter_kind", kind_);
+  set(":filter_source", source_);
+  set(":filter_status", status_);
+  set(":filter_groups", groups_);
+  set(":filter_label", label_);
+  set(":filter_changed_after", changed_after_);
+  set(":filter_changed_since", changed_since_);
+}
+
+}  // namespace gald::index
