@@ -49,7 +49,7 @@ Change removed(int number, Presence presence) {
   return change;
 }
 
-/// Takes away what schema 5 added.
+/// Takes away what schemas 5 and 6 added.
 void make_version_4(const std::filesystem::path& file) {
   SQLite::Database database(file.string(), SQLite::OPEN_READWRITE);
   for (std::string view = "contract"; !view.empty();
@@ -59,6 +59,8 @@ void make_version_4(const std::filesystem::path& file) {
                .getString())
     database.exec("DROP VIEW " + view);
   database.exec(
+      "DROP TABLE former_address; DROP INDEX phone_by_tail; DROP INDEX phone_by_extension;"
+      "ALTER TABLE phone DROP COLUMN national;"
       "DROP TABLE conflict; DROP TABLE conflict_kind;"
       "DROP TABLE plan; DROP TABLE last_live; DROP TABLE loss; DROP TABLE active_policy;"
       "DROP TABLE label_group; DROP INDEX entry_deleted; DROP INDEX entry_forwards;"
