@@ -116,6 +116,9 @@ struct Overview {
   std::vector<std::pair<std::string, std::int64_t>> conflicts;
 };
 
+struct LookupHit;
+struct LookupOptions;
+
 /// One connection, one thread. Sees the state of the moment for each call; never blocks the writer
 /// and is never blocked.
 class Reader {
@@ -140,6 +143,11 @@ class Reader {
   /// elsewhere; active before disabled before deleted. When there are few, those with similar names
   /// follow. The work is bounded: `more` says that it ended before the end.
   SearchResult search(const SearchQuery& query) const;
+
+  /// Whose number or address it is, also one of before, the likeliest first (lookup.hpp). Where
+  /// nobody else has it, those who had it and are deleted.
+  std::vector<LookupHit> lookup(std::string_view number_or_address,
+                                const LookupOptions& options) const;
 
   /// Newest first.
   std::vector<model::HistoryLine> history(std::string_view entry_id, int limit) const;
