@@ -70,6 +70,7 @@ void make_version_4(const std::filesystem::path& file) {
       "ALTER TABLE collection DROP COLUMN rescoped;"
       "ALTER TABLE entry DROP COLUMN search_name;"
       "ALTER TABLE phone DROP COLUMN kind;"
+      "DROP TABLE history; ALTER TABLE change DROP COLUMN former;"
       "PRAGMA user_version = 4");
 }
 
