@@ -86,6 +86,7 @@ struct Config {
   base::log::Level log_level = base::log::Level::info;
   reconcile::GuardLimits guard;
   std::chrono::milliseconds keep_deleted{0};
+  std::chrono::milliseconds keep_history{0};
   reconcile::Policy policy;
   std::vector<ConnectorConfig> connectors;  ///< by name, the disabled ones too
 };

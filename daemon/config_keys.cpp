@@ -192,6 +192,18 @@ std::vector<KeyInfo> common_keys() {
               [](Config& config, Connector&, const KeyValue& value) {
                 config.keep_deleted = value.duration;
               }},
+      KeyInfo{"retention",
+              {},
+              "history",
+              KeyType::duration,
+              "1d..3650d",
+              "400d",
+              false,
+              "How long it is kept what changed: how far back `--at`, `gald diff` and the change "
+              "feed reach.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                config.keep_history = value.duration;
+              }},
 
       KeyInfo{"connector",
               {},

@@ -30,6 +30,7 @@ sync::CycleOptions cycle_options(const Config& config) {
   options.guard = config.guard;
   options.policy = config.policy;
   options.keep_deleted = config.keep_deleted;
+  options.keep_history = config.keep_history;
   return options;
 }
 

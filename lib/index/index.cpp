@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "index/change_log.hpp"
 #include "index/conflict_store.hpp"
 #include "index/labels.hpp"
 #include "index/plan_store.hpp"
@@ -95,6 +96,14 @@ class Index::Impl {
       base::log::info("publish.purged", "deleted contacts are purged", {{"contacts", purged}});
   }
 
+  void forget(std::optional<std::chrono::milliseconds> keep, std::stop_token stop) {
+    const std::int64_t forgotten =
+        keep ? trim_history(database, statements, base::to_iso8601(clock.now() - *keep), stop) : 0;
+    if (forgotten != 0)
+      base::log::info("publish.forgotten", "what was told long enough ago has left the history",
+                      {{"changes", forgotten}});
+  }
+
   const std::string file;
   const base::Clock& clock;
   std::mutex mutex;
@@ -154,9 +163,11 @@ model::PublishedCounts Index::publish(std::int64_t run, const Publication& how,
     impl_->plans->conclude(run, how);
     // a policy that changes no contact has come into force by now
     settle_labels(impl_->database, impl_->statements,
-                  policy_from_json(active_policy(impl_->statements)).labels);
+                  policy_from_json(active_policy(impl_->statements)).labels, run,
+                  base::to_iso8601(impl_->clock.now()));
     build_search(impl_->database, impl_->statements, stop);
     impl_->purge(how.keep_deleted, run, stop);
+    impl_->forget(how.keep_history, stop);
     return counts;
   });
 }
@@ -173,7 +184,8 @@ Decision Index::approve(std::int64_t plan, std::int64_t run, std::stop_token sto
       const reconcile::Policy policy = policy_from_json(active_policy(impl_->statements));
       decision.published = Publisher(impl_->database, impl_->statements, impl_->clock, run)
                                .publish({policy}, stop, true);
-      settle_labels(impl_->database, impl_->statements, policy.labels);
+      settle_labels(impl_->database, impl_->statements, policy.labels, run,
+                    base::to_iso8601(impl_->clock.now()));
     }
     return decision;
   });
@@ -246,6 +258,9 @@ void copy_index(const std::filesystem::path& from, const std::filesystem::path& 
     SQLite::Database source(from.string(), SQLite::OPEN_READONLY, 10'000);
     SQLite::Database target(to.string(), SQLite::OPEN_READWRITE);
     SQLite::Backup(target, source).executeStep(-1);
+    // should it take the place of the original, its numbers go on where the original's went, too
+    if (target.tableExists("history"))  // an older file gets one when it is upgraded
+      target.exec("UPDATE history SET feed_id = lower(hex(randomblob(8)))");
   } catch (const SQLite::Exception& error) {
     throw std::runtime_error(from.string() + ": cannot be copied to " + to.string() + ": " +
                              error.what());

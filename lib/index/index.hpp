@@ -53,6 +53,7 @@ struct Publication {
   std::optional<reconcile::GuardLimits> guard = {};
 
   std::optional<std::chrono::milliseconds> keep_deleted = {};  ///< entries; nothing: for ever
+  std::optional<std::chrono::milliseconds> keep_history = {};  ///< changes; nothing: for ever
 };
 
 /// What became of a decision about a plan.
@@ -106,10 +107,10 @@ class Index {
   bool published_before();
 
   /// Reconciles every record that changed since the last publication and applies the difference,
-  /// in short transactions; then what was deleted long enough ago is purged. Stops early, with the
-  /// rest left for the next run, when asked to. What exceeds the guard, and what a change of scope
-  /// or policy would do, becomes a plan: its records count as what they were published as until
-  /// somebody decides.
+  /// in short transactions; then what was deleted long enough ago is purged, and what was told long
+  /// enough ago forgotten. Stops early, with the rest left for the next run, when asked to. What
+  /// exceeds the guard, and what a change of scope or policy would do, becomes a plan: its records
+  /// count as what they were published as until somebody decides.
   model::PublishedCounts publish(std::int64_t run, const Publication& how, std::stop_token stop);
 
   /// Those that are open after a run, and those that it closed.
@@ -141,7 +142,8 @@ class Index {
 };
 
 /// Makes `to` a copy of the index `from` as it is at one moment, also while somebody writes it.
-/// What was in `to` before is lost. Throws like Index().
+/// What was in `to` before is lost. It has a feed of its own: positions in the other one mean
+/// nothing in it. Throws like Index().
 void copy_index(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Held while a cycle runs, so that two processes never write the index at the same time. The

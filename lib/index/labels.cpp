@@ -1,6 +1,6 @@
 #include "index/labels.hpp"
 
-#include <cstdint>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -40,10 +40,33 @@ Rows present(Statements& statements) {
   return rows;
 }
 
+void tell(Statements& statements, const Rows& rows, const Rows& others, bool come, std::int64_t run,
+          const std::string& at) {
+  for (const auto& row : rows) {
+    if (others.contains(row))
+      continue;
+    const auto& [label, group] = row;
+    const std::optional<std::string> given = label;
+    const std::optional<std::string> none;
+    Query(statements,
+          "INSERT INTO change (run_id, at, entry_id, operation, field, old_value, new_value,"
+          " connector) VALUES (?1, max(?2, coalesce((SELECT at FROM change ORDER BY number DESC"
+          " LIMIT 1), '')), ?3, 'updated', 'memberLabels', ?4, ?5, '')")
+        .bind(run, at, group, come ? none : given, come ? given : none)
+        .run();
+    Query(statements,
+          "UPDATE entry SET (changed_at, change_number) ="
+          " (SELECT at, number FROM change ORDER BY number DESC LIMIT 1) WHERE id = ?1")
+        .bind(group)
+        .run();
+  }
+}
+
 }  // namespace
 
 void settle_labels(SQLite::Database& database, Statements& statements,
-                   const std::map<std::string, std::vector<std::string>>& labels) {
+                   const std::map<std::string, std::vector<std::string>>& labels, std::int64_t run,
+                   const std::string& now) {
   Rows wanted;
   for (const auto& [label, names] : labels) {
     bool found = false;
@@ -57,7 +80,8 @@ void settle_labels(SQLite::Database& database, Statements& statements,
                          "none of the groups behind a label is there; check [labels]",
                          {{"label", label}});
   }
-  if (wanted == present(statements))
+  const Rows before = present(statements);
+  if (wanted == before)
     return;
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   Query(statements, "DELETE FROM label_group").run();
@@ -65,6 +89,8 @@ void settle_labels(SQLite::Database& database, Statements& statements,
     Query(statements, "INSERT INTO label_group (label, group_id) VALUES (?1, ?2)")
         .bind(label, group)
         .run();
+  tell(statements, before, wanted, false, run, now);
+  tell(statements, wanted, before, true, run, now);
   transaction.commit();
 }
 

@@ -17,9 +17,10 @@ namespace gald::index {
 std::set<std::int64_t> groups_named(Statements& statements, const std::string& name);
 
 /// Keeps which published groups give which label; whoever is a direct member then bears it. Writes
-/// when something is different, in one transaction. A label none of whose groups is there is
-/// logged.
+/// when something is different, in one transaction, and tells it of the group as a change of its
+/// `memberLabels`. A label none of whose groups is there is logged.
 void settle_labels(SQLite::Database& database, Statements& statements,
-                   const std::map<std::string, std::vector<std::string>>& labels);
+                   const std::map<std::string, std::vector<std::string>>& labels, std::int64_t run,
+                   const std::string& now);
 
 }  // namespace gald::index

@@ -1,11 +1,14 @@
 #include "index/publisher.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "index/change_log.hpp"
 #include "index/entry_store.hpp"
 #include "index/former_address.hpp"
 #include "index/liveness.hpp"
 #include "index/preview.hpp"
+#include "reconcile/difference.hpp"
 #include "reconcile/join.hpp"
 
 namespace gald::index {
@@ -14,12 +17,24 @@ using model::Attribute;
 using model::StagedRecord;
 using reconcile::Operation;
 
+namespace {
+
+base::TimePoint last_moment(SQLite::Database& database) {
+  const std::string at =
+      database.execAndGet("SELECT coalesce((SELECT at FROM change ORDER BY number DESC LIMIT 1), '')")
+          .getString();
+  return base::parse_iso8601(at).value_or(base::TimePoint());
+}
+
+}  // namespace
+
 Publisher::Publisher(SQLite::Database& database, Statements& statements, const base::Clock& clock,
                      std::int64_t run)
     : database_(database),
       statements_(statements),
       clock_(clock),
       now_(base::to_iso8601(clock.now())),
+      at_(last_moment(database)),
       loader_(statements, now_),
       search_(statements),
       run_(run),
@@ -39,6 +54,7 @@ model::PublishedCounts Publisher::publish(const Publication& how, std::stop_toke
       break;
     last = touched.back();
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+    begin_moment();
     Batch batch = loader_.load(touched);
     const reconcile::Plan plan = reconcile::reconcile(batch.records, batch.entries, how.policy);
     apply(plan, batch);
@@ -123,11 +139,13 @@ void Publisher::note_held(const reconcile::Plan& plan, const Batch& batch) {
             .run();
 }
 
-void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,
+void Publisher::apply_entry(const reconcile::PlannedEntry& as_planned, Batch& batch,
                             std::set<std::int64_t>& recheck) {
+  const std::optional<reconcile::PlannedEntry> again = revived(as_planned, batch);
+  const reconcile::PlannedEntry& planned = again ? *again : as_planned;
   const auto known = batch.entry_rows.find(planned.entry.id);
   std::int64_t row = known == batch.entry_rows.end() ? 0 : known->second;
-  base::TimePoint at = clock_.now();
+  base::TimePoint at = at_;
 
   if (planned.operation != Operation::none) {
     std::int64_t number = last_number_ + static_cast<std::int64_t>(planned.changes.size());
@@ -144,9 +162,8 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
         row, std::move(found_by),
         planned.operation == Operation::merge ? SearchedWords() : searched_words(planned.entry));
     batch.entry_rows[planned.entry.id] = row;
-    for (const model::FieldChange& change : planned.changes)
-      record_change(row, name_of(planned.operation), change);
-    note_former_addresses(statements_, row, planned.entry, planned.changes, at);
+    record_changes(row, planned, batch);
+    note_former_addresses(statements_, row, planned.entry, planned.changes, base::to_iso8601(at));
     if (planned.operation == Operation::merge)
       Query(statements_, "UPDATE entry SET status = 'deleted', forward_to = ?2 WHERE id = ?1")
           .bind(row, planned.forward_to)
@@ -188,13 +205,66 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
   }
 }
 
+/// What readers see at once is told of one moment, and later moments never go before it, even if
+/// the clock does.
+void Publisher::begin_moment() {
+  at_ = std::max(at_, clock_.now());
+}
+
+/// An id that leads somewhere else, or of which no record is left, may become a contact's own
+/// again: then what was published under it is what changes.
+std::optional<reconcile::PlannedEntry> Publisher::revived(const reconcile::PlannedEntry& planned,
+                                                          Batch& batch) {
+  if (planned.operation != Operation::create)
+    return std::nullopt;
+  std::int64_t row = 0;
+  std::optional<std::string> forward_to;
+  {
+    Query query(statements_, "SELECT id, forward_to FROM entry WHERE uuid = ?1");
+    query.bind(planned.entry.id);
+    if (!query.next())
+      return std::nullopt;
+    row = query.integer(0);
+    forward_to = query.optional_text(1);
+  }
+  model::Entry before = load_entry(statements_, row)->entry;
+  reconcile::PlannedEntry again = planned;
+  again.operation = Operation::restore;
+  const std::string by = planned.changes.front().connector;
+  again.changes = reconcile::differences(before, planned.entry);
+  for (model::FieldChange& change : again.changes)
+    change.connector = by;
+  if (forward_to)
+    again.changes.push_back({"id", *forward_to, planned.entry.id, by});
+  batch.entry_rows[before.id] = row;
+  batch.entries.push_back(std::move(before));
+  return again;
+}
+
+void Publisher::record_changes(std::int64_t entry, const reconcile::PlannedEntry& planned,
+                               const Batch& batch) {
+  const auto before =
+      std::find_if(batch.entries.rbegin(), batch.entries.rend(),
+                   [&](const model::Entry& known) { return known.id == planned.entry.id; });
+  bool phones_told = false;
+  for (const model::FieldChange& change : planned.changes) {
+    std::optional<std::string> former;
+    if (planned.operation == Operation::merge)
+      former = former_text(before->status);
+    else if (change.field == "phones" && !std::exchange(phones_told, true))
+      former = former_text(before->phones);
+    record_change(entry, name_of(planned.operation), change, former);
+  }
+}
+
 void Publisher::record_change(std::int64_t entry, std::string_view operation,
-                              const model::FieldChange& change) {
+                              const model::FieldChange& change,
+                              const std::optional<std::string>& former) {
   Query(statements_,
         "INSERT INTO change (number, run_id, at, entry_id, operation, field, old_value, new_value,"
-        " connector) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
-      .bind(++last_number_, run_, base::to_iso8601(clock_.now()), entry, operation, change.field,
-            change.old_value, change.new_value, change.connector)
+        " connector, former) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
+      .bind(++last_number_, run_, base::to_iso8601(at_), entry, operation, change.field, change.old_value,
+            change.new_value, change.connector, former)
       .run();
 }
 
@@ -292,7 +362,7 @@ void Publisher::recheck_membership(std::int64_t group, std::int64_t member) {
                 {"groups", holds ? std::nullopt : std::optional(group_id),
                  holds ? std::optional(group_id) : std::nullopt, connector});
   Query(statements_, "UPDATE entry SET changed_at = ?2, change_number = ?3 WHERE id = ?1")
-      .bind(member, clock_.now(), last_number_)
+      .bind(member, at_, last_number_)
       .run();
 }
 
@@ -382,7 +452,7 @@ void Publisher::recheck_manager(std::int64_t entry, const std::string& connector
                 {std::string(model::name(Attribute::manager)), id_of(published), id_of(now),
                  connector.empty() ? record.substr(0, record.find('/')) : connector});
   Query(statements_, "UPDATE entry SET changed_at = ?2, change_number = ?3 WHERE id = ?1")
-      .bind(entry, clock_.now(), last_number_)
+      .bind(entry, at_, last_number_)
       .run();
 }
 
@@ -428,6 +498,7 @@ bool Publisher::apply_touched_members() {
   if (touched.empty())
     return false;
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
+  begin_moment();
   for (const Touched& pair : touched) {
     if (pair.group != 0 && pair.member != 0)
       recheck_membership(pair.group, pair.member);

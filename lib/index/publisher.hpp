@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <stop_token>
@@ -42,8 +43,14 @@ class Publisher {
                    std::set<std::int64_t>& recheck);
   void settle_conflicts(const reconcile::Plan& plan, const Batch& batch,
                         const reconcile::Policy& policy);
+  std::optional<reconcile::PlannedEntry> revived(const reconcile::PlannedEntry& planned,
+                                                 Batch& batch);
+  void record_changes(std::int64_t entry, const reconcile::PlannedEntry& planned,
+                      const Batch& batch);
   void record_change(std::int64_t entry, std::string_view operation,
-                     const model::FieldChange& change);
+                     const model::FieldChange& change,
+                     const std::optional<std::string>& former = std::nullopt);
+  void begin_moment();
   void unlink_orphans(const reconcile::Plan& plan, const Batch& batch,
                       std::set<std::int64_t>& recheck);
   void note_held(const reconcile::Plan& plan, const Batch& batch);
@@ -60,6 +67,7 @@ class Publisher {
   Statements& statements_;
   const base::Clock& clock_;
   const std::string now_;  ///< what has ended before, has ended in this publication
+  base::TimePoint at_;     ///< when all of the transaction under way is told
   BatchLoader loader_;
   SearchChanges search_;
   std::int64_t run_;

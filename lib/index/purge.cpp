@@ -43,12 +43,14 @@ class Purge {
       taken += take(merged);
     take_records(entry.id);
     search_.remove(entry.id);
+    const int told =
+        Query(statements_, "DELETE FROM change WHERE entry_id = ?1").bind(entry.id).run();
+    Query(statements_, "UPDATE history SET gone = gone + ?1").bind(told).run();
     for (const char* sql :
          {"DELETE FROM address WHERE entry_id = ?1", "DELETE FROM phone WHERE entry_id = ?1",
           "DELETE FROM former_address WHERE entry_id = ?1",
           "DELETE FROM membership WHERE group_id = ?1",
-          "DELETE FROM membership WHERE member_id = ?1", "DELETE FROM change WHERE entry_id = ?1",
-          "DELETE FROM conflict WHERE entry_id = ?1",
+          "DELETE FROM membership WHERE member_id = ?1", "DELETE FROM conflict WHERE entry_id = ?1",
           "DELETE FROM conflict WHERE other_id = ?1 AND other_id <> 0",
           "DELETE FROM entry WHERE id = ?1"})
       Query(statements_, sql).bind(entry.id).run();

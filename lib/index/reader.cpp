@@ -5,25 +5,19 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "index/batch_loader.hpp"
+#include "index/change_log.hpp"
 #include "index/entry_store.hpp"
 #include "index/lookup.hpp"
 #include "index/policy_json.hpp"
 #include "index/preview.hpp"
 #include "index/query.hpp"
-#include "index/schema.hpp"
+#include "index/reading.hpp"
 #include "index/search.hpp"
 #include "model/forms.hpp"
 
 namespace gald::index {
 
 namespace {
-
-SQLite::Database open_for_reading(const std::filesystem::path& file) {
-  if (!std::filesystem::exists(file))
-    throw std::runtime_error(file.string() +
-                             ": there is no index yet; `gald sync` makes it on its first run");
-  return {file.string(), SQLite::OPEN_READONLY, 10'000};
-}
 
 std::string contact_columns() {
   return entry_columns() +
@@ -35,12 +29,9 @@ constexpr int kColumnsOfEntry = 31;
 
 }  // namespace
 
-class Reader::Impl {
+class Reader::Impl : public Reading {
  public:
-  explicit Impl(const std::filesystem::path& path)
-      : file(path), database(open_for_reading(path)), statements(database) {
-    require_schema(database, file.string());
-  }
+  using Reading::Reading;
 
   model::Contact contact(Query& row) {
     model::Contact contact;
@@ -82,50 +73,8 @@ class Reader::Impl {
     return contact;
   }
 
-  std::vector<model::HistoryLine> lines(Query& query) {
-    std::vector<model::HistoryLine> lines;
-    while (query.next()) {
-      model::HistoryLine line;
-      line.number = query.integer(0);
-      line.run = query.integer(1);
-      line.at = query.text(2);
-      line.entry_id = query.text(3);
-      line.display_name = query.text(4);
-      line.kind = model::entry_kind_named(query.text(5)).value();
-      line.operation = query.text(6);
-      line.change = {query.text(7), query.optional_text(8), query.optional_text(9), query.text(10)};
-      line.group_name = query.text(11);
-      lines.push_back(std::move(line));
-    }
-    return lines;
-  }
-
-  const std::filesystem::path file;
-  SQLite::Database database;
-  Statements statements;
   Search search{statements};
 };
-
-namespace {
-
-/// SQLite's own words rarely name the file.
-template <typename Work>
-auto explained(const std::filesystem::path& file, Work work) {
-  try {
-    return work();
-  } catch (const SQLite::Exception& error) {
-    throw std::runtime_error(file.string() + ": " + error.what());
-  }
-}
-
-constexpr std::string_view kHistoryColumns =
-    "SELECT ch.number, ch.run_id, ch.at, e.uuid, coalesce(e.display_name, ''), e.kind,"
-    " ch.operation, ch.field, ch.old_value, ch.new_value, ch.connector,"
-    " CASE ch.field WHEN 'groups' THEN (SELECT g.display_name FROM entry g"
-    "   WHERE g.uuid = coalesce(ch.new_value, ch.old_value)) END"
-    " FROM change ch JOIN entry e ON e.id = ch.entry_id ";
-
-}  // namespace
 
 Reader::Reader(const std::filesystem::path& file)
     : impl_(explained(file, [&] { return std::make_unique<Impl>(file); })) {}
@@ -201,20 +150,20 @@ std::vector<LookupHit> Reader::lookup(std::string_view number_or_address,
 std::vector<model::HistoryLine> Reader::history(std::string_view entry_id, int limit) const {
   return explained(impl_->file, [&] {
     static const std::string kSql =
-        std::string(kHistoryColumns) + "WHERE e.uuid = ?1 ORDER BY ch.number DESC LIMIT ?2";
+        kHistoryLines + "WHERE e.uuid = ?1 ORDER BY ch.number DESC LIMIT ?2";
     Query query(impl_->statements, kSql);
     query.bind(entry_id, limit);
-    return impl_->lines(query);
+    return read_lines(query);
   });
 }
 
 std::vector<model::HistoryLine> Reader::changes_of_run(std::int64_t run, int limit) const {
   return explained(impl_->file, [&] {
     static const std::string kSql =
-        std::string(kHistoryColumns) + "WHERE ch.run_id = ?1 ORDER BY ch.number LIMIT ?2";
+        kHistoryLines + "WHERE ch.run_id = ?1 ORDER BY ch.number LIMIT ?2";
     Query query(impl_->statements, kSql);
     query.bind(run, limit);
-    return impl_->lines(query);
+    return read_lines(query);
   });
 }
 

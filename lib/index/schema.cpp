@@ -206,10 +206,19 @@ CREATE TABLE change (
   field      TEXT NOT NULL,
   old_value  TEXT,
   new_value  TEXT,
-  connector  TEXT NOT NULL
+  connector  TEXT NOT NULL,
+  former     TEXT                            -- what taking it back needs beside old_value
 );
 CREATE INDEX change_by_entry ON change (entry_id, number);
 CREATE INDEX change_by_run ON change (run_id, number);
+CREATE TABLE history (                       -- one row
+  feed_id     TEXT NOT NULL,                 -- of this file: numbers of another mean nothing here
+  kept_after  INTEGER NOT NULL,              -- every change with a greater number is there
+  at          TEXT,                          -- of that number, and its run; NULL: nothing is missing
+  run_id      INTEGER,
+  gone        INTEGER NOT NULL               -- numbers that have no row any more
+);
+INSERT INTO history VALUES (lower(hex(randomblob(8))), 0, NULL, NULL, 0);
 
 -- Plans: what is held back until somebody decides ------------------------------------------------
 CREATE TABLE plan (
@@ -402,6 +411,12 @@ SELECT ch.number, ch.run_id, ch.at, ch.old_value, ch.new_value, ch.operation, ch
        ch.old_value, NULL, ch.connector
   FROM change ch WHERE ch.entry_id = 0;
 
+CREATE VIEW feed AS
+SELECT h.feed_id, h.kept_after AS oldest_position,
+       max(h.kept_after, coalesce((SELECT max(ch.number) FROM change ch), 0)) AS newest_position,
+       h.at AS complete_since
+  FROM history h;
+
 CREATE VIEW runs AS
 SELECT id, started_at, ended_at, outcome, error, created, updated, deleted, restored, memberships
   FROM run;
@@ -525,7 +540,13 @@ constexpr const char* kUpgrades[] = {
     "UPDATE phone SET national = national_digits(raw) WHERE kind = 'national';"
     "CREATE INDEX phone_by_tail ON phone"
     " (coalesce(CAST(substr(e164, 2) AS INTEGER), national) % 10000000);"
-    "CREATE INDEX phone_by_extension ON phone (extension) WHERE extension IS NOT NULL;",
+    "CREATE INDEX phone_by_extension ON phone (extension) WHERE extension IS NOT NULL;"
+    // The history: what was told before can be followed, but not taken back exactly.
+    "ALTER TABLE change ADD COLUMN former TEXT;"
+    "CREATE TABLE history (feed_id TEXT NOT NULL, kept_after INTEGER NOT NULL, at TEXT,"
+    " run_id INTEGER, gone INTEGER NOT NULL);"
+    "INSERT INTO history SELECT lower(hex(randomblob(8))), coalesce(max(number), 0), max(at),"
+    " max(run_id), coalesce(max(number), 0) - count(*) FROM change;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 

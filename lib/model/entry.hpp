@@ -122,7 +122,7 @@ struct HistoryLine {
   std::string entry_id;
   std::string display_name;  ///< of the entry, as it is called now
   EntryKind kind = EntryKind::contact;
-  std::string operation;  ///< "created" | "updated" | "deleted" | "restored" | "merged"
+  std::string operation;  ///< "created" | "updated" | "deleted" | "restored" | "merged" | "purged"
   FieldChange change;
   std::string
       group_name;  ///< for the field "groups", whose values are ids: what the group is called

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <tuple>
 
 #include <unicode/bytestream.h>
 #include <unicode/idna.h>
@@ -109,6 +110,16 @@ std::string format_address(const Address& address) {
       return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     });
   return prefix + ":" + address.value;
+}
+
+void sort_addresses(std::vector<Address>& addresses) {
+  std::sort(addresses.begin(), addresses.end(), [](const Address& a, const Address& b) {
+    const auto rank = [](const Address& address) {
+      return std::tuple(address.kind != "smtp", address.kind, !address.primary,
+                        fold_address(address.value), address.value);
+    };
+    return rank(a) < rank(b);
+  });
 }
 
 std::string rdn_value(std::string_view rdn) {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/entry.hpp"
 
@@ -26,6 +27,10 @@ bool is_guest_principal(std::string_view value);
 
 /// The form of proxyAddresses: "SMTP:jane@x" for a primary, "smtp:jane@x" for others.
 std::string format_address(const Address& address);
+
+/// Into the order in which they are published: smtp first, then by kind; the primary one of each
+/// kind first, then by value.
+void sort_addresses(std::vector<Address>& addresses);
 
 /// The value of an RDN in plain text: "CN=Doe\, Jane" → "Doe, Jane" (RFC 4514 section 2.4).
 std::string rdn_value(std::string_view rdn);

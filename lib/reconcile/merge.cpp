@@ -5,7 +5,6 @@
 #include <forward_list>
 #include <set>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 #include "base/text.hpp"
@@ -346,13 +345,7 @@ class AddressBook {
       if (chosen != entry_.addresses.end())
         chosen->primary = true;
     }
-    std::sort(entry_.addresses.begin(), entry_.addresses.end(), [](const auto& a, const auto& b) {
-      const auto rank = [](const model::Address& address) {
-        return std::tuple(address.kind != "smtp", address.kind, !address.primary,
-                          model::fold_address(address.value), address.value);
-      };
-      return rank(a) < rank(b);
-    });
+    model::sort_addresses(entry_.addresses);
   }
 
  private:

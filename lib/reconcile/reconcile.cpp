@@ -5,7 +5,7 @@
 #include <set>
 
 #include "base/guid.hpp"
-#include "model/forms.hpp"
+#include "reconcile/difference.hpp"
 #include "reconcile/duplicates.hpp"
 #include "reconcile/join.hpp"
 #include "reconcile/merge.hpp"
@@ -60,78 +60,14 @@ std::string origin(const Entry& entry, std::string_view field) {
   return it == entry.origins.end() ? std::string() : it->second;
 }
 
-std::optional<std::string> value_of(const Entry& entry, model::Attribute attribute) {
-  const auto it = entry.values.find(attribute);
-  return it == entry.values.end() ? std::nullopt : std::optional(it->second);
-}
-
-/// Values with the connector that each came from.
-using Values = std::map<std::string, std::string>;
-
-Values addresses_of(const Entry& entry) {
-  Values values;
-  for (const model::Address& address : entry.addresses)
-    values.emplace(model::format_address(address), address.connector);
-  return values;
-}
-
-Values phones_of(const Entry& entry) {
-  Values values;
-  for (const model::Phone& phone : entry.phones)
-    values.emplace(phone.type + ":" + phone.raw, phone.connector);
-  return values;
-}
-
-void diff_lists(const std::string& field, const Values& before, const Values& now,
-                const Cause& cause, std::vector<FieldChange>& changes) {
-  for (const auto& [value, connector] : before)
-    if (!now.contains(value))
-      changes.push_back({field, value, std::nullopt, cause.rather(connector)});
-  for (const auto& [value, connector] : now)
-    if (!before.contains(value))
-      changes.push_back({field, std::nullopt, value, connector});
-}
-
-/// The same text read in another way: in another country, or by a newer gald.
-void diff_readings(const Entry& before, const Entry& now, std::vector<FieldChange>& changes) {
-  const auto told = [](const model::Phone& phone) {
-    return phone.type + ":" + phone.raw + (phone.e164.empty() ? "" : " (" + phone.e164 + ")");
-  };
-  for (const model::Phone& phone : now.phones)
-    for (const model::Phone& old : before.phones)
-      if (phone.type == old.type && phone.raw == old.raw && phone.e164 != old.e164)
-        changes.push_back({"phones", told(old), told(phone), phone.connector});
-}
-
+/// A value that is gone, or a class that is another, may be somebody else's doing than of the
+/// record that it came from.
 std::vector<FieldChange> diff(const Entry& before, const Entry& now, const Cause& cause) {
-  std::vector<FieldChange> changes;
-  const auto label = [&](std::string_view field, std::string_view old_text,
-                         std::string_view new_text) {
-    if (old_text == new_text)
-      return;
-    const std::string by = origin(now, field);
-    const std::string& connector =
-        by.empty() ? cause.rather(origin(before, field)) : cause.rather(by);
-    changes.push_back(
-        {std::string(field), std::string(old_text), std::string(new_text), connector});
-  };
-  label("status", to_string(before.status), to_string(now.status));
-  label("source", to_string(before.source), to_string(now.source));
-  label("kind", to_string(before.kind), to_string(now.kind));
-  for (const model::Attribute attribute : model::published_attributes()) {
-    if (attribute == model::Attribute::manager)
-      continue;  // names a record; which entry that is, the publisher knows and tells
-    const std::optional<std::string> old_value = value_of(before, attribute);
-    const std::optional<std::string> new_value = value_of(now, attribute);
-    if (old_value == new_value)
-      continue;
-    const std::string field(model::name(attribute));
-    changes.push_back({field, old_value, new_value,
-                       new_value ? origin(now, field) : cause.rather(origin(before, field))});
-  }
-  diff_lists("addresses", addresses_of(before), addresses_of(now), cause, changes);
-  diff_lists("phones", phones_of(before), phones_of(now), cause, changes);
-  diff_readings(before, now, changes);
+  std::vector<FieldChange> changes = differences(before, now);
+  for (FieldChange& change : changes)
+    if (!change.new_value || change.field == "status" || change.field == "source" ||
+        change.field == "kind")
+      change.connector = cause.rather(change.connector);
   return changes;
 }
 

@@ -406,7 +406,8 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
                                  options.progress({Progress::Stage::publishing, {}, {}, done});
                              },
                          .guard = options.guard,
-                         .keep_deleted = options.keep_deleted},
+                         .keep_deleted = options.keep_deleted,
+                         .keep_history = options.keep_history},
                         stop);
       report.plans = index.plans_of(report.id);
       log_plans(report);

@@ -38,6 +38,7 @@ struct CycleOptions {
   /// How much may vanish in a cycle without anybody being asked.
   reconcile::GuardLimits guard = {};
   std::optional<std::chrono::milliseconds> keep_deleted = {};  ///< contacts; nothing: for ever
+  std::optional<std::chrono::milliseconds> keep_history = {};  ///< changes; nothing: for ever
 };
 
 /// Never throws; what went wrong stands in the report, which is also in the index as a run.

@@ -28,15 +28,18 @@ class FileIndex {
   /// As after a crash.
   void reopen();
 
+  /// A minute after whatever happened before.
   int publish();
 
   Published published() const;
 
+  std::filesystem::path file() const { return directory_.path() / "gald.db"; }
+
+  base::TimePoint now() const { return clock_.now(); }
+
  private:
   index::CollectionKey key_of(const std::string& connector, ConnectorKind kind) const;
   void apply(const index::CollectionKey& key, std::span<const Said> page, bool last);
-
-  std::filesystem::path file() const { return directory_.path() / "gald.db"; }
 
   test::TemporaryDirectory directory_;
   base::ManualClock clock_{base::TimePoint(std::chrono::hours(24 * 365 * 50))};

@@ -1,0 +1,78 @@
+// The index as it was: reconstructed from what it is and from what was told since.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "index/reader.hpp"
+#include "model/entry.hpp"
+
+namespace gald::index {
+
+struct AfterRun {
+  std::int64_t run = 0;
+};
+
+/// A moment of the past: a time, or the end of a run. What was told at that time belongs to it.
+using Moment = std::variant<base::TimePoint, AfterRun>;
+
+/// What is different with an entry between two moments.
+struct EntryDifference {
+  std::string id;
+  model::EntryKind kind = model::EntryKind::contact;
+  std::string display_name;
+  std::string operation;  ///< "created" | "updated" | "deleted" | "restored" | "merged"
+  std::vector<model::FieldChange> changes;
+  std::vector<model::GroupReference> groups;  ///< those that the changes name
+};
+
+struct HistoryState {
+  std::int64_t changes = 0;
+  std::int64_t bytes = 0;      ///< about; estimated from the length of some changes
+  std::string oldest_at;       ///< ISO 8601, of the oldest change; empty: there is none
+  std::string complete_since;  ///< ISO 8601: moments before cannot be asked for; empty: all can
+};
+
+/// One connection, one thread. Each call sees one moment, and costs what was told since; memory
+/// does not grow with the index. Never blocks the writer and is never blocked.
+///
+/// Contacts of the past have no records and no connectors: the history tells what was published,
+/// and not from where. Whoever was purged since is not in the past either.
+class History {
+ public:
+  /// Throws like Reader(). So do all calls, and for a moment before the history that is kept, with
+  /// the oldest that can be asked for.
+  explicit History(const std::filesystem::path& file);
+  ~History();
+  History(History&&) noexcept;
+
+  /// As Reader::contacts() would have streamed it then.
+  void contacts(const Moment& moment, const ContactFilter& filter,
+                const std::function<bool(const model::Contact&)>& visit) const;
+
+  /// As Reader::find() would have found it then.
+  std::vector<model::Contact> find(const Moment& moment, std::string_view id_or_address) const;
+
+  /// Of everything that is not the same at both moments, by display name.
+  void differences(const Moment& before, const Moment& after,
+                   const std::function<void(const EntryDifference&)>& visit) const;
+
+  /// What was told of an id, be it published, merged or purged; newest first.
+  std::vector<model::HistoryLine> lines(std::string_view id, int limit) const;
+
+  HistoryState state() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gald::index
