@@ -63,6 +63,7 @@ void make_version_4(const std::filesystem::path& file) {
       "DROP TABLE plan; DROP TABLE last_live; DROP TABLE loss; DROP TABLE active_policy;"
       "DROP TABLE label_group; DROP INDEX entry_deleted; DROP INDEX entry_forwards;"
       "DROP INDEX record_plan;"
+      "DROP TABLE upkeep;"
       "ALTER TABLE record DROP COLUMN released;"
       "ALTER TABLE record DROP COLUMN held_presence;"
       "ALTER TABLE record DROP COLUMN plan_id;"
