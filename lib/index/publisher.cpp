@@ -21,7 +21,8 @@ namespace {
 
 base::TimePoint last_moment(SQLite::Database& database) {
   const std::string at =
-      database.execAndGet("SELECT coalesce((SELECT at FROM change ORDER BY number DESC LIMIT 1), '')")
+      database
+          .execAndGet("SELECT coalesce((SELECT at FROM change ORDER BY number DESC LIMIT 1), '')")
           .getString();
   return base::parse_iso8601(at).value_or(base::TimePoint());
 }
@@ -263,8 +264,8 @@ void Publisher::record_change(std::int64_t entry, std::string_view operation,
   Query(statements_,
         "INSERT INTO change (number, run_id, at, entry_id, operation, field, old_value, new_value,"
         " connector, former) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
-      .bind(++last_number_, run_, base::to_iso8601(at_), entry, operation, change.field, change.old_value,
-            change.new_value, change.connector, former)
+      .bind(++last_number_, run_, base::to_iso8601(at_), entry, operation, change.field,
+            change.old_value, change.new_value, change.connector, former)
       .run();
 }
 

@@ -322,6 +322,9 @@ CREATE TABLE search_state (                 -- one row
   generation  INTEGER NOT NULL              -- how often it was made anew
 );
 INSERT INTO search_state (rules, built_to, generation) VALUES (0, 0, 0);
+
+-- The file itself --------------------------------------------------------------------------------
+CREATE TABLE upkeep (what TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
 )sql";
 
 constexpr const char* kViews = R"sql(
@@ -546,7 +549,9 @@ constexpr const char* kUpgrades[] = {
     "CREATE TABLE history (feed_id TEXT NOT NULL, kept_after INTEGER NOT NULL, at TEXT,"
     " run_id INTEGER, gone INTEGER NOT NULL);"
     "INSERT INTO history SELECT lower(hex(randomblob(8))), coalesce(max(number), 0), max(at),"
-    " max(run_id), coalesce(max(number), 0) - count(*) FROM change;",
+    " max(run_id), coalesce(max(number), 0) - count(*) FROM change;"
+    // when the file was looked through, and since when a reader holds its log
+    "CREATE TABLE upkeep (what TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 
