@@ -27,6 +27,7 @@
 #include "index/reader.hpp"
 #include "measure.hpp"
 #include "reconcile_bench.hpp"
+#include "size_bench.hpp"
 
 namespace {
 
@@ -234,6 +235,10 @@ int run(int argc, char** argv) {
     gald::bench::publish_index(argv[2]);
     return 0;
   }
+  if (argc == 5 && std::strcmp(argv[1], "--fill") == 0) {
+    gald::bench::fill_index(argv[2], std::atoi(argv[3]), std::strcmp(argv[4], "hybrid") == 0);
+    return 0;
+  }
   bool json = false;
   int records = 50'000;
   std::optional<gald::bench::DirectoryServer> server;
@@ -264,6 +269,8 @@ int run(int argc, char** argv) {
   for (Row& row : gald::bench::measure_reconcile(self, name))
     rows.push_back(std::move(row));
   for (Row& row : Bench(name, records).run())
+    rows.push_back(std::move(row));
+  for (Row& row : gald::bench::measure_size(name))
     rows.push_back(std::move(row));
   for (Row& row : gald::bench::measure_forms())
     rows.push_back(std::move(row));
