@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "index/codes.hpp"
 #include "index/entry_store.hpp"
 #include "index/liveness.hpp"
 #include "index/preview.hpp"
@@ -140,7 +141,8 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
     for (const model::FieldChange& change : planned.changes)
       record_change(row, name_of(planned.operation), change);
     if (planned.operation == Operation::merge)
-      Query(statements_, "UPDATE entry SET status = 'deleted', forward_to = ?2 WHERE id = ?1")
+      Query(statements_, "UPDATE entry SET status_code = (" + code_of("'deleted'", kStatuses) +
+                             "), forward_to = ?2 WHERE id = ?1")
           .bind(row, planned.forward_to)
           .run();
     if (planned.operation != Operation::update)
