@@ -37,6 +37,14 @@ void milliseconds(sqlite3_context* context, int, sqlite3_value** arguments) {
     sqlite3_result_error(context, ("no time in the index: " + text).c_str(), -1);
 }
 
+/// The place of the first argument among the others; itself when it is none of them.
+void code(sqlite3_context* context, int count, sqlite3_value** arguments) {
+  for (int i = 1; i < count; ++i)
+    if (text_of(arguments[i]) == text_of(arguments[0]))
+      return sqlite3_result_int(context, i - 1);
+  sqlite3_result_value(context, arguments[0]);
+}
+
 // Into new tables rather than in place: what shrinks in place leaves its pages half empty.
 constexpr const char* kCompaction = R"sql(
 CREATE TABLE new_record (
@@ -44,8 +52,8 @@ CREATE TABLE new_record (
   connector_id   INTEGER NOT NULL REFERENCES connector,
   collection_id  INTEGER NOT NULL REFERENCES collection,
   anchor         TEXT NOT NULL,
-  kind           TEXT NOT NULL,
-  presence       TEXT NOT NULL,
+  kind_code      INTEGER NOT NULL,
+  presence_code  INTEGER NOT NULL,
   attributes     BLOB NOT NULL,
   parent         TEXT,
   touched        INTEGER NOT NULL,
@@ -56,12 +64,20 @@ CREATE TABLE new_record (
   plan_id        INTEGER,
   held_presence  TEXT,
   released       INTEGER NOT NULL DEFAULT 0,
-  flags          INTEGER NOT NULL DEFAULT 0
+  flags          INTEGER NOT NULL DEFAULT 0,
+  kind           TEXT AS (CASE kind_code
+      WHEN 0 THEN 'contact' WHEN 1 THEN 'user' WHEN 2 THEN 'group' WHEN 3 THEN 'container'
+      ELSE kind_code END),
+  presence       TEXT AS (CASE presence_code
+      WHEN 0 THEN 'live' WHEN 1 THEN 'soft_deleted' WHEN 2 THEN 'deleted' WHEN 3 THEN 'absent'
+      WHEN 4 THEN 'out_of_scope' ELSE presence_code END)
 );
 -- a quotation mark inside a value is escaped: only the attribute itself reads like this
 INSERT INTO new_record
-SELECT id, connector_id, collection_id, anchor, kind, presence, packed_attributes(attributes), parent,
-       touched, published_live, entry_id, joined_by, expires_at, plan_id, held_presence, released,
+SELECT id, connector_id, collection_id, anchor, code(kind, 'contact', 'user', 'group', 'container'),
+       code(presence, 'live', 'soft_deleted', 'deleted', 'absent', 'out_of_scope'),
+       packed_attributes(attributes), parent, touched, published_live, entry_id, joined_by,
+       expires_at, plan_id, held_presence, released,
        (instr(attributes, '"isCriticalSystemObject":"true"') > 0)
          + 2 * (instr(attributes, '"scope":"out"') > 0)
   FROM record ORDER BY id;
@@ -83,9 +99,9 @@ INSERT INTO origin_set (json) SELECT DISTINCT origins FROM entry ORDER BY 1;
 CREATE TABLE new_entry (
   id                   INTEGER PRIMARY KEY,
   uuid                 TEXT NOT NULL UNIQUE,
-  kind                 TEXT NOT NULL,
-  source               TEXT NOT NULL,
-  status               TEXT NOT NULL,
+  kind_code            INTEGER NOT NULL,
+  source_code          INTEGER NOT NULL,
+  status_code          INTEGER NOT NULL,
   display_name         TEXT,
   given_name           TEXT,
   surname              TEXT,
@@ -118,11 +134,19 @@ CREATE TABLE new_entry (
   created_run          INTEGER NOT NULL,
   created_at           INTEGER NOT NULL,
   changed_at           INTEGER NOT NULL,
-  change_number        INTEGER NOT NULL
+  change_number        INTEGER NOT NULL,
+  kind                 TEXT AS (CASE kind_code
+      WHEN 0 THEN 'contact' WHEN 1 THEN 'user' WHEN 2 THEN 'guest' WHEN 3 THEN 'group'
+      ELSE kind_code END),
+  source               TEXT AS (CASE source_code
+      WHEN 0 THEN 'cloud' WHEN 1 THEN 'on_premises' WHEN 2 THEN 'hybrid' ELSE source_code END),
+  status               TEXT AS (CASE status_code
+      WHEN 0 THEN 'active' WHEN 1 THEN 'disabled' WHEN 2 THEN 'deleted' ELSE status_code END)
 );
 INSERT INTO new_entry
-SELECT id, uuid, kind, source, status, display_name, given_name, surname, initials, company_name,
-       department, job_title, office_location, employee_id, description, notes, web_page, manager,
+SELECT id, uuid, code(kind, 'contact', 'user', 'guest', 'group'),
+       code(source, 'cloud', 'on_premises', 'hybrid'), code(status, 'active', 'disabled', 'deleted'),
+       display_name, given_name, surname, initials, company_name, department, job_title, office_location, employee_id, description, notes, web_page, manager,
        manager_entry, mail, mail_nickname, user_principal_name, street, city, state, postal_code,
        country_or_region, hidden, group_type, distinguished_name, custom_attributes,
        (SELECT o.id FROM origin_set o WHERE o.json = origins), search_name, forward_to, created_run,
@@ -130,11 +154,58 @@ SELECT id, uuid, kind, source, status, display_name, given_name, surname, initia
   FROM entry ORDER BY id;
 DROP TABLE entry;
 ALTER TABLE new_entry RENAME TO entry;
-CREATE INDEX entry_by_class ON entry (kind, source, status) WHERE forward_to IS NULL;
+CREATE INDEX entry_by_class ON entry (kind_code, source_code, status_code, forward_to);
 CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
-CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE, uuid);
+CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE);
 CREATE INDEX entry_deleted ON entry (changed_at) WHERE status = 'deleted' AND forward_to IS NULL;
 CREATE INDEX entry_forwards ON entry (forward_to) WHERE forward_to IS NOT NULL;
+CREATE TABLE new_address (
+  entry_id      INTEGER NOT NULL,
+  position      INTEGER NOT NULL,
+  kind_code     NOT NULL,
+  value         TEXT NOT NULL,
+  folded_form   TEXT,
+  is_primary    INTEGER NOT NULL,
+  connector_id  INTEGER NOT NULL,
+  kind          TEXT AS (CASE kind_code
+      WHEN 0 THEN 'smtp' WHEN 1 THEN 'x500' WHEN 2 THEN 'sip' WHEN 3 THEN 'eum'
+      ELSE kind_code END),
+  folded        TEXT AS (coalesce(folded_form, value)),
+  PRIMARY KEY (entry_id, position)
+) WITHOUT ROWID;
+INSERT INTO new_address
+SELECT entry_id, position, code(kind, 'smtp', 'x500', 'sip', 'eum'), value, nullif(folded, value), is_primary,
+       (SELECT c.id FROM connector c WHERE c.name = address.connector)
+  FROM address ORDER BY entry_id, position;
+DROP TABLE address;
+ALTER TABLE new_address RENAME TO address;
+CREATE INDEX address_by_value ON address (folded, entry_id);
+CREATE TABLE new_phone (
+  entry_id      INTEGER NOT NULL,
+  position      INTEGER NOT NULL,
+  type_code     NOT NULL,
+  raw           TEXT NOT NULL,
+  e164          TEXT,
+  extension     TEXT,
+  connector_id  INTEGER NOT NULL,
+  kind_code     INTEGER NOT NULL,
+  type          TEXT AS (CASE type_code
+      WHEN 0 THEN 'business' WHEN 1 THEN 'mobile' WHEN 2 THEN 'home' WHEN 3 THEN 'businessFax'
+      WHEN 4 THEN 'pager' WHEN 5 THEN 'ip' ELSE type_code END),
+  kind          TEXT AS (CASE kind_code
+      WHEN 0 THEN 'international' WHEN 1 THEN 'national' WHEN 2 THEN 'internal'
+      WHEN 3 THEN 'unparsable' ELSE kind_code END),
+  PRIMARY KEY (entry_id, position)
+) WITHOUT ROWID;
+INSERT INTO new_phone
+SELECT entry_id, position,
+       code(type, 'business', 'mobile', 'home', 'businessFax', 'pager', 'ip'), raw, e164,
+       extension, (SELECT c.id FROM connector c WHERE c.name = phone.connector),
+       code(kind, 'international', 'national', 'internal', 'unparsable')
+  FROM phone ORDER BY entry_id, position;
+DROP TABLE phone;
+ALTER TABLE new_phone RENAME TO phone;
+CREATE INDEX phone_by_e164 ON phone (e164) WHERE e164 IS NOT NULL;
 UPDATE last_live SET attributes = packed_attributes(attributes);
 )sql";
 
@@ -142,6 +213,7 @@ UPDATE last_live SET attributes = packed_attributes(attributes);
 
 void compact_tables(SQLite::Database& database) {
   database.createFunction("packed_attributes", 1, true, nullptr, packed_attributes);
+  database.createFunction("code", -1, true, nullptr, code);
   database.createFunction("milliseconds", 1, true, nullptr, milliseconds);
   database.exec(kCompaction);
 }

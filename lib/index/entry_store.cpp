@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "index/attributes_json.hpp"
+#include "index/codes.hpp"
 #include "model/forms.hpp"
 #include "model/phone_match.hpp"
 
@@ -57,10 +58,12 @@ std::optional<std::string> column_value(const model::Entry& entry, Attribute att
 /// UPSERT with one parameter per column, made once from the table above.
 const std::string& upsert_sql() {
   static const std::string kSql = [] {
-    std::string names = "uuid, kind, source, status";
-    std::string values = "?, ?, ?, ?";
+    std::string names = "uuid, kind_code, source_code, status_code";
+    std::string values = "?1, " + code_of("?2", kEntryKinds) + ", " + code_of("?3", kSources) +
+                         ", " + code_of("?4", kStatuses);
     std::string updates =
-        "kind = excluded.kind, source = excluded.source, status = excluded.status";
+        "kind_code = excluded.kind_code, source_code = excluded.source_code,"
+        " status_code = excluded.status_code";
     for (const auto& [unused, column] : kColumns) {
       names += ", " + std::string(column);
       values += ", ?";
@@ -96,13 +99,21 @@ std::int64_t save_origins(Statements& statements,
 }
 
 void save_lists(Statements& statements, std::int64_t row, const model::Entry& entry) {
+  static const std::string kAddress =
+      "INSERT INTO address (entry_id, position, kind_code, value, folded_form, is_primary,"
+      " connector_id) VALUES (?1, ?2, " +
+      code_of("?3", kAddressKinds) +
+      ", ?4, nullif(?5, ?4), ?6, (SELECT id FROM connector WHERE name = ?7))";
+  static const std::string kPhone =
+      "INSERT INTO phone (entry_id, position, type_code, raw, e164, extension, connector_id,"
+      " kind_code, national) VALUES (?1, ?2, " +
+      code_of("?3", kPhoneTypes) + ", ?4, ?5, ?6, (SELECT id FROM connector WHERE name = ?7), " +
+      code_of("?8", kPhoneKinds) + ", ?9)";
   Query(statements, "DELETE FROM address WHERE entry_id = ?1").bind(row).run();
   Query(statements, "DELETE FROM phone WHERE entry_id = ?1").bind(row).run();
   int position = 0;
   for (const model::Address& address : entry.addresses)
-    Query(statements,
-          "INSERT INTO address (entry_id, position, kind, value, folded, is_primary, connector)"
-          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+    Query(statements, kAddress)
         .bind(row, position++, address.kind, address.value, model::fold_address(address.value),
               address.primary, address.connector)
         .run();
@@ -111,9 +122,7 @@ void save_lists(Statements& statements, std::int64_t row, const model::Entry& en
     const auto or_null = [](const std::string& text) {
       return text.empty() ? std::nullopt : std::optional(text);
     };
-    Query(statements,
-          "INSERT INTO phone (entry_id, position, type, raw, e164, extension, connector, kind,"
-          " national) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
+    Query(statements, kPhone)
         .bind(row, position++, phone.type, phone.raw, or_null(phone.e164), or_null(phone.extension),
               phone.connector, to_string(phone.kind),
               or_null(phone.kind == model::PhoneKind::national ? model::national_digits(phone.raw)
@@ -157,16 +166,18 @@ model::Entry read_entry(Query& row, int first_column) {
 void read_lists(Statements& statements, std::int64_t row, model::Entry& entry) {
   {
     Query query(statements,
-                "SELECT kind, value, is_primary, connector FROM address WHERE entry_id = ?1"
-                " ORDER BY position");
+                "SELECT a.kind, a.value, a.is_primary,"
+                " (SELECT c.name FROM connector c WHERE c.id = a.connector_id)"
+                " FROM address a WHERE a.entry_id = ?1 ORDER BY a.position");
     query.bind(row);
     while (query.next())
       entry.addresses.push_back(
           {query.text(0), query.text(1), query.integer(2) != 0, query.text(3)});
   }
   Query query(statements,
-              "SELECT type, raw, e164, extension, connector, kind FROM phone WHERE entry_id = ?1"
-              " ORDER BY position");
+              "SELECT p.type, p.raw, p.e164, p.extension,"
+              " (SELECT c.name FROM connector c WHERE c.id = p.connector_id), p.kind"
+              " FROM phone p WHERE p.entry_id = ?1 ORDER BY p.position");
   query.bind(row);
   while (query.next())
     entry.phones.push_back(

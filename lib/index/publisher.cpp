@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "index/change_log.hpp"
+#include "index/codes.hpp"
 #include "index/entry_store.hpp"
 #include "index/former_address.hpp"
 #include "index/liveness.hpp"
@@ -166,7 +167,8 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& as_planned, Batch& ba
     record_changes(row, planned, batch);
     note_former_addresses(statements_, row, planned.entry, planned.changes, base::to_iso8601(at));
     if (planned.operation == Operation::merge)
-      Query(statements_, "UPDATE entry SET status = 'deleted', forward_to = ?2 WHERE id = ?1")
+      Query(statements_, "UPDATE entry SET status_code = (" + code_of("'deleted'", kStatuses) +
+                             "), forward_to = ?2 WHERE id = ?1")
           .bind(row, planned.forward_to)
           .run();
     if (planned.operation != Operation::update)

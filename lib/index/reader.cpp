@@ -6,6 +6,7 @@
 
 #include "index/batch_loader.hpp"
 #include "index/change_log.hpp"
+#include "index/codes.hpp"
 #include "index/entry_store.hpp"
 #include "index/lookup.hpp"
 #include "index/policy_json.hpp"
@@ -172,9 +173,13 @@ Overview Reader::overview() const {
     Overview overview;
     SQLite::Transaction snapshot(impl_->database);
     {
-      Query query(impl_->statements,
-                  "SELECT kind, source, status, count(*) FROM entry WHERE forward_to IS NULL"
-                  " GROUP BY kind, source, status ORDER BY kind, source, status");
+      // over the codes: the index alone answers it
+      static const std::string kSql =
+          "SELECT " + word_of("kind_code", kEntryKinds) + ", " + word_of("source_code", kSources) +
+          ", " + word_of("status_code", kStatuses) +
+          ", count(*) FROM entry WHERE forward_to IS NULL"
+          " GROUP BY kind_code, source_code, status_code ORDER BY 1, 2, 3";
+      Query query(impl_->statements, kSql);
       while (query.next())
         overview.lines.push_back({model::entry_kind_named(query.text(0)).value(),
                                   model::source_named(query.text(1)).value(),

@@ -49,8 +49,8 @@ CREATE TABLE record (
   connector_id   INTEGER NOT NULL REFERENCES connector,
   collection_id  INTEGER NOT NULL REFERENCES collection,
   anchor         TEXT NOT NULL,
-  kind           TEXT NOT NULL,
-  presence       TEXT NOT NULL,
+  kind_code      INTEGER NOT NULL,          -- codes.hpp
+  presence_code  INTEGER NOT NULL,
   attributes     BLOB NOT NULL,             -- see attributes_blob.cpp
   parent         TEXT,                      -- anchor of the container above
   touched        INTEGER NOT NULL,          -- changed since the last publication
@@ -61,7 +61,13 @@ CREATE TABLE record (
   plan_id        INTEGER,                   -- the plan that holds it back; NULL: none
   held_presence  TEXT,                      -- what was said of it when that began
   released       INTEGER NOT NULL DEFAULT 0, -- its loss was judged and may be published
-  flags          INTEGER NOT NULL DEFAULT 0 -- of its attributes, see liveness.hpp
+  flags          INTEGER NOT NULL DEFAULT 0, -- of its attributes, see liveness.hpp
+  kind           TEXT AS (CASE kind_code
+      WHEN 0 THEN 'contact' WHEN 1 THEN 'user' WHEN 2 THEN 'group' WHEN 3 THEN 'container'
+      ELSE kind_code END),
+  presence       TEXT AS (CASE presence_code
+      WHEN 0 THEN 'live' WHEN 1 THEN 'soft_deleted' WHEN 2 THEN 'deleted' WHEN 3 THEN 'absent'
+      WHEN 4 THEN 'out_of_scope' ELSE presence_code END)
 );
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
 CREATE TABLE record_key (
@@ -103,9 +109,9 @@ CREATE TABLE quarantine (
 CREATE TABLE entry (
   id                   INTEGER PRIMARY KEY,
   uuid                 TEXT NOT NULL UNIQUE,
-  kind                 TEXT NOT NULL,
-  source               TEXT NOT NULL,
-  status               TEXT NOT NULL,
+  kind_code            INTEGER NOT NULL,    -- codes.hpp
+  source_code          INTEGER NOT NULL,
+  status_code          INTEGER NOT NULL,
   display_name         TEXT,
   given_name           TEXT,
   surname              TEXT,
@@ -138,25 +144,36 @@ CREATE TABLE entry (
   created_run          INTEGER NOT NULL,
   created_at           INTEGER NOT NULL,
   changed_at           INTEGER NOT NULL,
-  change_number        INTEGER NOT NULL
+  change_number        INTEGER NOT NULL,
+  kind                 TEXT AS (CASE kind_code
+      WHEN 0 THEN 'contact' WHEN 1 THEN 'user' WHEN 2 THEN 'guest' WHEN 3 THEN 'group'
+      ELSE kind_code END),
+  source               TEXT AS (CASE source_code
+      WHEN 0 THEN 'cloud' WHEN 1 THEN 'on_premises' WHEN 2 THEN 'hybrid' ELSE source_code END),
+  status               TEXT AS (CASE status_code
+      WHEN 0 THEN 'active' WHEN 1 THEN 'disabled' WHEN 2 THEN 'deleted' ELSE status_code END)
 );
 CREATE TABLE origin_set (                   -- whose value each field has; there are few such sets
   id    INTEGER PRIMARY KEY,
   json  TEXT NOT NULL UNIQUE
 );
-CREATE INDEX entry_by_class ON entry (kind, source, status) WHERE forward_to IS NULL;
+CREATE INDEX entry_by_class ON entry (kind_code, source_code, status_code, forward_to);
 CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
-CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE, uuid);
+CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE);
 CREATE INDEX entry_deleted ON entry (changed_at) WHERE status = 'deleted' AND forward_to IS NULL;
 CREATE INDEX entry_forwards ON entry (forward_to) WHERE forward_to IS NOT NULL;
 CREATE TABLE address (
-  entry_id    INTEGER NOT NULL,
-  position    INTEGER NOT NULL,
-  kind        TEXT NOT NULL,
-  value       TEXT NOT NULL,
-  folded      TEXT NOT NULL,
-  is_primary  INTEGER NOT NULL,
-  connector   TEXT NOT NULL,
+  entry_id      INTEGER NOT NULL,
+  position      INTEGER NOT NULL,
+  kind_code     NOT NULL,                   -- or the word itself, see codes.hpp
+  value         TEXT NOT NULL,
+  folded_form   TEXT,                       -- NULL: as the value
+  is_primary    INTEGER NOT NULL,
+  connector_id  INTEGER NOT NULL,
+  kind          TEXT AS (CASE kind_code
+      WHEN 0 THEN 'smtp' WHEN 1 THEN 'x500' WHEN 2 THEN 'sip' WHEN 3 THEN 'eum'
+      ELSE kind_code END),
+  folded        TEXT AS (coalesce(folded_form, value)),
   PRIMARY KEY (entry_id, position)
 ) WITHOUT ROWID;
 CREATE INDEX address_by_value ON address (folded, entry_id);
@@ -170,15 +187,21 @@ CREATE TABLE former_address (               -- what the entry had before, and ha
 ) WITHOUT ROWID;
 CREATE INDEX former_address_of ON former_address (entry_id);
 CREATE TABLE phone (
-  entry_id   INTEGER NOT NULL,
-  position   INTEGER NOT NULL,
-  type       TEXT NOT NULL,
-  raw        TEXT NOT NULL,
-  e164       TEXT,
-  extension  TEXT,
-  connector  TEXT NOT NULL,
-  kind       TEXT NOT NULL DEFAULT 'unparsable',
-  national   INTEGER,                       -- digits of a number whose country nobody knows
+  entry_id      INTEGER NOT NULL,
+  position      INTEGER NOT NULL,
+  type_code     NOT NULL,                   -- or the word itself, see codes.hpp
+  raw           TEXT NOT NULL,
+  e164          TEXT,
+  extension     TEXT,
+  connector_id  INTEGER NOT NULL,
+  kind_code     INTEGER NOT NULL,
+  national      INTEGER,                    -- digits of a number whose country nobody knows
+  type          TEXT AS (CASE type_code
+      WHEN 0 THEN 'business' WHEN 1 THEN 'mobile' WHEN 2 THEN 'home' WHEN 3 THEN 'businessFax'
+      WHEN 4 THEN 'pager' WHEN 5 THEN 'ip' ELSE type_code END),
+  kind          TEXT AS (CASE kind_code
+      WHEN 0 THEN 'international' WHEN 1 THEN 'national' WHEN 2 THEN 'internal'
+      WHEN 3 THEN 'unparsable' ELSE kind_code END),
   PRIMARY KEY (entry_id, position)
 ) WITHOUT ROWID;
 CREATE INDEX phone_by_e164 ON phone (e164) WHERE e164 IS NOT NULL;
@@ -346,7 +369,8 @@ SELECT e.uuid AS id, e.kind, e.source, e.status,
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
 
 CREATE VIEW contact_addresses AS
-SELECT e.uuid AS contact_id, a.kind, a.value, a.folded, a.is_primary, a.connector,
+SELECT e.uuid AS contact_id, a.kind, a.value, a.folded, a.is_primary,
+       (SELECT c.name FROM connector c WHERE c.id = a.connector_id) AS connector,
        e.source, e.status, e.change_number
   FROM address a JOIN entry e ON e.id = a.entry_id
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
@@ -357,7 +381,8 @@ SELECT e.uuid AS contact_id, a.kind, a.value, a.folded, a.until, e.source, e.sta
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
 
 CREATE VIEW contact_phones AS
-SELECT e.uuid AS contact_id, p.type, p.raw, p.e164, p.extension, p.connector,
+SELECT e.uuid AS contact_id, p.type, p.raw, p.e164, p.extension,
+       (SELECT c.name FROM connector c WHERE c.id = p.connector_id) AS connector,
        e.source, e.status, e.change_number, p.kind
   FROM phone p JOIN entry e ON e.id = p.entry_id
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
@@ -373,7 +398,8 @@ SELECT e.uuid AS id, e.source, e.status, e.display_name, e.description, e.mail, 
  WHERE e.kind = 'group' AND e.forward_to IS NULL;
 
 CREATE VIEW group_addresses AS
-SELECT e.uuid AS group_id, a.kind, a.value, a.folded, a.is_primary, a.connector,
+SELECT e.uuid AS group_id, a.kind, a.value, a.folded, a.is_primary,
+       (SELECT c.name FROM connector c WHERE c.id = a.connector_id) AS connector,
        e.source, e.status, e.change_number
   FROM address a JOIN entry e ON e.id = a.entry_id
  WHERE e.kind = 'group' AND e.forward_to IS NULL;

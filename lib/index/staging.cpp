@@ -5,6 +5,7 @@
 #include <set>
 
 #include "index/attributes_blob.hpp"
+#include "index/codes.hpp"
 #include "index/liveness.hpp"
 #include "index/schema.hpp"
 #include "reconcile/join.hpp"
@@ -498,9 +499,11 @@ void Staging::apply_change(const Collection& collection, Change change,
   std::int64_t id = 0;
   bool changed = false;
   if (!before) {
-    Query(statements_,
-          "INSERT INTO record (connector_id, collection_id, anchor, kind, presence, attributes,"
-          " parent, expires_at, flags, touched) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1)")
+    static const std::string kInsert =
+        "INSERT INTO record (connector_id, collection_id, anchor, kind_code, presence_code,"
+        " attributes, parent, expires_at, flags, touched) VALUES (?1, ?2, ?3, " +
+        code_of("?4", kRecordKinds) + ", " + code_of("?5", kPresences) + ", ?6, ?7, ?8, ?9, 1)";
+    Query(statements_, kInsert)
         .bind(collection.connector, collection.id, record.anchor, kind, presence, Blob{blob_},
               parent_or_null, end_or_null, flags)
         .run();
@@ -521,9 +524,12 @@ void Staging::apply_change(const Collection& collection, Change change,
     if (changed) {
       if (!reconcile::is_live(record))
         keep_last_live(id);
-      Query(statements_,
-            "UPDATE record SET collection_id = ?2, kind = ?3, presence = ?4, attributes = ?5,"
-            " parent = ?6, expires_at = ?7, flags = ?8, touched = 1, released = 0 WHERE id = ?1")
+      static const std::string kUpdate =
+          "UPDATE record SET collection_id = ?2, kind_code = " + code_of("?3", kRecordKinds) +
+          ", presence_code = " + code_of("?4", kPresences) +
+          ", attributes = ?5, parent = ?6, expires_at = ?7, flags = ?8, touched = 1, released = 0"
+          " WHERE id = ?1";
+      Query(statements_, kUpdate)
           .bind(id, collection.id, kind, presence, Blob{blob_}, parent_or_null, end_or_null, flags)
           .run();
       const model::StagedRecord old =
@@ -781,9 +787,11 @@ std::int64_t Staging::sweep_records(const Collection& collection, const std::str
     }
     ++swept;
     keep_last_live(record.id);
-    Query(statements_,
-          "UPDATE record SET presence = ?2, attributes = ?3, parent = NULL, expires_at = NULL,"
-          " flags = ?4, touched = 1, released = 0 WHERE id = ?1")
+    static const std::string kSwept =
+        "UPDATE record SET presence_code = " + code_of("?2", kPresences) +
+        ", attributes = ?3, parent = NULL, expires_at = NULL, flags = ?4, touched = 1,"
+        " released = 0 WHERE id = ?1";
+    Query(statements_, kSwept)
         .bind(record.id, to_string(left_out ? Presence::out_of_scope : Presence::absent),
               Blob{left_out ? kOnlyLeftOut : kNothing}, left_out ? kLeftOut : 0)
         .run();
@@ -905,9 +913,10 @@ std::int64_t Staging::settle_scope(std::int64_t after,
       const Presence from = record.to == Presence::live ? Presence::out_of_scope : Presence::live;
       if (record.to != Presence::live)
         keep_last_live(record.id);
-      Query(statements_, "UPDATE record SET presence = ?2, released = 0 WHERE id = ?1")
-          .bind(record.id, to_string(record.to))
-          .run();
+      static const std::string kMove =
+          "UPDATE record SET presence_code = " + code_of("?2", kPresences) +
+          ", released = 0 WHERE id = ?1";
+      Query(statements_, kMove).bind(record.id, to_string(record.to)).run();
       replace_keys(record.id, keys_when(from), keys_when(record.to));
     }
     transaction.commit();

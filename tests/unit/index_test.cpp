@@ -5,6 +5,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "index/codes.hpp"
 #include "index/key_buffer.hpp"
 #include "index/reader.hpp"
 #include "support.hpp"
@@ -607,6 +608,80 @@ TEST_F(IndexTest, KeysThatLookAlikeJoinNobody) {
         "d4");
   publish();
   EXPECT_EQ(names(), (std::set<std::string>{"Ann", "Bob in AD"}));
+}
+
+/// The columns by which consumers search are made from what is stored; still no query reads a
+/// whole table.
+TEST_F(IndexTest, WhatConsumersSearchByHasAnIndex) {
+  apply(kUsers, {user(1, "Ann")}, "c1");
+  publish();
+  SQLite::Database database(file().string(), SQLite::OPEN_READONLY);
+  const auto plan = [&](const std::string& sql) {
+    std::string text;
+    SQLite::Statement query(database, "EXPLAIN QUERY PLAN " + sql);
+    while (query.executeStep())
+      text += query.getColumn(3).getString() + "\n";
+    return text;
+  };
+  for (const auto& [sql, step] : std::vector<std::pair<std::string, std::string>>{
+           {"SELECT * FROM contacts WHERE id = 'x'", "(uuid=?)"},
+           {"SELECT * FROM contact_addresses WHERE folded = 'x'", "address_by_value (folded=?)"},
+           {"SELECT * FROM group_addresses WHERE folded = 'x'", "address_by_value (folded=?)"},
+           {"SELECT * FROM contact_phones WHERE e164 = 'x'", "phone_by_e164 (e164=?)"},
+           {"SELECT * FROM entry WHERE display_name = 'x' COLLATE NOCASE", "entry_by_name"},
+           {"SELECT kind_code, source_code, status_code, count(*) FROM entry"
+            " WHERE forward_to IS NULL GROUP BY 1, 2, 3",
+            "COVERING INDEX entry_by_class"},
+           {"SELECT * FROM entry ORDER BY display_name COLLATE NOCASE, uuid",
+            "SCAN entry USING INDEX entry_by_name"}}) {
+    EXPECT_NE(plan(sql).find(step), std::string::npos) << sql << "\n" << plan(sql);
+    EXPECT_EQ(plan(sql).find("SCAN e\n"), std::string::npos) << sql << "\n" << plan(sql);
+  }
+}
+
+/// Kinds, types and states are kept as numbers.
+TEST_F(IndexTest, EveryWordComesBack) {
+  SQLite::Database database(file().string(), SQLite::OPEN_READWRITE);
+  database.exec("PRAGMA foreign_keys = OFF");
+  const auto check = [&](const std::string& table, const std::string& column,
+                         const std::string& required, const auto& words) {
+    SCOPED_TRACE(table + "." + column);
+    for (const std::string_view word : words) {
+      database.exec("DELETE FROM " + table);
+      database.exec("INSERT INTO " + table + " SELECT " + required + " FROM (SELECT " +
+                    code_of("'" + std::string(word) + "'", words) + " AS code)");
+      EXPECT_EQ(database.execAndGet("SELECT " + column + " FROM " + table).getString(), word);
+      EXPECT_EQ(database.execAndGet("SELECT " + word_of(column + "_code", words) + " FROM " + table)
+                    .getString(),
+                word);
+    }
+  };
+  check("address", "kind", "1, 1, code, 'v', NULL, 0, 1", kAddressKinds);
+  check("phone", "type", "1, 1, code, 'r', NULL, NULL, 1, 0", kPhoneTypes);
+  check("phone", "kind", "1, 1, 0, 'r', NULL, NULL, 1, code", kPhoneKinds);
+  const auto of_record = [](const std::string& kind, const std::string& presence) {
+    return "1, 1, 1, 'a', " + kind + ", " + presence +
+           ", x'', NULL, 0, 0, NULL, '', NULL, NULL, NULL, 0, 0";
+  };
+  check("record", "kind", of_record("code", "0"), kRecordKinds);
+  check("record", "presence", of_record("0", "code"), kPresences);
+  database.exec(
+      "INSERT INTO entry (uuid, kind_code, source_code, status_code, origins, created_run,"
+      " created_at, changed_at, change_number) VALUES ('u', 0, 0, 0, 1, 1, 1, 1, 1)");
+  const auto check_entry = [&](const std::string& column, const auto& words) {
+    for (std::size_t code = 0; code < words.size(); ++code) {
+      database.exec("UPDATE entry SET " + column + "_code = " + std::to_string(code));
+      EXPECT_EQ(database.execAndGet("SELECT " + column + " FROM entry").getString(), words[code]);
+    }
+  };
+  check_entry("kind", kEntryKinds);
+  check_entry("source", kSources);
+  check_entry("status", kStatuses);
+
+  // a kind of addresses that nobody thought of
+  database.exec("DELETE FROM address; INSERT INTO address SELECT 1, 1, " +
+                code_of("'airmail'", kAddressKinds) + ", 'v', NULL, 0, 1");
+  EXPECT_EQ(database.execAndGet("SELECT kind FROM address").getString(), "airmail");
 }
 
 TEST_F(IndexTest, OneWriterAtATime) {

@@ -224,7 +224,7 @@ TEST_F(UpgradeTest, Schema5KeepsWhatItHas) {
             "a3a1b9c0-0000-5000-8000-000000000004|Zoe|2026-11-21T05:30:00.001Z|"
             "2026-11-21T05:30:59.999Z");
   EXPECT_EQ(ask("SELECT group_concat(value || '|' || folded || '|' || kind || '|' || connector,"
-                " ' ') FROM contact_addresses"),
+                " ' ') FROM (SELECT * FROM contact_addresses ORDER BY value)"),
             "Ann@contoso.test|ann@contoso.test|smtp|ad aa@contoso.test|aa@contoso.test|smtp|ad");
   EXPECT_EQ(ask("SELECT group_concat(anchor || '|' || presence || '|' || joined_by, ' ') FROM"
                 " (SELECT * FROM contact_records WHERE contact_id LIKE '%1' ORDER BY connector)"),
