@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "commands.hpp"
 #include "compose.hpp"
+#include "index/integrity.hpp"
 #include "output.hpp"
 #include "platform.hpp"
 #include "secrets.hpp"
@@ -30,12 +31,21 @@ Finding check_index(const std::filesystem::path& file) {
   std::error_code ignored;
   if (!std::filesystem::exists(file, ignored))
     return {Level::ok, "index: " + file.string() + " will be made by the first cycle", {}, "index"};
+  std::vector<std::string> problems;
   try {
-    const index::Reader reader(file);
+    problems = index::problems_of(file);
   } catch (const std::exception& error) {
     return {Level::problem, "index: " + std::string(error.what()), {}, "index"};
   }
-  return {Level::ok, "index: " + file.string(), {}, "index"};
+  if (problems.empty())
+    return {Level::ok, "index: " + file.string() + " is sound", {}, "index"};
+  std::string text = "index: " + file.string() + " is damaged";
+  for (const std::string& problem : problems)
+    text += "; " + problem;
+  return {Level::problem, text,
+          "stop the service and put a backup in its place, or move the file away with its -wal and "
+          "-shm: the next cycle makes it anew from the sources",
+          "index"};
 }
 
 std::string_view to_string(Level level) {

@@ -119,6 +119,7 @@ class Parser {
     add_plan();
     add_conflicts();
     add_explain();
+    add_backup();
   }
 
   std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {
@@ -250,6 +251,16 @@ class Parser {
     add_json(*command, explain_.json);
   }
 
+  void add_backup() {
+    CLI::App* command = add(
+        "backup", "Copy the index to a file, also while a cycle runs, and look the copy through",
+        "gald backup /backup/gald.db", backup_);
+    command->add_option("file", backup_.file, "The file to write; an older backup is replaced")
+        ->required()
+        ->type_name("FILE");
+    add_json(*command, backup_.json);
+  }
+
   static void add_json(CLI::App& command, bool& json) {
     command.add_flag("--json", json, "Print JSON");
   }
@@ -265,6 +276,7 @@ class Parser {
   PlanCommand plan_;
   ConflictsCommand conflicts_;
   ExplainCommand explain_;
+  BackupCommand backup_;
   CLI::App app_{kAbout, "gald"};
 };
 

@@ -69,9 +69,14 @@ struct ExplainCommand {
   bool json = false;
 };
 
+struct BackupCommand {
+  std::filesystem::path file;
+  bool json = false;
+};
+
 using Command =
     std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand, ChangesCommand,
-                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand>;
+                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand, BackupCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -80,6 +80,8 @@ struct ConnectorConfig {
 struct Config {
   std::filesystem::path file;  ///< where this was read from; relative names start beside it
   std::filesystem::path index_file;
+  std::string index_group;  ///< empty: that of whoever makes the file
+  int index_group_line = 0;
   std::chrono::milliseconds interval{0};
   std::chrono::milliseconds jitter{0};
   std::chrono::milliseconds patience{0};

@@ -64,6 +64,20 @@ std::vector<KeyInfo> common_keys() {
           [](Config& config, Connector&, const KeyValue& value) {
             config.index_file = value.text;
           }},
+      KeyInfo{
+          "index",
+          {},
+          "group",
+          KeyType::text,
+          "",
+          "",
+          false,
+          "The group whose members may read the index. gald's account has to be a member of it. "
+          "Without it, the group of that account.",
+          [](Config& config, Connector&, const KeyValue& value) {
+            config.index_group = value.text;
+            config.index_group_line = value.line;
+          }},
       KeyInfo{"schedule",
               {},
               "interval",

@@ -8,6 +8,7 @@
 #include "commands.hpp"
 #include "compose.hpp"
 #include "history_text.hpp"
+#include "index/backup.hpp"
 #include "one_cycle.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
@@ -113,7 +114,8 @@ int decide(const PlanCommand& command, const Config& config) {
     complain("a cycle is still under way; nothing was decided: try again when it is over");
     return exit_code::kFailed;
   }
-  index::Index index(config.index_file, clock);
+  const auto opened = open_index(config, clock);
+  index::Index& index = *opened;
   model::RunReport report;
   report.started = clock.now();
   report.id = index.begin_run();
@@ -179,12 +181,10 @@ int preview(const PlanCommand& command, const Context& context) {
   std::stop_source stopping;
   const Signals signals({.stop = [&] { stopping.request_stop(); }});
   const Copy copy(context.config.index_file);
-  Config config = context.config;
-  config.index_file = copy.file();
-  const model::RunReport report =
-      one_cycle(config, connectors, clock, cycle_options(config), stopping.get_token());
+  const model::RunReport report = trial_cycle(copy.file(), connectors, clock,
+                                              cycle_options(context.config), stopping.get_token());
   print(command.json ? to_json(report) + "\n" : describe(report));
-  const index::Reader reader(config.index_file);
+  const index::Reader reader(copy.file());
   auto lines = reader.changes_of_run(report.id, kChangesShown + 1);
   const bool more = lines.size() > static_cast<std::size_t>(kChangesShown);
   if (more)

@@ -61,6 +61,12 @@ class Signals {
 /// Whether this process may create and change files in the folder; the reason if not.
 std::optional<std::string> not_writable(const std::filesystem::path& folder);
 
+bool group_exists(const std::string& group);
+
+/// Makes the file one of the group, unless it is; a file that is not there is left out. Throws
+/// std::runtime_error.
+void give_to_group(const std::filesystem::path& file, const std::string& group);
+
 enum class Stream { out, error };
 bool is_terminal(Stream stream);
 

@@ -6,12 +6,16 @@
 #include <cstdlib>
 #include <cstring>
 #include <cwchar>
+#include <stdexcept>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include <grp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -140,6 +144,38 @@ std::optional<std::string> not_writable(const std::filesystem::path& folder) {
   if (::access(name.c_str(), W_OK | X_OK) == 0)
     return std::nullopt;
   return std::string(std::strerror(errno));
+}
+
+namespace {
+
+std::optional<gid_t> id_of_group(const std::string& name) {
+  std::vector<char> buffer(64 * 1024);
+
+  struct group entry {};
+  struct group* found = nullptr;
+  ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  return found == nullptr ? std::nullopt : std::optional(found->gr_gid);
+}
+
+}  // namespace
+
+bool group_exists(const std::string& group) {
+  return id_of_group(group).has_value();
+}
+
+void give_to_group(const std::filesystem::path& file, const std::string& group) {
+  const auto id = id_of_group(group);
+  if (!id)
+    throw std::runtime_error("index.group: there is no group \"" + group + "\"");
+
+  struct stat state {};
+
+  if (::stat(file.c_str(), &state) != 0 || state.st_gid == *id)
+    return;
+  if (::chown(file.c_str(), static_cast<uid_t>(-1), *id) != 0)
+    throw std::runtime_error(file.string() + ": cannot be given to the group " + group + ": " +
+                             std::strerror(errno) +
+                             "; the account that gald runs as must be a member of it");
 }
 
 namespace {

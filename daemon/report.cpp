@@ -111,6 +111,8 @@ std::string describe(const model::RunReport& report) {
     width = std::max(width, display_width(name_of(read)));
   for (const model::CollectionReport& read : report.collections)
     text += describe(read, width);
+  if (!report.damage.empty())
+    text += "Damage: " + printable(report.damage) + "\n";
   if (!report.error.empty())
     text += "Failed: " + printable(report.error) + "\n";
   if (report.waiting_for.empty()) {
@@ -136,6 +138,7 @@ std::string to_json(const model::RunReport& report) {
                        {"startedAt", base::to_iso8601(report.started)},
                        {"endedAt", base::to_iso8601(report.ended)},
                        {"error", text_or_null(report.error)},
+                       {"damage", text_or_null(report.damage)},
                        {"collections", collections},
                        {"published",
                         {{"created", report.published.created},
@@ -152,6 +155,8 @@ std::string to_json(const model::RunReport& report) {
 std::string summarize(const model::RunReport& report) {
   std::string line =
       "Run " + std::to_string(report.id) + " " + std::string(to_string(report.outcome));
+  if (!report.damage.empty())
+    line += ": " + printable(report.damage);
   if (!report.error.empty())
     return line + ": " + printable(report.error);
   for (const model::CollectionReport& read : report.collections)

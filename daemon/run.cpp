@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "commands.hpp"
 #include "compose.hpp"
+#include "index/rebuild.hpp"
 #include "one_cycle.hpp"
 #include "output.hpp"
 #include "platform.hpp"
@@ -45,10 +46,15 @@ class Heartbeat {
 };
 
 /// Opens the index once, so that a service that can never work does not start. A running
-/// `gald sync` shows that it can be opened.
+/// `gald sync` shows that it can be opened, and one that is damaged is the first cycle's business.
 void try_index(const Config& config, const base::Clock& clock) {
-  if (const auto lock = index::WriterLock::try_acquire(config.index_file))
-    const index::Index index(config.index_file, clock);
+  const auto lock = index::WriterLock::try_acquire(config.index_file);
+  if (!lock || index::Rebuild(config.index_file).under_way())
+    return;
+  try {
+    open_index(config, clock);
+  } catch (const index::DamagedIndex&) {
+  }
 }
 
 /// A cycle that fails never ends the service.

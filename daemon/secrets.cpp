@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "net/credential.hpp"
+#include "platform.hpp"
 
 namespace gald::daemon {
 
@@ -220,6 +221,10 @@ const NamedFile& key_file_of(const ConnectorConfig& connector) {
 
 FileFindings check_files(const Config& config, const fs::path& credentials) {
   FileFindings findings;
+  if (!config.index_group.empty() && !group_exists(config.index_group))
+    findings.errors.push_back(config.file.string() + ":" + std::to_string(config.index_group_line) +
+                              ": index.group: there is no group \"" + config.index_group +
+                              "\": make it (groupadd), or leave the key out");
   for (const ConnectorConfig& connector : config.connectors) {
     if (!connector.enabled)
       continue;

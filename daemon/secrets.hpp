@@ -36,7 +36,8 @@ struct FileFindings {
   std::vector<std::string> warnings;  ///< a secret that others on this machine can read
 };
 
-/// Looks at the secrets, the certificate with its key and the ca_file of every enabled connector.
+/// Looks at the secrets, the certificate with its key and the ca_file of every enabled connector,
+/// and whether there is the group of the index.
 FileFindings check_files(const Config& config, const std::filesystem::path& credentials);
 
 /// Relative names start beside the configuration file.

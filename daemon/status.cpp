@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "index/rebuild.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
 #include "sync/expiry.hpp"
@@ -131,11 +132,55 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
 
+std::string describe_file(const StatusReport& report) {
+  std::string text;
+  if (report.file) {
+    const auto kibibytes = [](std::uintmax_t bytes) {
+      return grouped(static_cast<std::int64_t>(bytes / 1024)) + " KiB";
+    };
+    text += "\nFile: " + kibibytes(report.file->bytes) + ", " +
+            kibibytes(report.file->unused_bytes) + " of it unused; write-ahead log " +
+            kibibytes(report.file->log_bytes) + "; last examined " +
+            spoken_time(report.file->examined_at) + "\n";
+    if (!report.file->log_held_since.empty())
+      text += "  a reader has kept the log from being emptied since " +
+              spoken_time(report.file->log_held_since) +
+              (report.file->log_holder == 0
+                   ? ""
+                   : "; process " + std::to_string(report.file->log_holder) + " reads now") +
+              "\n";
+  }
+  if (!report.kept_aside.empty())
+    text +=
+        "\nDamaged indexes that are kept aside; remove them when nobody wants to look into "
+        "them any more:\n";
+  for (const std::string& file : report.kept_aside)
+    text += "  " + printable(file) + "\n";
+  return text;
+}
+
+Json file_to_json(const std::optional<index::FileState>& file) {
+  if (!file)
+    return nullptr;
+  return {{"bytes", file->bytes},
+          {"unusedBytes", file->unused_bytes},
+          {"logBytes", file->log_bytes},
+          {"logHeldSince", text_or_null(file->log_held_since)},
+          {"logHolder", file->log_holder == 0 ? Json(nullptr) : Json(file->log_holder)},
+          {"examinedAt", text_or_null(file->examined_at)}};
+}
+
 StatusReport read_status(const Config& config) {
   StatusReport report;
+  const index::Rebuild rebuild(config.index_file);
+  report.damaged = rebuild.under_way();
+  for (const std::filesystem::path& broken : index::kept_aside(config.index_file))
+    report.kept_aside.push_back(broken.string());
+  const std::filesystem::path& file = report.damaged ? rebuild.file() : config.index_file;
   std::error_code unknown;  // say, a folder that we may not look into: the reader names the reason
-  if (std::filesystem::exists(config.index_file, unknown) || unknown) {
-    const index::Reader reader(config.index_file);
+  if (std::filesystem::exists(file, unknown) || unknown) {
+    report.file = index::look_at_file(file);
+    const index::Reader reader(file);
     report.overview = reader.overview();
     report.collections = reader.collections();
     report.runs = reader.runs(kRunsShown);
@@ -185,6 +230,10 @@ std::vector<std::string> waiting_for(const StatusReport& report) {
 std::string describe(const StatusReport& report, base::TimePoint now,
                      std::chrono::milliseconds interval) {
   std::string text;
+  if (report.damaged)
+    text +=
+        "The index is damaged. Another one is being made from the sources; until it is complete, "
+        "what can be\nread of the old one is served. Of the one that is being made:\n\n";
   if (report.overview.published) {
     text += describe_totals(report.overview);
   } else {
@@ -207,7 +256,7 @@ std::string describe(const StatusReport& report, base::TimePoint now,
   text += report.runs.empty() ? "\nNo cycle has run yet.\n" : "\nLast runs\n";
   for (const index::RunSummary& run : report.runs)
     text += describe_run(run);
-  return text;
+  return text + describe_file(report);
 }
 
 std::string to_json(const StatusReport& report, base::TimePoint now,
@@ -259,7 +308,10 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
                        {"collections", collections},
                        {"credentials", credentials},
                        {"plans", plans},
-                       {"runs", runs}};
+                       {"runs", runs},
+                       {"damaged", report.damaged},
+                       {"keptAside", report.kept_aside},
+                       {"file", file_to_json(report.file)}};
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "index/reader.hpp"
+#include "index/upkeep.hpp"
 
 namespace gald::daemon {
 
@@ -17,6 +19,9 @@ struct StatusReport {
   std::vector<index::RunSummary> runs;
   std::vector<index::CredentialState> credentials;
   std::vector<model::HeldPlan> plans;  ///< undecided or rejected
+  std::optional<index::FileState> file;
+  bool damaged = false;                 ///< this is the one that is being made in its place
+  std::vector<std::string> kept_aside;  ///< files of damaged indexes
 
   /// Connectors that are configured and enabled. The index knows others that once were.
   std::set<std::string> enabled;

@@ -1,18 +1,15 @@
 #include "index/index.hpp"
 
-#include <cerrno>
-#include <cstring>
+#include <atomic>
 #include <mutex>
 #include <stdexcept>
 
-#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include "base/log.hpp"
 #include "index/conflict_store.hpp"
+#include "index/index_file.hpp"
 #include "index/labels.hpp"
 #include "index/plan_store.hpp"
 #include "index/policy_json.hpp"
@@ -21,26 +18,22 @@
 #include "index/query.hpp"
 #include "index/schema.hpp"
 #include "index/staging.hpp"
+#include "index/upkeep.hpp"
 
 namespace gald::index {
 
 namespace {
 
-/// SQLite would make the file with the process's umask; consumers are meant to read it as a group.
-void create_file(const std::filesystem::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-  if (descriptor < 0)
-    throw std::runtime_error(file.string() + ": cannot be opened for writing: " +
-                             std::strerror(errno) + "; check index.path and its permissions");
-  ::close(descriptor);
-}
-
 SQLite::Database open_for_writing(const std::filesystem::path& file) {
-  create_file(file);
+  create_index_file(file);
   // one caller at a time is our own promise, so that SQLite need not lock, nor count its memory
   static const int kUncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   static_cast<void>(kUncounted);  // refused when SQLite is in use already: then it counts
-  return {file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, 10'000};
+  SQLite::Database database(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, 10'000);
+  // Read-only consumers need the -wal and -shm files even while no writer runs.
+  int keep = 1;
+  sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+  return database;
 }
 
 void configure(SQLite::Database& database) {
@@ -52,9 +45,6 @@ void configure(SQLite::Database& database) {
   // 48 MiB, below the limit: what is written often before goes to the database once, and a first
   // import waits for the disk a dozenth as often as by default
   database.exec("PRAGMA wal_autocheckpoint = 12000");
-  // Read-only consumers need the -wal and -shm files even while no writer runs.
-  int keep = 1;
-  sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
 }
 
 }  // namespace
@@ -68,11 +58,15 @@ class Index::Impl {
         statements(database) {
     // Says "file is not a database" for foreign files, before anything is written to them.
     database.execAndGet("SELECT count(*) FROM sqlite_schema");
+    // Counts for a new file; an older one gets it when it is vacuumed as a whole (upkeep.cpp).
+    if (database.execAndGet("PRAGMA auto_vacuum").getInt() == 0)
+      database.exec("PRAGMA auto_vacuum = INCREMENTAL");
     prepare_schema(database, file);
     configure(database);
     describe_conflicts(statements);
     staging.emplace(database, statements, clock);
     plans.emplace(database, statements, *staging, clock);
+    upkeep.emplace(database, statements, clock, path);
   }
 
   /// One caller at a time; and SQLite's errors do not name the file.
@@ -82,7 +76,11 @@ class Index::Impl {
     try {
       return work();
     } catch (const SQLite::Exception& error) {
-      throw std::runtime_error(file + ": " + error.what());
+      const std::string text = describe(file, error, sqlite3_system_errno(database.getHandle()));
+      if (!means_damage(error))
+        throw std::runtime_error(text);
+      damaged = true;
+      throw DamagedIndex(text);
     }
   }
 
@@ -101,13 +99,21 @@ class Index::Impl {
   Statements statements;
   std::optional<Staging> staging;
   std::optional<PlanStore> plans;
+  std::optional<Upkeep> upkeep;
+  std::atomic<bool> damaged = false;
 };
 
 Index::Index(const std::filesystem::path& file, const base::Clock& clock) {
+  if (lost_its_content(file))
+    throw DamagedIndex(file.string() + ": is empty, and its write-ahead log is not");
+  const bool ours = was_written_by_us(file);
   try {
     impl_ = std::make_unique<Impl>(file, clock);
   } catch (const SQLite::Exception& error) {
-    throw std::runtime_error(file.string() + ": " + error.what());
+    const std::string text = describe(file, error, 0);
+    if (means_damage(error) && ours)
+      throw DamagedIndex(text);
+    throw std::runtime_error(text);
   }
 }
 
@@ -238,16 +244,33 @@ void Index::end_run(const model::RunReport& report) {
   });
 }
 
-void copy_index(const std::filesystem::path& from, const std::filesystem::path& to) {
+void Index::examine_if_due(std::stop_token stop) {
+  impl_->guarded([&] {
+    if (!impl_->upkeep->examination_is_due())
+      return;
+    const std::vector<std::string> problems = impl_->upkeep->examine(std::move(stop));
+    if (problems.empty())
+      return;
+    impl_->damaged = true;
+    throw DamagedIndex(impl_->file + ": is damaged: " + problems.front());
+  });
+}
+
+bool Index::damaged() const {
+  return impl_->damaged;
+}
+
+void Index::tidy(std::stop_token stop) {
   try {
-    create_file(to);
-    SQLite::Database source(from.string(), SQLite::OPEN_READONLY, 10'000);
-    SQLite::Database target(to.string(), SQLite::OPEN_READWRITE);
-    SQLite::Backup(target, source).executeStep(-1);
-  } catch (const SQLite::Exception& error) {
-    throw std::runtime_error(from.string() + ": cannot be copied to " + to.string() + ": " +
-                             error.what());
+    impl_->guarded([&] { impl_->upkeep->tidy(std::move(stop)); });
+  } catch (const std::exception& error) {
+    base::log::warning("index.untidy", error.what());
   }
+}
+
+void Index::settle_file() {
+  if (!impl_->guarded([&] { return impl_->upkeep->empty_log(); }))
+    throw std::runtime_error(impl_->file + ": a reader keeps it from being moved");
 }
 
 }  // namespace gald::index

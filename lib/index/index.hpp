@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -69,9 +70,16 @@ struct Decision {
   model::PublishedCounts published = {};
 };
 
+/// The file is not what SQLite wrote into it: what() names the file and says what was found.
+class DamagedIndex : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// Thread-safe: calls are serialised. Every call that writes is one or several transactions, each
 /// of which leaves a consistent index behind; a crash at any point loses at most the open one.
-/// Throws std::runtime_error naming the file when SQLite fails (disk full, damaged, read-only).
+/// Throws std::runtime_error naming the file when SQLite fails (disk full, read-only), DamagedIndex
+/// when it finds damage.
 class Index {
  public:
   /// Creates the file (mode 0640) or upgrades an older one. Throws std::runtime_error with one
@@ -135,14 +143,27 @@ class Index {
                        std::optional<base::TimePoint> ends);
   void end_run(const model::RunReport& report);
 
+  // --- care of the file ------------------------------------------------------------------------
+
+  /// Looks through the structure of the whole file when the last run did not end, or the last look
+  /// is a day old; leaves it to the next cycle when told to stop. Throws DamagedIndex.
+  void examine_if_due(std::stop_token stop);
+
+  /// Whether damage was met in any call so far.
+  bool damaged() const;
+
+  /// After a run: gives back unused space and empties the write-ahead log, in steps. Logs what
+  /// fails, as the run is over, and the next one tries again.
+  void tidy(std::stop_token stop);
+
+  /// Moves everything into the file itself, so that it can be moved. Throws std::runtime_error when
+  /// a reader is in the way.
+  void settle_file();
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-/// Makes `to` a copy of the index `from` as it is at one moment, also while somebody writes it.
-/// What was in `to` before is lost. Throws like Index().
-void copy_index(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Held while a cycle runs, so that two processes never write the index at the same time. The
 /// operating system releases it when the process dies.

@@ -280,6 +280,9 @@ CREATE TABLE run_collection (
   PRIMARY KEY (run_id, connector, collection)
 ) WITHOUT ROWID;
 CREATE INDEX run_collection_of ON run_collection (connector, collection, run_id);
+
+-- The file itself --------------------------------------------------------------------------------
+CREATE TABLE upkeep (what TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
 )sql";
 
 constexpr const char* kViews = R"sql(
@@ -458,7 +461,8 @@ constexpr const char* kUpgrades[] = {
     "UPDATE address SET folded = fold_address(value) WHERE folded GLOB '*[^ -~]*';"
     "DROP INDEX IF EXISTS record_anchor;",
     // what the index as a product needs
-    "",
+    // when the file was looked through, and since when a reader holds its log
+    "CREATE TABLE upkeep (what TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 

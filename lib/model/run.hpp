@@ -70,6 +70,9 @@ struct RunReport {
   /// Those that are open, and those that this run closed.
   std::vector<HeldPlan> plans;
 
+  /// What was found wrong with the file of the index, and what was done about it; empty: nothing.
+  std::string damage;
+
   /// Set when staging or publishing itself failed (disk full, index damaged).
   std::string error;
 };

@@ -26,6 +26,7 @@
 #include "index/index.hpp"
 #include "index/reader.hpp"
 #include "measure.hpp"
+#include "readers_bench.hpp"
 #include "reconcile_bench.hpp"
 
 namespace {
@@ -234,6 +235,10 @@ int run(int argc, char** argv) {
     gald::bench::publish_index(argv[2]);
     return 0;
   }
+  if (argc == 4 && std::strcmp(argv[1], "--import") == 0) {
+    gald::bench::import_contacts(argv[2], std::atoi(argv[3]));
+    return 0;
+  }
   bool json = false;
   int records = 50'000;
   std::optional<gald::bench::DirectoryServer> server;
@@ -262,6 +267,8 @@ int run(int argc, char** argv) {
     return 1;
   }
   for (Row& row : gald::bench::measure_reconcile(self, name))
+    rows.push_back(std::move(row));
+  for (Row& row : gald::bench::measure_readers(self, name, records))
     rows.push_back(std::move(row));
   for (Row& row : Bench(name, records).run())
     rows.push_back(std::move(row));

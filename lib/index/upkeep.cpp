@@ -1,0 +1,181 @@
+#include "index/upkeep.hpp"
+
+#include <chrono>
+#include <stdexcept>
+#include <utility>
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "base/log.hpp"
+#include "index/index_file.hpp"
+#include "index/integrity.hpp"
+#include "index/schema.hpp"
+
+namespace gald::index {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::hours kExaminedEvery{24};
+
+/// Readers that only ask something are gone after this.
+constexpr int kPatienceMs = 1000;
+constexpr int kUsualPatienceMs = 10'000;
+
+/// Beyond this the log is worth a warning; the limit that it is cut to when it is written anew.
+constexpr std::uintmax_t kLargeLog = 64 << 20;
+
+/// Less is used up again soon enough.
+constexpr std::int64_t kWorthGivingBack = 16 << 20;
+constexpr int kUnusedShare = 4;  ///< of the file: a fourth
+
+/// 4 MiB in one transaction.
+constexpr int kPagesAtOnce = 1024;
+
+constexpr const char* kExamined = "examined";
+constexpr const char* kLogHeld = "log-held";
+
+std::uintmax_t size_of(const fs::path& file) {
+  std::error_code missing;
+  const std::uintmax_t size = fs::file_size(file, missing);
+  return missing ? 0 : size;
+}
+
+std::int64_t pragma(SQLite::Database& database, const char* name) {
+  return database.execAndGet(std::string("PRAGMA ") + name).getInt64();
+}
+
+std::string noted(Statements& statements, const char* what) {
+  Query query(statements, "SELECT at FROM upkeep WHERE what = ?1");
+  query.bind(std::string_view(what));
+  return query.next() ? query.text(0) : std::string();
+}
+
+}  // namespace
+
+Upkeep::Upkeep(SQLite::Database& database, Statements& statements, const base::Clock& clock,
+               fs::path file)
+    : database_(database), statements_(statements), clock_(clock), file_(std::move(file)) {}
+
+bool Upkeep::examination_is_due() {
+  {
+    Query last(statements_, "SELECT ended_at IS NULL FROM run ORDER BY id DESC LIMIT 1");
+    if (last.next() && last.integer(0) != 0)
+      return true;
+  }
+  const auto examined = base::parse_iso8601(noted(statements_, kExamined));
+  return !examined || clock_.now() - *examined >= kExaminedEvery;
+}
+
+std::vector<std::string> Upkeep::examine(std::stop_token stop) {
+  std::vector<std::string> problems;
+  try {
+    const std::stop_callback interrupt(stop, [&] { sqlite3_interrupt(database_.getHandle()); });
+    problems = structural_problems(database_);
+  } catch (const SQLite::Exception& error) {
+    if (error.getErrorCode() != SQLITE_INTERRUPT)
+      throw;
+  }
+  if (stop.stop_requested())
+    return {};
+  if (problems.empty())
+    Query(statements_, "INSERT OR REPLACE INTO upkeep (what, at) VALUES (?1, ?2)")
+        .bind(std::string_view(kExamined), base::to_iso8601(clock_.now()))
+        .run();
+  return problems;
+}
+
+void Upkeep::tidy(std::stop_token stop) {
+  give_back_space(std::move(stop));
+  note_holder(!empty_log());
+}
+
+bool Upkeep::empty_log() {
+  database_.setBusyTimeout(kPatienceMs);
+  const int code = sqlite3_wal_checkpoint_v2(database_.getHandle(), "main",
+                                             SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  database_.setBusyTimeout(kUsualPatienceMs);
+  if (code != SQLITE_OK && code != SQLITE_BUSY)
+    throw SQLite::Exception(database_.getHandle(), code);
+  return code == SQLITE_OK;
+}
+
+void Upkeep::give_back_space(std::stop_token stop) {
+  const std::int64_t page = pragma(database_, "page_size");
+  const std::int64_t unused = pragma(database_, "freelist_count");
+  if (unused * page < kWorthGivingBack || unused * kUnusedShare < pragma(database_, "page_count"))
+    return;
+  if (pragma(database_, "auto_vacuum") == 0)
+    database_.exec("VACUUM");  // an older file, which from now on can do it bit by bit
+  else
+    while (!stop.stop_requested() && pragma(database_, "freelist_count") != 0)
+      database_.exec("PRAGMA incremental_vacuum(" + std::to_string(kPagesAtOnce) + ")");
+  base::log::info("index.compacted", "unused space is given back",
+                  {{"bytes", (unused - pragma(database_, "freelist_count")) * page}});
+}
+
+void Upkeep::note_holder(bool held) {
+  const std::string since = noted(statements_, kLogHeld);
+  if (!held) {
+    if (since.empty())
+      return;
+    Query(statements_, "DELETE FROM upkeep WHERE what = ?1").bind(std::string_view(kLogHeld)).run();
+    empty_log();
+    return;
+  }
+  const std::uintmax_t bytes = size_of(with_suffix(file_, "-wal"));
+  if (since.empty())
+    Query(statements_, "INSERT INTO upkeep (what, at) VALUES (?1, ?2)")
+        .bind(std::string_view(kLogHeld), base::to_iso8601(clock_.now()))
+        .run();
+  if (!since.empty() || bytes > kLargeLog)
+    base::log::warning("index.log_held",
+                       "a reader keeps its transaction open: the write-ahead log only grows",
+                       {{"bytes", bytes}, {"since", since}});
+}
+
+namespace {
+
+/// Who holds a reader's lock on the write-ahead log ("WAL-Index Locking" of the SQLite file
+/// format).
+std::int64_t holder_of_log(const fs::path& index) {
+  const int descriptor = ::open(with_suffix(index, "-shm").c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0)
+    return 0;
+
+  struct flock lock {};
+
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = 123;
+  lock.l_len = 5;
+  const bool held = ::fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  ::close(descriptor);
+  return held && lock.l_pid > 0 ? lock.l_pid : 0;
+}
+
+}  // namespace
+
+FileState look_at_file(const fs::path& index) {
+  FileState state;
+  state.log_holder = holder_of_log(index);
+  state.bytes = size_of(index);
+  state.log_bytes = size_of(with_suffix(index, "-wal"));
+  try {
+    SQLite::Database database(index.string(), SQLite::OPEN_READONLY, kUsualPatienceMs);
+    require_schema(database, index.string());
+    Statements statements(database);
+    state.unused_bytes = static_cast<std::uintmax_t>(pragma(database, "freelist_count") *
+                                                     pragma(database, "page_size"));
+    state.log_held_since = noted(statements, kLogHeld);
+    state.examined_at = noted(statements, kExamined);
+  } catch (const SQLite::Exception& error) {
+    throw std::runtime_error(describe(index, error, 0));
+  }
+  return state;
+}
+
+}  // namespace gald::index

@@ -1,0 +1,292 @@
+#include "readers_bench.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <random>
+#include <stdexcept>
+#include <string>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.hpp"
+#include "index/index.hpp"
+
+namespace gald::bench {
+
+namespace {
+
+using model::Attribute;
+using model::Change;
+
+constexpr int kReaders = 20;
+constexpr int kTurns = 2;
+constexpr int kPage = 200;
+constexpr double kLongestWait = 0.050;  // seconds
+
+const index::CollectionKey kContacts{"entra", model::ConnectorKind::entra, "contacts", "v1", false};
+
+std::string mail_of(int number) {
+  return "p" + std::to_string(number) + "@fabrikam.example";
+}
+
+/// Two addresses and two phones, so that half of one is noticed.
+Change contact(int number) {
+  char anchor[40];
+  std::snprintf(anchor, sizeof anchor, "%08x-0000-4000-8000-%012d",
+                static_cast<unsigned>(number) * 2654435761u, number);
+  const std::string text = std::to_string(number);
+  Change change;
+  change.anchor = anchor;
+  change.kind = model::RecordKind::contact;
+  change.set = {
+      {Attribute::display_name, {"Person Number " + text}},
+      {Attribute::given_name, {"Person"}},
+      {Attribute::surname, {"Number " + text}},
+      {Attribute::company_name, {"Fabrikam"}},
+      {Attribute::department, {"Department " + std::to_string(number % 97)}},
+      {Attribute::job_title, {"Engineer"}},
+      {Attribute::mail, {mail_of(number)}},
+      {Attribute::proxy_addresses,
+       {"SMTP:" + mail_of(number), "smtp:person." + text + "@fabrikam.example"}},
+      {Attribute::business_phones, {"+49 30 23125 " + text}},
+      {Attribute::mobile_phone, {"+49 176 0406 " + text}},
+      {Attribute::city, {"Berlin"}},
+      {Attribute::country, {"Germany"}},
+  };
+  return change;
+}
+
+/// What a reader tells at its end, through a pipe.
+struct Seen {
+  std::int64_t reads = 0;
+  std::int64_t contacts = 0;  ///< of these, those that found one
+  double longest_wait = 0;    ///< seconds, neither computing nor waiting for a processor
+  double longest_read = 0;    ///< seconds by the clock
+  char trouble[200] = "";     ///< empty: none
+};
+
+/// Where the time of a thread went. What is neither of these two it waited for something else than
+/// a processor: a lock, a pause between two attempts, a disk.
+struct Time {
+  double at = 0;        ///< by the clock
+  double busy = 0;      ///< on a processor
+  double queueing = 0;  ///< ready to run, while others ran
+
+  static Time now() {
+    static std::ifstream times("/proc/thread-self/schedstat");
+    Time time;
+    times.clear();
+    times.seekg(0);
+    if (!(times >> time.busy >> time.queueing))
+      throw std::runtime_error("/proc/thread-self/schedstat: cannot be read");
+    time.busy /= 1e9;
+    time.queueing /= 1e9;
+    time.at =
+        std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return time;
+  }
+};
+
+/// A consumer: knows the file and the views, and asks as fast as it can.
+class Consumer {
+ public:
+  Consumer(const std::filesystem::path& file, int contacts, unsigned seed)
+      : random_(seed),
+        number_(0, contacts - 1),
+        database_(file.string(), SQLite::OPEN_READONLY),  // a busy file is an error at once
+        find_(database_,
+              "SELECT c.id, c.display_name FROM contact_addresses a"
+              " JOIN contacts c ON c.id = a.contact_id WHERE a.folded = ?1"),
+        whole_(database_,
+               "SELECT (SELECT count(*) FROM contact_addresses WHERE contact_id = ?1),"
+               " (SELECT count(*) FROM contact_phones WHERE contact_id = ?1),"
+               " (SELECT count(*) FROM contact_records WHERE contact_id = ?1),"
+               " (SELECT count(*) FROM changes WHERE contact_id = ?1)"),
+        newest_(database_, "SELECT max(number) FROM changes") {}
+
+  void read(Seen& seen) {
+    const Time before = Time::now();
+    SQLite::Transaction snapshot(database_);
+    newest_.executeStep();
+    newest_.reset();
+    const int number = number_(random_);
+    find_.bind(1, mail_of(number));
+    if (find_.executeStep()) {
+      ++seen.contacts;
+      check(number);
+    }
+    find_.reset();
+    snapshot.commit();
+    const Time after = Time::now();
+    ++seen.reads;
+    seen.longest_read = std::max(seen.longest_read, after.at - before.at);
+    const double idle =
+        after.at - before.at - (after.busy - before.busy) - (after.queueing - before.queueing);
+    seen.longest_wait = std::max(seen.longest_wait, idle);
+  }
+
+ private:
+  void check(int number) {
+    whole_.bind(1, find_.getColumn(0).getString());
+    whole_.executeStep();
+    const bool whole = whole_.getColumn(0).getInt() == 2 && whole_.getColumn(1).getInt() == 2 &&
+                       whole_.getColumn(2).getInt() == 1 && whole_.getColumn(3).getInt() == 1 &&
+                       find_.getColumn(1).getString() == "Person Number " + std::to_string(number);
+    whole_.reset();
+    if (!whole)
+      throw std::runtime_error("half a contact: " + mail_of(number));
+  }
+
+  std::minstd_rand random_;
+  std::uniform_int_distribution<int> number_;
+  SQLite::Database database_;
+  SQLite::Statement find_;
+  SQLite::Statement whole_;
+  SQLite::Statement newest_;
+};
+
+volatile sig_atomic_t told_to_stop = 0;
+
+void stop_reading(int) {
+  told_to_stop = 1;
+}
+
+Seen read_until_told(const std::filesystem::path& file, int contacts, unsigned seed) {
+  Seen seen;
+  try {
+    Consumer consumer(file, contacts, seed);
+    while (told_to_stop == 0)
+      consumer.read(seen);
+  } catch (const std::exception& error) {
+    std::snprintf(seen.trouble, sizeof seen.trouble, "%s", error.what());
+  }
+  return seen;
+}
+
+/// Processes, as consumers are; they read from their making to stop().
+class Readers {
+ public:
+  Readers(const std::filesystem::path& file, int contacts) {
+    for (unsigned i = 0; i < kReaders; ++i)
+      start(file, contacts, i + 1);
+  }
+
+  ~Readers() {
+    for (const Process& process : processes_) {
+      ::close(process.results);
+      ::kill(process.id, SIGKILL);
+      ::waitpid(process.id, nullptr, 0);
+    }
+  }
+
+  Readers(const Readers&) = delete;
+  Readers& operator=(const Readers&) = delete;
+
+  /// All together. Throws for trouble.
+  Seen stop() {
+    Seen all;
+    for (const Process& process : processes_)
+      ::kill(process.id, SIGTERM);
+    for (const Process& process : processes_) {
+      Seen seen;
+      if (::read(process.results, &seen, sizeof seen) != sizeof seen)
+        throw std::runtime_error("a reader died");
+      if (seen.trouble[0] != '\0')
+        throw std::runtime_error("a reader saw an error: " + std::string(seen.trouble));
+      all.reads += seen.reads;
+      all.contacts += seen.contacts;
+      all.longest_wait = std::max(all.longest_wait, seen.longest_wait);
+      all.longest_read = std::max(all.longest_read, seen.longest_read);
+    }
+    return all;
+  }
+
+ private:
+  struct Process {
+    pid_t id;
+    int results;
+  };
+
+  void start(const std::filesystem::path& file, int contacts, unsigned seed) {
+    int ends[2];
+    if (::pipe(ends) != 0)
+      throw std::runtime_error("no pipe to a reader");
+    const pid_t id = ::fork();
+    if (id < 0)
+      throw std::runtime_error("a reader cannot be started");
+    if (id == 0) {
+      ::signal(SIGTERM, stop_reading);
+      const Seen seen = read_until_told(file, contacts, seed);
+      ::_exit(::write(ends[1], &seen, sizeof seen) == sizeof seen ? 0 : 1);
+    }
+    ::close(ends[1]);
+    processes_.push_back({id, ends[0]});
+  }
+
+  std::vector<Process> processes_;
+};
+
+void make_empty(const std::filesystem::path& file) {
+  for (const char* suffix : {"", "-wal", "-shm"})
+    std::filesystem::remove(file.string() + suffix);
+  const base::SystemClock clock;
+  const index::Index index(file, clock);
+}
+
+}  // namespace
+
+void import_contacts(const std::filesystem::path& file, int contacts) {
+  const base::SystemClock clock;
+  index::Index index(file, clock);
+  const std::int64_t run = index.begin_run();
+  index.position(kContacts);
+  for (int from = 0; from < contacts; from += kPage) {
+    const int to = std::min(from + kPage, contacts);
+    std::vector<Change> page;
+    for (int number = from; number < to; ++number)
+      page.push_back(contact(number));
+    index.apply(kContacts, std::move(page), {}, model::Cursor{std::to_string(to), ""},
+                to == contacts);
+  }
+  index.publish(run, {}, {});
+}
+
+std::vector<Row> measure_readers(const std::filesystem::path& self,
+                                 const std::filesystem::path& directory, int contacts) {
+  const std::filesystem::path file = directory / "readers.db";
+  const std::vector<std::string> import = {self.string(), "--import", file.string(),
+                                           std::to_string(contacts)};
+  std::vector<Cost> alone;
+  std::vector<Cost> watched;
+  Seen seen;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    make_empty(file);
+    alone.push_back(cost_of_program(import));
+    make_empty(file);
+    Readers readers(file, contacts);
+    watched.push_back(cost_of_program(import));
+    const Seen now = readers.stop();
+    if (now.contacts == 0)
+      throw std::runtime_error("no reader saw a contact");
+    seen.reads += now.reads;
+    seen.longest_read = std::max(seen.longest_read, now.longest_read);
+    seen.longest_wait = std::max(seen.longest_wait, now.longest_wait);
+  }
+  std::fprintf(
+      stderr, "twenty readers: %lld reads, the longest %.1f ms, of which waiting %.1f ms\n",
+      static_cast<long long>(seen.reads), seen.longest_read * 1e3, seen.longest_wait * 1e3);
+  const Cost with = cheapest(watched);
+  return {{"index.readers", "first import with twenty readers / without",
+           with.cpu_s / cheapest(alone).cpu_s, 1.2, with.cpu_s, with.peak_rss_mib},
+          {"index.readers_wait", "longest wait of a reader / 50 ms",
+           seen.longest_wait / kLongestWait, 1.0, with.cpu_s, with.peak_rss_mib}};
+}
+
+}  // namespace gald::bench
