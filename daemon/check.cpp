@@ -102,6 +102,10 @@ int execute(const CheckCommand& command, const Context& context) {
   for (const std::string& warning : check_files(config, credentials_folder()).warnings)
     tell({}, {Level::warning, warning, {}, "file"});
   tell({}, check_index(config.index_file));
+  if (!config.index_group.empty() && !may_give_to_group(config.index_group))
+    tell({}, {Level::problem,
+              "index.group: this account is no member of the group " + config.index_group,
+              "add it (usermod -aG), or run gald check as the account that gald runs as", "index"});
 
   std::stop_source stopping;
   const Signals signals({.stop = [&] { stopping.request_stop(); }});

@@ -9,6 +9,7 @@
 #include "compose.hpp"
 #include "history_text.hpp"
 #include "index/backup.hpp"
+#include "index/rebuild.hpp"
 #include "one_cycle.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
@@ -148,6 +149,9 @@ class Copy {
       : file_(index_file.string() + ".preview"), lock_(index::WriterLock::try_acquire(file_)) {
     if (!lock_)
       throw std::runtime_error("another preview is under way");
+    if (index::Rebuild(index_file).under_way())
+      throw std::runtime_error(index_file.string() +
+                               ": is damaged and being made anew; see `gald status`");
     remove();  // one that was killed
     if (std::filesystem::exists(index_file))
       index::copy_index(index_file, file_);

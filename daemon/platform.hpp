@@ -63,6 +63,9 @@ std::optional<std::string> not_writable(const std::filesystem::path& folder);
 
 bool group_exists(const std::string& group);
 
+/// Whether this process may give its files to the group.
+bool may_give_to_group(const std::string& group);
+
 /// Makes the file one of the group, unless it is; a file that is not there is left out. Throws
 /// std::runtime_error.
 void give_to_group(const std::filesystem::path& file, const std::string& group);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -148,6 +149,9 @@ std::optional<std::string> not_writable(const std::filesystem::path& folder) {
 
 namespace {
 
+constexpr const char* kGroupRemedy =
+    "; the account that gald runs as must be a member of it, and the unit needs PrivateUsers=no";
+
 std::optional<gid_t> id_of_group(const std::string& name) {
   std::vector<char> buffer(64 * 1024);
 
@@ -163,6 +167,16 @@ bool group_exists(const std::string& group) {
   return id_of_group(group).has_value();
 }
 
+bool may_give_to_group(const std::string& group) {
+  const auto id = id_of_group(group);
+  if (!id || ::geteuid() == 0 || ::getegid() == *id)
+    return id.has_value();
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<std::size_t>(std::max(0, count)));
+  return std::find(groups.begin(), groups.end(), *id) != groups.end();
+}
+
 void give_to_group(const std::filesystem::path& file, const std::string& group) {
   const auto id = id_of_group(group);
   if (!id)
@@ -174,8 +188,7 @@ void give_to_group(const std::filesystem::path& file, const std::string& group) 
     return;
   if (::chown(file.c_str(), static_cast<uid_t>(-1), *id) != 0)
     throw std::runtime_error(file.string() + ": cannot be given to the group " + group + ": " +
-                             std::strerror(errno) +
-                             "; the account that gald runs as must be a member of it");
+                             std::strerror(errno) + kGroupRemedy);
 }
 
 namespace {

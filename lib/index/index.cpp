@@ -123,7 +123,10 @@ Index::Index(const std::filesystem::path& file, const base::Clock& clock) {
     const std::string text = describe(file, error, 0);
     if (means_damage(error) && ours)
       throw DamagedIndex(text);
-    throw std::runtime_error(text);
+    throw std::runtime_error(
+        means_damage(error)
+            ? text + "; set index.path to another file, or move this one away if it was an index"
+            : text);
   }
 }
 

@@ -44,7 +44,7 @@ COMPLETE, FAILED, BAD_USAGE, PARTIAL, BAD_CONFIGURATION = range(5)
 GRAPH = ("contacts", "groups", "users")
 
 #: tables whose content says when gald asked, not what it knows
-OF_RUNS = ("run", "run_collection")
+OF_RUNS = ("run", "run_collection", "upkeep")
 
 
 def main():
