@@ -43,8 +43,7 @@ class ContactFilterTest : public testing::Test {
   ContactFilterTest() {
     index_.position(kUsers);
     apply({user(1, "Ann", "true"), user(2, "Bob"), user(3, "Cem", "false"), user(4, "Dan"),
-           group(10, "Sales", {anchor(1), anchor(2)}),
-           group(11, "Sales", {anchor(2), anchor(3)})});
+           group(10, "Sales", {anchor(1), anchor(2)}), group(11, "Sales", {anchor(2), anchor(3)})});
     publish();
   }
 
