@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/text.hpp"
 #include "reconcile/conflict.hpp"
 
 namespace gald::daemon {
@@ -38,19 +39,53 @@ std::optional<std::int64_t> parse_change_number(std::string_view text) {
   return number;
 }
 
+/// An option whose text `take` takes, or says what it must be.
+CLI::Option* add_choice(CLI::App& command, const char* name, const char* about, const char* type,
+                        std::function<std::string(const std::string&)> take) {
+  return command
+      .add_option_function<std::string>(
+          name,
+          [name, take = std::move(take)](const std::string& text) {
+            if (const std::string wrong = take(text); !wrong.empty())
+              throw CLI::ValidationError(std::string(name) + " \"" + text + "\"", wrong);
+          },
+          about)
+      ->type_name(type);
+}
+
+std::optional<ExportCommand::Format> export_format_named(std::string_view name) {
+  using Format = ExportCommand::Format;
+  constexpr std::pair<std::string_view, Format> kFormats[] = {
+      {"csv", Format::csv},   {"xlsx", Format::xlsx},   {"vcf", Format::vcf},
+      {"vcf3", Format::vcf3}, {"jsonl", Format::jsonl}, {"ldif", Format::ldif}};
+  for (const auto& [text, format] : kFormats)
+    if (text == name)
+      return format;
+  return std::nullopt;
+}
+
+/// "" or what is wrong.
+std::string choose_columns(const std::string& text, exporting::Columns& columns) {
+  if (text == "visible" || text == "all") {
+    columns = text == "all" ? exporting::all_columns() : exporting::visible_columns();
+    return "";
+  }
+  columns.clear();
+  for (const std::string_view name : base::split(text, ',')) {
+    const exporting::Column* column = exporting::column_named(base::trim(name));
+    if (column == nullptr)
+      return "no column is called \"" + std::string(name) + "\"; man gald lists them";
+    if (std::ranges::find(columns, column) != columns.end())
+      return "names \"" + std::string(name) + "\" twice";
+    columns.push_back(column);
+  }
+  return "";
+}
+
 /// The options that say which contacts are meant, the same for every command that has them.
 void add_filters(CLI::App& command, index::ContactFilter& filter) {
-  const auto add = [&](const char* name, const char* about, const char* type,
-                       std::function<std::string(const std::string&)> take) {
-    return command
-        .add_option_function<std::string>(
-            name,
-            [name, take = std::move(take)](const std::string& text) {
-              if (const std::string wrong = take(text); !wrong.empty())
-                throw CLI::ValidationError(std::string(name) + " \"" + text + "\"", wrong);
-            },
-            about)
-        ->type_name(type);
+  const auto add = [&](const char* name, const char* about, const char* type, auto take) {
+    add_choice(command, name, about, type, take);
   };
   add("--source", "Only of this source", "cloud|on_premises|hybrid", [&](std::string text) {
     std::replace(text.begin(), text.end(), '-', '_');
@@ -120,6 +155,7 @@ class Parser {
     add_conflicts();
     add_explain();
     add_backup();
+    add_export();
   }
 
   std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {
@@ -261,6 +297,51 @@ class Parser {
     add_json(*command, backup_.json);
   }
 
+  void add_export() {
+    CLI::App* command =
+        add("export", "Write what is published for other programs, as a file or to a pipe",
+            "gald export --format xlsx --output gal.xlsx --group \"Sales\"\n"
+            "  gald export --format csv --columns DisplayName,Mail,Labels | less",
+            export_);
+    add_choice(*command, "--format", "What to write (vcf: vCard 4.0, vcf3: vCard 3.0)",
+               "csv|xlsx|vcf|vcf3|jsonl|ldif",
+               [&](const auto& text) {
+                 const auto format = export_format_named(text);
+                 export_.format = format.value_or(export_.format);
+                 return format ? "" : "must be csv, xlsx, vcf, vcf3, jsonl or ldif";
+               })
+        ->required();
+    command
+        ->add_option("--output", export_.output,
+                     "The file, which is replaced when all is written; else standard output")
+        ->type_name("FILE");
+    const CLI::Option* columns = add_choice(
+        *command, "--columns", "Of csv and xlsx (default: visible); man gald lists their names",
+        "visible|all|NAME,...",
+        [&](const auto& text) { return choose_columns(text, export_.columns); });
+    const CLI::Option* base =
+        command->add_option("--base", export_.base, "Of ldif: the entry above the contacts")
+            ->capture_default_str()
+            ->type_name("DN");
+    add_filters(*command, export_.filter);
+    command->parse_complete_callback([this, columns, base] {
+      using Format = ExportCommand::Format;
+      const Format format = export_.format;
+      if (format == Format::xlsx && export_.output.empty())
+        throw CLI::ValidationError("--format xlsx", "needs --output FILE");
+      if (columns->count() > 0 && format != Format::csv && format != Format::xlsx)
+        throw CLI::ValidationError("--columns", "is for --format csv and xlsx");
+      if (base->count() > 0 && format != Format::ldif)
+        throw CLI::ValidationError("--base", "is for --format ldif");
+      if (export_.base.find('=') == std::string::npos ||
+          export_.base.find('\n') != std::string::npos)
+        throw CLI::ValidationError("--base",
+                                   "must be a distinguished name: ou=contacts,dc=contoso");
+      if (format == Format::ldif && export_.filter.kind == model::EntryKind::group)
+        throw CLI::ValidationError("--format ldif", "has no groups; take csv or jsonl for them");
+    });
+  }
+
   static void add_json(CLI::App& command, bool& json) {
     command.add_flag("--json", json, "Print JSON");
   }
@@ -277,6 +358,7 @@ class Parser {
   ConflictsCommand conflicts_;
   ExplainCommand explain_;
   BackupCommand backup_;
+  ExportCommand export_;
   CLI::App app_{kAbout, "gald"};
 };
 

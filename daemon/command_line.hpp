@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "export/columns.hpp"
 #include "index/reader.hpp"
 
 namespace gald::daemon {
@@ -74,9 +75,19 @@ struct BackupCommand {
   bool json = false;
 };
 
+struct ExportCommand {
+  enum class Format { csv, xlsx, vcf, vcf3, jsonl, ldif };
+  Format format = Format::csv;
+  std::filesystem::path output;                               ///< empty: standard output
+  exporting::Columns columns = exporting::visible_columns();  ///< for csv and xlsx
+  std::string base = "ou=contacts";                           ///< for ldif
+  index::ContactFilter filter;
+};
+
 using Command =
     std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand, ChangesCommand,
-                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand, BackupCommand>;
+                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand, BackupCommand,
+                 ExportCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

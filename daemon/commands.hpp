@@ -23,5 +23,6 @@ int execute(const PlanCommand& command, const Context& context);
 int execute(const ConflictsCommand& command, const Context& context);
 int execute(const ExplainCommand& command, const Context& context);
 int execute(const BackupCommand& command, const Context& context);
+int execute(const ExportCommand& command, const Context& context);
 
 }  // namespace gald::daemon

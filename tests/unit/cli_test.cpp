@@ -94,6 +94,34 @@ TEST(CommandLine, TheOthers) {
   EXPECT_TRUE(std::get<CommandLine>(parse({"--verbose", "check"})).verbose);
 }
 
+TEST(CommandLine, Export) {
+  using Format = ExportCommand::Format;
+  const auto file = command<ExportCommand>({"export", "--format", "xlsx", "--output", "gal.xlsx",
+                                            "--columns", "displayname, Labels", "--kind", "group"});
+  EXPECT_EQ(file.format, Format::xlsx);
+  EXPECT_EQ(file.output, "gal.xlsx");
+  ASSERT_EQ(file.columns.size(), 2u);
+  EXPECT_EQ(file.columns[1]->name, "Labels");
+  EXPECT_EQ(file.filter.kind, model::EntryKind::group);
+  const auto pipe = command<ExportCommand>({"export", "--format", "csv"});
+  EXPECT_EQ(pipe.columns, exporting::visible_columns());
+  EXPECT_EQ(command<ExportCommand>({"export", "--format", "csv", "--columns", "all"}).columns,
+            exporting::all_columns());
+  EXPECT_EQ(command<ExportCommand>({"export", "--format", "ldif", "--base", "dc=x"}).base, "dc=x");
+  for (const std::vector<const char*>& wrong : std::vector<std::vector<const char*>>{
+           {"export"},
+           {"export", "--format", "xls"},
+           {"export", "--format", "xlsx"},
+           {"export", "--format", "csv", "--columns", "Fax"},
+           {"export", "--format", "csv", "--columns", "Mail,mail"},
+           {"export", "--format", "csv", "--columns", ""},
+           {"export", "--format", "vcf", "--columns", "all"},
+           {"export", "--format", "csv", "--base", "dc=x"},
+           {"export", "--format", "ldif", "--base", "contoso"},
+           {"export", "--format", "ldif", "--kind", "group"}})
+    EXPECT_EQ(notice(wrong).code, exit_code::kBadUsage) << wrong.back();
+}
+
 TEST(CommandLine, BadUsage) {
   const std::vector<std::vector<const char*>> wrong = {{},
                                                        {"frobnicate"},
