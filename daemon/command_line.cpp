@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "moment.hpp"
 #include "reconcile/conflict.hpp"
 
 namespace gald::daemon {
@@ -19,7 +20,8 @@ constexpr const char* kAbout =
     "Directory, Entra ID and Exchange Online.";
 
 constexpr const char* kFooter =
-    "Exit codes: 0 complete, 1 failed, 2 bad usage, 3 partial, 4 bad configuration.\n"
+    "Exit codes: 0 complete, 1 failed, 2 bad usage, 3 partial, 4 bad configuration, 5 read\n"
+    "everything.\n"
     "More: man gald, man gald.toml";
 
 /// What CLI11 fills; turned into a ContactFilter afterwards.
@@ -36,6 +38,25 @@ index::ContactFilter to_filter(Filters filters) {
           .status = model::status_named(filters.status),
           .kind = model::entry_kind_named(filters.kind),
           .with_deleted = filters.all};
+}
+
+base::TimePoint past_moment(const std::string& option, const std::string& text) {
+  const base::TimePoint now = base::SystemClock().now();
+  const auto moment = parse_moment(text, now);
+  if (!moment)
+    throw CLI::ValidationError(
+        option, "'" + text + "' is no moment; expected " + std::string(kMomentForms));
+  if (*moment > now)
+    throw CLI::ValidationError(option, "'" + text + "' is in the future");
+  return *moment;
+}
+
+/// A time or the number of a run.
+index::Moment moment_or_run(const std::string& option, const std::string& text) {
+  if (!text.empty() && text.find_first_not_of("0123456789") == std::string::npos &&
+      text.size() < 19)
+    return index::AfterRun{std::stoll(text)};
+  return past_moment(option, text);
 }
 
 /// Parses into `chosen`: the subcommand that was named writes its options there.
@@ -61,6 +82,8 @@ class Parser {
     add_plan();
     add_conflicts();
     add_explain();
+    add_history();
+    add_diff();
   }
 
   std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {
@@ -117,6 +140,7 @@ class Parser {
     command->add_option("--kind", filters_.kind, "Only of this kind (groups only with group)")
         ->check(CLI::IsMember({"contact", "user", "guest", "group"}));
     command->add_flag("--all", filters_.all, "The deleted ones too");
+    add_at(*command, list_.at);
     add_json(*command, list_.json);
   }
 
@@ -126,19 +150,51 @@ class Parser {
     command->add_option("what", show_.what, "Its id, mail or any other address, or its name")
         ->required()
         ->type_name("ID|ADDRESS|NAME");
+    add_at(*command, show_.at);
     add_json(*command, show_.json);
   }
 
   void add_changes() {
-    CLI::App* command = add("changes", "What the newest run that published something changed",
-                            "gald changes --run 17 --limit 20", changes_);
-    command->add_option("--run", changes_.run, "Of this run instead")
-        ->check(CLI::PositiveNumber)
-        ->type_name("NUMBER");
-    command->add_option("--limit", changes_.limit, "No more lines than this")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str()
-        ->type_name("NUMBER");
+    CLI::App* command =
+        add("changes",
+            "What the newest run that published something changed; or the change feed: what was "
+            "published after a position",
+            "gald changes --run 17 --limit 20\n"
+            "  gald changes --snapshot --json\n"
+            "  gald changes --since 2f5c0a7d91e3b846.4711 --compact --json",
+            changes_);
+    CLI::Option* run = command->add_option("--run", changes_.run, "Of this run instead")
+                           ->check(CLI::PositiveNumber)
+                           ->type_name("NUMBER");
+    CLI::Option* since =
+        command
+            ->add_option_function<std::string>(
+                "--since",
+                [this](const std::string& text) {
+                  changes_.since = index::parse_feed_position(text);
+                  if (!changes_.since)
+                    throw CLI::ValidationError(
+                        "--since", "'" + text +
+                                       "' is no position; expected the one that an earlier "
+                                       "`gald changes` ended with, or the number of a change");
+                },
+                "All that was published after it")
+            ->excludes(run)
+            ->type_name("POSITION");
+    command
+        ->add_flag("--compact", changes_.compact,
+                   "What to do about each contact since then, once, instead of every change")
+        ->needs(since);
+    CLI::Option* limit =
+        command->add_option("--limit", changes_.limit, "No more lines than this; of a run 100")
+            ->check(CLI::Range(1, 1'000'000'000))
+            ->type_name("NUMBER");
+    command
+        ->add_flag("--snapshot", changes_.snapshot,
+                   "Everything there is, and the position to go on from")
+        ->excludes(run)
+        ->excludes(since)
+        ->excludes(limit);
     add_json(*command, changes_.json);
   }
 
@@ -200,6 +256,44 @@ class Parser {
     add_json(*command, explain_.json);
   }
 
+  void add_history() {
+    CLI::App* command = add("history", "Everything that was told of one contact, newest first",
+                            "gald history jane.doe@contoso.com", history_);
+    command->add_option("what", history_.what, "Its id, mail or any other address, or its name")
+        ->required()
+        ->type_name("ID|ADDRESS|NAME");
+    command->add_option("--limit", history_.limit, "No more lines than this")
+        ->check(CLI::Range(1, 1'000'000'000))
+        ->type_name("NUMBER");
+    add_json(*command, history_.json);
+  }
+
+  void add_diff() {
+    CLI::App* command =
+        add("diff", "What is different between two moments: times, or the ends of runs",
+            "gald diff \"yesterday 10:00\" now\n  gald diff 17 23 --json", diff_);
+    const auto add_moment = [&](const char* name, const char* about, index::Moment& moment) {
+      command
+          ->add_option_function<std::string>(
+              name,
+              [name, &moment](const std::string& text) { moment = moment_or_run(name, text); },
+              about)
+          ->required()
+          ->type_name("TIME|RUN");
+    };
+    add_moment("before", "The earlier one", diff_.before);
+    add_moment("after", "The later one", diff_.after);
+    add_json(*command, diff_.json);
+  }
+
+  static void add_at(CLI::App& command, std::optional<base::TimePoint>& at) {
+    command
+        .add_option_function<std::string>(
+            "--at", [&at](const std::string& text) { at = past_moment("--at", text); },
+            "As it was then: " + std::string(kMomentForms))
+        ->type_name("TIME");
+  }
+
   static void add_json(CLI::App& command, bool& json) {
     command.add_flag("--json", json, "Print JSON");
   }
@@ -216,6 +310,8 @@ class Parser {
   PlanCommand plan_;
   ConflictsCommand conflicts_;
   ExplainCommand explain_;
+  HistoryCommand history_;
+  DiffCommand diff_;
   CLI::App app_{kAbout, "gald"};
 };
 

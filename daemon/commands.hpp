@@ -22,5 +22,7 @@ int execute(const CheckCommand& command, const Context& context);
 int execute(const PlanCommand& command, const Context& context);
 int execute(const ConflictsCommand& command, const Context& context);
 int execute(const ExplainCommand& command, const Context& context);
+int execute(const HistoryCommand& command, const Context& context);
+int execute(const DiffCommand& command, const Context& context);
 
 }  // namespace gald::daemon

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "index/history.hpp"
 #include "index/reader.hpp"
 
 namespace gald::daemon {
@@ -17,6 +18,7 @@ struct StatusReport {
   std::vector<index::RunSummary> runs;
   std::vector<index::CredentialState> credentials;
   std::vector<model::HeldPlan> plans;  ///< undecided or rejected
+  index::HistoryState history;
 
   /// Connectors that are configured and enabled. The index knows others that once were.
   std::set<std::string> enabled;
