@@ -1,17 +1,26 @@
-// `gald changes`: what a run published.
+// `gald changes`: what a run published, and the change feed.
+#include <limits>
 #include <optional>
 
+#include <nlohmann/json.hpp>
+
 #include "commands.hpp"
+#include "export/contact_json.hpp"
 #include "history_text.hpp"
 #include "index/reader.hpp"
 #include "output.hpp"
+#include "text.hpp"
 
 namespace gald::daemon {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 /// Quiet runs are most of them: 30 minutes apart, these are the last weeks.
 constexpr int kRunsToLookAt = 2000;
+
+constexpr int kLinesOfARun = 100;
 
 std::optional<std::int64_t> newest_run_with_changes(const index::Reader& reader) {
   for (const index::RunSummary& run : reader.runs(kRunsToLookAt))
@@ -20,9 +29,11 @@ std::optional<std::int64_t> newest_run_with_changes(const index::Reader& reader)
   return std::nullopt;
 }
 
-}  // namespace
+void print_change(const model::HistoryLine& line, bool json) {
+  print_line(json ? to_json(line) : describe_in_run(line));
+}
 
-int execute(const ChangesCommand& command, const Context& context) {
+int print_run(const ChangesCommand& command, const Context& context) {
   const index::Reader reader(context.config.index_file);
   const auto run = command.run ? command.run : newest_run_with_changes(reader);
   if (!run) {
@@ -30,22 +41,87 @@ int execute(const ChangesCommand& command, const Context& context) {
     return exit_code::kComplete;
   }
   // One more than wanted tells whether there are more.
-  auto lines = reader.changes_of_run(*run, command.limit + 1);
-  const bool more = lines.size() > static_cast<std::size_t>(command.limit);
+  const int limit = command.limit.value_or(kLinesOfARun);
+  auto lines = reader.changes_of_run(*run, limit + 1);
+  const bool more = lines.size() > static_cast<std::size_t>(limit);
   if (more)
     lines.pop_back();
   if (lines.empty())
     complain("run " + std::to_string(*run) + " published nothing");
-  for (const model::HistoryLine& line : lines) {
-    if (command.json)
-      print_line(to_json(line));
-    else
-      print_line(describe_in_run(line));
-  }
+  for (const model::HistoryLine& line : lines)
+    print_change(line, command.json);
   flush_output();
   if (more)
     complain("there are more; --limit says how many to show");
   return exit_code::kComplete;
+}
+
+// --- the feed ------------------------------------------------------------------------------------
+
+std::string to_json(const index::FeedItem& item) {
+  using Action = index::FeedItem::Action;
+  Json object = {{"action", to_string(item.action)},
+                 {"number", item.number},
+                 {"id", item.id},
+                 {"kind", to_string(item.kind)}};
+  if (item.action == Action::forward)
+    object["forwardTo"] = item.forward_to;
+  if (item.action == Action::put || item.action == Action::remove)
+    object["contact"] = Json::parse(exporting::told_json(item.contact));
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string describe(const index::FeedItem& item) {
+  const auto name = item.contact.entry.values.find(model::Attribute::display_name);
+  std::string text =
+      pad(to_string(item.action), 7) + "  " + pad(to_string(item.kind), 7) + "  " + item.id + "  ";
+  if (!item.forward_to.empty())
+    text += "→ " + item.forward_to;
+  else if (name != item.contact.entry.values.end())
+    text += printable(name->second);
+  return text;
+}
+
+std::string describe_refusal(const ChangesCommand& command, index::FeedAnswer::Standing standing) {
+  const std::string position = "position " + index::to_string(*command.since);
+  const std::string reason =
+      standing == index::FeedAnswer::Standing::too_old
+          ? position + " is too old: some of what came after it is forgotten"
+          : position + " is not one of this index: it was restored or made anew";
+  return reason + "; read everything (`gald changes --snapshot`) and go on from there";
+}
+
+int print_feed(const ChangesCommand& command, const Context& context) {
+  const index::Feed feed(context.config.index_file);
+  const int limit = command.limit.value_or(std::numeric_limits<int>::max());
+  const auto print_item = [&](const index::FeedItem& item) {
+    print_line(command.json ? to_json(item) : describe(item));
+  };
+  index::FeedAnswer answer;
+  if (command.snapshot)
+    answer = feed.snapshot(print_item);
+  else if (command.compact)
+    answer = feed.compacted(*command.since, limit, print_item);
+  else
+    answer = feed.changes(*command.since, limit, [&](const model::HistoryLine& line) {
+      print_change(line, command.json);
+    });
+  if (answer.standing != index::FeedAnswer::Standing::known) {
+    complain(describe_refusal(command, answer.standing));
+    return exit_code::kReadEverything;
+  }
+  const std::string position = index::to_string(answer.next);
+  print_line(command.json ? Json({{"position", position}, {"more", answer.more}}).dump()
+                          : "go on from position " + position +
+                                (answer.more ? ", there is more" : ", there is no more"));
+  return exit_code::kComplete;
+}
+
+}  // namespace
+
+int execute(const ChangesCommand& command, const Context& context) {
+  return command.since || command.snapshot ? print_feed(command, context)
+                                           : print_run(command, context);
 }
 
 }  // namespace gald::daemon

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/text.hpp"
+#include "moment.hpp"
 #include "reconcile/conflict.hpp"
 
 namespace gald::daemon {
@@ -22,14 +23,9 @@ constexpr const char* kAbout =
     "Directory, Entra ID and Exchange Online.";
 
 constexpr const char* kFooter =
-    "Exit codes: 0 complete, 1 failed, 2 bad usage, 3 partial, 4 bad configuration.\n"
+    "Exit codes: 0 complete, 1 failed, 2 bad usage, 3 partial, 4 bad configuration, 5 read\n"
+    "everything.\n"
     "More: man gald, man gald.toml";
-
-/// Nothing for what is neither a time nor a day, which begins at midnight UTC.
-std::optional<base::TimePoint> parse_time(const std::string& text) {
-  const auto time = base::parse_iso8601(text);
-  return time ? time : base::parse_iso8601(text + "T00:00:00Z");
-}
 
 std::optional<std::int64_t> parse_change_number(std::string_view text) {
   std::int64_t number = 0;
@@ -121,14 +117,33 @@ void add_filters(CLI::App& command, index::ContactFilter& filter) {
           filter.visibility = Visibility::unknown;
         return filter.visibility ? "" : "must be yes, no or unknown";
       });
-  add("--changed-since", "Only what changed after this change, or since this time (UTC)",
+  add("--changed-since", "Only what changed after this change, or since this time",
       "NUMBER|TIME", [&](const auto& text) {
         filter.changed_after = parse_change_number(text);
-        filter.changed_since = parse_time(text);
+        filter.changed_since = parse_moment(text, base::SystemClock().now());
         return filter.changed_after || filter.changed_since
                    ? ""
-                   : "must be the number of a change, 2026-11-21, or 2026-11-21T05:30:00Z";
+                   : "must be the number of a change or a time: " + std::string(kMomentForms);
       });
+}
+
+base::TimePoint past_moment(const std::string& option, const std::string& text) {
+  const base::TimePoint now = base::SystemClock().now();
+  const auto moment = parse_moment(text, now);
+  if (!moment)
+    throw CLI::ValidationError(
+        option, "'" + text + "' is no moment; expected " + std::string(kMomentForms));
+  if (*moment > now)
+    throw CLI::ValidationError(option, "'" + text + "' is in the future");
+  return *moment;
+}
+
+/// A time or the number of a run.
+index::Moment moment_or_run(const std::string& option, const std::string& text) {
+  if (!text.empty() && text.find_first_not_of("0123456789") == std::string::npos &&
+      text.size() < 19)
+    return index::AfterRun{std::stoll(text)};
+  return past_moment(option, text);
 }
 
 /// Parses into `chosen`: the subcommand that was named writes its options there.
@@ -156,6 +171,8 @@ class Parser {
     add_explain();
     add_backup();
     add_export();
+    add_history();
+    add_diff();
   }
 
   std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {
@@ -204,6 +221,7 @@ class Parser {
         add("list", "List what is published",
             "gald list --source hybrid --status active --json | jq -r .mail", list_);
     add_filters(*command, list_.filter);
+    add_at(*command, list_.at);
     add_json(*command, list_.json);
   }
 
@@ -213,19 +231,51 @@ class Parser {
     command->add_option("what", show_.what, "Its id, mail or any other address, or its name")
         ->required()
         ->type_name("ID|ADDRESS|NAME");
+    add_at(*command, show_.at);
     add_json(*command, show_.json);
   }
 
   void add_changes() {
-    CLI::App* command = add("changes", "What the newest run that published something changed",
-                            "gald changes --run 17 --limit 20", changes_);
-    command->add_option("--run", changes_.run, "Of this run instead")
-        ->check(CLI::PositiveNumber)
-        ->type_name("NUMBER");
-    command->add_option("--limit", changes_.limit, "No more lines than this")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str()
-        ->type_name("NUMBER");
+    CLI::App* command =
+        add("changes",
+            "What the newest run that published something changed; or the change feed: what was "
+            "published after a position",
+            "gald changes --run 17 --limit 20\n"
+            "  gald changes --snapshot --json\n"
+            "  gald changes --since 2f5c0a7d91e3b846.4711 --compact --json",
+            changes_);
+    CLI::Option* run = command->add_option("--run", changes_.run, "Of this run instead")
+                           ->check(CLI::PositiveNumber)
+                           ->type_name("NUMBER");
+    CLI::Option* since =
+        command
+            ->add_option_function<std::string>(
+                "--since",
+                [this](const std::string& text) {
+                  changes_.since = index::parse_feed_position(text);
+                  if (!changes_.since)
+                    throw CLI::ValidationError(
+                        "--since", "'" + text +
+                                       "' is no position; expected the one that an earlier "
+                                       "`gald changes` ended with, or the number of a change");
+                },
+                "All that was published after it")
+            ->excludes(run)
+            ->type_name("POSITION");
+    command
+        ->add_flag("--compact", changes_.compact,
+                   "What to do about each contact since then, once, instead of every change")
+        ->needs(since);
+    CLI::Option* limit =
+        command->add_option("--limit", changes_.limit, "No more lines than this; of a run 100")
+            ->check(CLI::Range(1, 1'000'000'000))
+            ->type_name("NUMBER");
+    command
+        ->add_flag("--snapshot", changes_.snapshot,
+                   "Everything there is, and the position to go on from")
+        ->excludes(run)
+        ->excludes(since)
+        ->excludes(limit);
     add_json(*command, changes_.json);
   }
 
@@ -342,6 +392,44 @@ class Parser {
     });
   }
 
+  void add_history() {
+    CLI::App* command = add("history", "Everything that was told of one contact, newest first",
+                            "gald history jane.doe@contoso.com", history_);
+    command->add_option("what", history_.what, "Its id, mail or any other address, or its name")
+        ->required()
+        ->type_name("ID|ADDRESS|NAME");
+    command->add_option("--limit", history_.limit, "No more lines than this")
+        ->check(CLI::Range(1, 1'000'000'000))
+        ->type_name("NUMBER");
+    add_json(*command, history_.json);
+  }
+
+  void add_diff() {
+    CLI::App* command =
+        add("diff", "What is different between two moments: times, or the ends of runs",
+            "gald diff \"yesterday 10:00\" now\n  gald diff 17 23 --json", diff_);
+    const auto add_moment = [&](const char* name, const char* about, index::Moment& moment) {
+      command
+          ->add_option_function<std::string>(
+              name,
+              [name, &moment](const std::string& text) { moment = moment_or_run(name, text); },
+              about)
+          ->required()
+          ->type_name("TIME|RUN");
+    };
+    add_moment("before", "The earlier one", diff_.before);
+    add_moment("after", "The later one", diff_.after);
+    add_json(*command, diff_.json);
+  }
+
+  static void add_at(CLI::App& command, std::optional<base::TimePoint>& at) {
+    command
+        .add_option_function<std::string>(
+            "--at", [&at](const std::string& text) { at = past_moment("--at", text); },
+            "As it was then: " + std::string(kMomentForms))
+        ->type_name("TIME");
+  }
+
   static void add_json(CLI::App& command, bool& json) {
     command.add_flag("--json", json, "Print JSON");
   }
@@ -359,6 +447,8 @@ class Parser {
   ExplainCommand explain_;
   BackupCommand backup_;
   ExportCommand export_;
+  HistoryCommand history_;
+  DiffCommand diff_;
   CLI::App app_{kAbout, "gald"};
 };
 

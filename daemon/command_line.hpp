@@ -8,6 +8,8 @@
 #include <variant>
 
 #include "export/columns.hpp"
+#include "index/feed.hpp"
+#include "index/history.hpp"
 #include "index/reader.hpp"
 
 namespace gald::daemon {
@@ -19,6 +21,8 @@ inline constexpr int kFailed = 1;
 inline constexpr int kBadUsage = 2;
 inline constexpr int kPartial = 3;
 inline constexpr int kBadConfiguration = 4;
+inline constexpr int kReadEverything =
+    5;  ///< a position in the feed is too old, or of another index
 }  // namespace exit_code
 
 struct RunCommand {};
@@ -34,17 +38,34 @@ struct StatusCommand {
 
 struct ListCommand {
   index::ContactFilter filter;
+  std::optional<base::TimePoint> at;  ///< nothing: now
   bool json = false;
 };
 
 struct ShowCommand {
-  std::string what;  ///< an id, an address or a name
+  std::string what;                   ///< an id, an address or a name
+  std::optional<base::TimePoint> at;  ///< nothing: now
   bool json = false;
 };
 
 struct ChangesCommand {
-  std::optional<std::int64_t> run;  ///< nothing: the newest run that published something
-  int limit = 100;
+  std::optional<std::int64_t> run;           ///< nothing: the newest run that published something
+  std::optional<index::FeedPosition> since;  ///< the feed after it instead
+  bool compact = false;                      ///< of the feed: each contact once
+  bool snapshot = false;                     ///< everything instead
+  std::optional<int> limit;
+  bool json = false;
+};
+
+struct HistoryCommand {
+  std::string what;  ///< an id, an address or a name
+  std::optional<int> limit;
+  bool json = false;
+};
+
+struct DiffCommand {
+  index::Moment before;
+  index::Moment after;
   bool json = false;
 };
 
@@ -87,7 +108,7 @@ struct ExportCommand {
 using Command =
     std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand, ChangesCommand,
                  CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand, BackupCommand,
-                 ExportCommand>;
+                 ExportCommand, HistoryCommand, DiffCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -24,5 +24,7 @@ int execute(const ConflictsCommand& command, const Context& context);
 int execute(const ExplainCommand& command, const Context& context);
 int execute(const BackupCommand& command, const Context& context);
 int execute(const ExportCommand& command, const Context& context);
+int execute(const HistoryCommand& command, const Context& context);
+int execute(const DiffCommand& command, const Context& context);
 
 }  // namespace gald::daemon

@@ -34,6 +34,10 @@ std::string describe_change(const model::HistoryLine& line) {
   return text;
 }
 
+std::string describe_in_history(const model::HistoryLine& line) {
+  return spoken_time(line.at) + "  run " + std::to_string(line.run) + "  " + describe_change(line);
+}
+
 std::string describe_in_run(const model::HistoryLine& line) {
   return "run " + std::to_string(line.run) + "  " + pad(to_string(line.kind), 7) + "  " +
          pad(line.display_name, 28) + "  " + describe_change(line);

@@ -13,6 +13,9 @@ std::string describe_change(const model::HistoryLine& line);
 /// The same behind the run and the name of the contact.
 std::string describe_in_run(const model::HistoryLine& line);
 
+/// The same behind the time and the run.
+std::string describe_in_history(const model::HistoryLine& line);
+
 /// One JSON object on one line.
 std::string to_json(const model::HistoryLine& line);
 

@@ -1,5 +1,7 @@
 // `gald list`: what is published, as a table or as JSON Lines.
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "commands.hpp"
@@ -50,22 +52,31 @@ std::string_view value(const model::Entry& entry, model::Attribute attribute) {
 }  // namespace
 
 int execute(const ListCommand& command, const Context& context) {
-  const index::Reader reader(context.config.index_file);
+  const auto visit_all = [&](const std::function<bool(const model::Contact&)>& visit) {
+    if (command.at)
+      index::History(context.config.index_file).contacts(*command.at, command.filter, visit);
+    else
+      index::Reader(context.config.index_file).contacts(command.filter, visit);
+  };
   if (command.json) {
-    reader.contacts(command.filter, [](const model::Contact& contact) {
-      print_line(exporting::to_json(contact));
+    visit_all([&](const model::Contact& contact) {
+      print_line(command.at ? exporting::told_json(contact) : exporting::to_json(contact));
       return true;
     });
     return exit_code::kComplete;
   }
-  const Table table;
-  table.row("NAME", "MAIL", "KIND", "SOURCE", "STATUS");
-  reader.contacts(command.filter, [&](const model::Contact& contact) {
+  std::optional<Table> table;  // no headings above an error
+  const auto begin = [&] { table.emplace().row("NAME", "MAIL", "KIND", "SOURCE", "STATUS"); };
+  visit_all([&](const model::Contact& contact) {
+    if (!table)
+      begin();
     const model::Entry& entry = contact.entry;
-    table.row(value(entry, model::Attribute::display_name), value(entry, model::Attribute::mail),
-              to_string(entry.kind), to_string(entry.source), to_string(entry.status));
+    table->row(value(entry, model::Attribute::display_name), value(entry, model::Attribute::mail),
+               to_string(entry.kind), to_string(entry.source), to_string(entry.status));
     return true;
   });
+  if (!table)
+    begin();
   return exit_code::kComplete;
 }
 

@@ -61,8 +61,9 @@ void print_values(const Contact& contact) {
     print_value("hidden", "unknown");
   for (const std::string& label : contact.labels)
     print_value("label", label);
-  print_value("last change",
-              std::to_string(contact.change_number) + ", " + spoken_time(contact.changed_at));
+  if (contact.change_number != 0)
+    print_value("last change",
+                std::to_string(contact.change_number) + ", " + spoken_time(contact.changed_at));
 }
 
 void print_heading(std::string_view text) {
@@ -104,7 +105,8 @@ void print_lists(const Contact& contact) {
     print_heading("Member of");
   for (const model::GroupReference& group : contact.groups)
     print_line("  " + group.id + "  " + printable(group.display_name));
-  print_heading("Records");
+  if (!contact.records.empty())
+    print_heading("Records");
   for (const model::RecordLink& record : contact.records)
     print_value(
         record.connector,
@@ -116,8 +118,7 @@ void print_lists(const Contact& contact) {
 void print_history(const std::vector<model::HistoryLine>& history) {
   print_heading("History, newest first");
   for (const model::HistoryLine& line : history)
-    print_line("  " + spoken_time(line.at) + "  run " + std::to_string(line.run) + "  " +
-               describe_change(line));
+    print_line("  " + describe_in_history(line));
 }
 
 void print_json(const Contact& contact, const std::vector<model::HistoryLine>& history) {
@@ -135,9 +136,36 @@ void print_candidates(const std::vector<Contact>& contacts) {
                pad(to_string(contact.entry.status), 8) + "  " + printable(title(contact.entry)));
 }
 
-}  // namespace
+/// True: there is one, and all that is left is to show it.
+bool is_one(const std::vector<Contact>& found) {
+  if (found.size() == 1)
+    return true;
+  print_candidates(found);
+  flush_output();
+  complain(std::to_string(found.size()) +
+           " entries share this address or name; name one by its id");
+  return false;
+}
 
-int execute(const ShowCommand& command, const Context& context) {
+int show_past(const ShowCommand& command, const Context& context) {
+  const std::vector<Contact> found =
+      index::History(context.config.index_file).find(*command.at, command.what);
+  if (found.empty()) {
+    complain(printable(command.what) + ": nothing in the index had this id, address or name at " +
+             spoken_time(base::to_iso8601(*command.at)));
+    return exit_code::kFailed;
+  }
+  if (command.json) {
+    for (const Contact& contact : found)
+      print_line(exporting::told_json(contact));
+  } else if (is_one(found)) {
+    print_values(found.front());
+    print_lists(found.front());
+  }
+  return exit_code::kComplete;
+}
+
+int show_present(const ShowCommand& command, const Context& context) {
   const index::Reader reader(context.config.index_file);
   const std::vector<Contact> found = reader.find(command.what);
   if (found.empty()) {
@@ -147,19 +175,18 @@ int execute(const ShowCommand& command, const Context& context) {
   if (command.json) {
     for (const Contact& contact : found)
       print_json(contact, reader.history(contact.entry.id, kHistoryLines));
-    return exit_code::kComplete;
+  } else if (is_one(found)) {
+    print_values(found.front());
+    print_lists(found.front());
+    print_history(reader.history(found.front().entry.id, kHistoryLines));
   }
-  if (found.size() > 1) {
-    print_candidates(found);
-    flush_output();
-    complain(std::to_string(found.size()) +
-             " entries share this address or name; name one by its id");
-    return exit_code::kComplete;
-  }
-  print_values(found.front());
-  print_lists(found.front());
-  print_history(reader.history(found.front().entry.id, kHistoryLines));
   return exit_code::kComplete;
+}
+
+}  // namespace
+
+int execute(const ShowCommand& command, const Context& context) {
+  return command.at ? show_past(command, context) : show_present(command, context);
 }
 
 }  // namespace gald::daemon

@@ -93,6 +93,15 @@ std::string describe_totals(const index::Overview& overview) {
          describe_conflicts(overview);
 }
 
+std::string describe_history(const index::HistoryState& history) {
+  if (history.changes == 0)
+    return {};
+  const std::string& since =
+      history.complete_since.empty() ? history.oldest_at : history.complete_since;
+  return "History: " + counted(history.changes, "change") + " since " + spoken_time(since) +
+         ", about " + grouped(history.bytes / 1024) + " KiB\n";
+}
+
 std::string describe_collection(const index::CollectionState& state, CollectionHealth health,
                                 std::size_t width) {
   std::string text = "  " + pad(name_of(state), width) + "  " + pad(to_string(health), 10) +
@@ -186,6 +195,7 @@ StatusReport read_status(const Config& config) {
     report.runs = reader.runs(kRunsShown);
     report.credentials = reader.credentials();
     report.plans = reader.plans(false, kPlansShown);
+    report.history = index::History(config.index_file).state();
   }
   for (const ConnectorConfig& connector : config.connectors)
     if (connector.enabled)
@@ -235,7 +245,7 @@ std::string describe(const StatusReport& report, base::TimePoint now,
         "The index is damaged. Another one is being made from the sources; until it is complete, "
         "what can be\nread of the old one is served. Of the one that is being made:\n\n";
   if (report.overview.published) {
-    text += describe_totals(report.overview);
+    text += describe_totals(report.overview) + describe_history(report.history);
   } else {
     text += "Nothing has been published yet.\n";
     for (const std::string& name : waiting_for(report))
@@ -305,6 +315,11 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
                        {"memberships", report.overview.memberships},
                        {"lastChange", report.overview.last_change},
                        {"conflicts", conflicts},
+                       {"history",
+                        {{"changes", report.history.changes},
+                         {"bytes", report.history.bytes},
+                         {"oldestAt", text_or_null(report.history.oldest_at)},
+                         {"completeSince", text_or_null(report.history.complete_since)}}},
                        {"collections", collections},
                        {"credentials", credentials},
                        {"plans", plans},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "index/history.hpp"
 #include "index/reader.hpp"
 #include "index/upkeep.hpp"
 
@@ -22,6 +23,7 @@ struct StatusReport {
   std::optional<index::FileState> file;
   bool damaged = false;                 ///< this is the one that is being made in its place
   std::vector<std::string> kept_aside;  ///< files of damaged indexes
+  index::HistoryState history;
 
   /// Connectors that are configured and enabled. The index knows others that once were.
   std::set<std::string> enabled;

@@ -102,9 +102,8 @@ Json records(const model::Contact& contact) {
   return list;
 }
 
-}  // namespace
-
-std::string to_json(const model::Contact& contact) {
+/// With or without where it comes from.
+std::string to_json(const model::Contact& contact, bool with_sources) {
   const model::Entry& entry = contact.entry;
   Json object;
   object["id"] = entry.id;
@@ -122,12 +121,24 @@ std::string to_json(const model::Contact& contact) {
   object["customAttributes"] = custom_attributes(entry);
   object["groups"] = groups(contact);
   object["labels"] = Json(contact.labels);
-  object["records"] = records(contact);
-  object["origins"] = Json(entry.origins);
+  if (with_sources) {
+    object["records"] = records(contact);
+    object["origins"] = Json(entry.origins);
+  }
   object["changedAt"] = text_or_null(contact.changed_at);
-  object["changeNumber"] = contact.change_number;
+  object["changeNumber"] = contact.change_number == 0 ? Json(nullptr) : Json(contact.change_number);
   // Values are valid UTF-8 by contract; should one not be, a reader gets U+FFFD and not an error.
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string to_json(const model::Contact& contact) {
+  return to_json(contact, true);
+}
+
+std::string told_json(const model::Contact& contact) {
+  return to_json(contact, false);
 }
 
 }  // namespace gald::exporting

@@ -11,4 +11,8 @@ namespace gald::exporting {
 /// null or empty lists, never missing keys.
 std::string to_json(const model::Contact& contact);
 
+/// The same without what the history does not tell: no records and no origins. Of a contact of the
+/// past, and of the change feed.
+std::string told_json(const model::Contact& contact);
+
 }  // namespace gald::exporting

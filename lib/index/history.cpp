@@ -261,7 +261,8 @@ void History::differences(const Moment& before, const Moment& after,
     const std::int64_t first = impl_->number_of(before);
     const std::int64_t last = impl_->number_of(after);
     if (first > last)
-      throw std::runtime_error("the second moment is before the first one");
+      throw std::runtime_error(
+          "the second moment is before the first one; name the earlier one first");
     EntryStates then(impl_->statements, first);
     EntryStates later(impl_->statements, last);
     impl_->collect_changed(later, first, last, [](const StoredState&) { return true; });
