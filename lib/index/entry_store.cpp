@@ -7,6 +7,7 @@
 
 #include "index/attributes_json.hpp"
 #include "model/forms.hpp"
+#include "model/phone_match.hpp"
 
 namespace gald::index {
 
@@ -111,10 +112,12 @@ void save_lists(Statements& statements, std::int64_t row, const model::Entry& en
       return text.empty() ? std::nullopt : std::optional(text);
     };
     Query(statements,
-          "INSERT INTO phone (entry_id, position, type, raw, e164, extension, connector, kind)"
-          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+          "INSERT INTO phone (entry_id, position, type, raw, e164, extension, connector, kind,"
+          " national) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
         .bind(row, position++, phone.type, phone.raw, or_null(phone.e164), or_null(phone.extension),
-              phone.connector, to_string(phone.kind))
+              phone.connector, to_string(phone.kind),
+              or_null(phone.kind == model::PhoneKind::national ? model::national_digits(phone.raw)
+                                                               : ""))
         .run();
   }
 }

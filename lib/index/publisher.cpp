@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "index/entry_store.hpp"
+#include "index/former_address.hpp"
 #include "index/liveness.hpp"
 #include "index/preview.hpp"
 #include "reconcile/join.hpp"
@@ -139,6 +140,7 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
     batch.entry_rows[planned.entry.id] = row;
     for (const model::FieldChange& change : planned.changes)
       record_change(row, name_of(planned.operation), change);
+    note_former_addresses(statements_, row, planned.entry, planned.changes, at);
     if (planned.operation == Operation::merge)
       Query(statements_, "UPDATE entry SET status = 'deleted', forward_to = ?2 WHERE id = ?1")
           .bind(row, planned.forward_to)

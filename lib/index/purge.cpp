@@ -42,6 +42,7 @@ class Purge {
     take_records(entry.id);
     for (const char* sql :
          {"DELETE FROM address WHERE entry_id = ?1", "DELETE FROM phone WHERE entry_id = ?1",
+          "DELETE FROM former_address WHERE entry_id = ?1",
           "DELETE FROM membership WHERE group_id = ?1",
           "DELETE FROM membership WHERE member_id = ?1", "DELETE FROM change WHERE entry_id = ?1",
           "DELETE FROM conflict WHERE entry_id = ?1",

@@ -6,6 +6,7 @@
 
 #include "index/batch_loader.hpp"
 #include "index/entry_store.hpp"
+#include "index/lookup.hpp"
 #include "index/policy_json.hpp"
 #include "index/preview.hpp"
 #include "index/query.hpp"
@@ -177,6 +178,14 @@ std::vector<model::Contact> Reader::find(std::string_view id_or_address) const {
     while (named.next())
       found.push_back(impl_->contact(named));
     return found;
+  });
+}
+
+std::vector<LookupHit> Reader::lookup(std::string_view number_or_address,
+                                      const LookupOptions& options) const {
+  return explained(impl_->file, [&] {
+    SQLite::Transaction snapshot(impl_->database);
+    return look_up(impl_->statements, number_or_address, options);
   });
 }
 

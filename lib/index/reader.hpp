@@ -88,6 +88,9 @@ struct Overview {
   std::vector<std::pair<std::string, std::int64_t>> conflicts;
 };
 
+struct LookupHit;
+struct LookupOptions;
+
 /// One connection, one thread. Sees the state of the moment for each call; never blocks the writer
 /// and is never blocked.
 class Reader {
@@ -106,6 +109,11 @@ class Reader {
   /// By id (a merged contact's id leads to the survivor), by mail, or by any address; when there is
   /// none, by display name. Groups too. Several only when an address or name is shared.
   std::vector<model::Contact> find(std::string_view id_or_address) const;
+
+  /// Whose number or address it is, also one of before, the likeliest first (lookup.hpp). Where
+  /// nobody else has it, those who had it and are deleted.
+  std::vector<LookupHit> lookup(std::string_view number_or_address,
+                                const LookupOptions& options) const;
 
   /// Newest first.
   std::vector<model::HistoryLine> history(std::string_view entry_id, int limit) const;

@@ -9,6 +9,7 @@
 
 #include "index/compaction.hpp"
 #include "model/forms.hpp"
+#include "model/phone_match.hpp"
 
 namespace gald::index {
 
@@ -159,6 +160,15 @@ CREATE TABLE address (
   PRIMARY KEY (entry_id, position)
 ) WITHOUT ROWID;
 CREATE INDEX address_by_value ON address (folded, entry_id);
+CREATE TABLE former_address (               -- what the entry had before, and has no longer
+  folded    TEXT NOT NULL,
+  entry_id  INTEGER NOT NULL,
+  kind      TEXT NOT NULL,
+  value     TEXT NOT NULL,
+  until     TEXT NOT NULL,
+  PRIMARY KEY (folded, entry_id, kind)
+) WITHOUT ROWID;
+CREATE INDEX former_address_of ON former_address (entry_id);
 CREATE TABLE phone (
   entry_id   INTEGER NOT NULL,
   position   INTEGER NOT NULL,
@@ -168,9 +178,13 @@ CREATE TABLE phone (
   extension  TEXT,
   connector  TEXT NOT NULL,
   kind       TEXT NOT NULL DEFAULT 'unparsable',
+  national   INTEGER,                       -- digits of a number whose country nobody knows
   PRIMARY KEY (entry_id, position)
 ) WITHOUT ROWID;
 CREATE INDEX phone_by_e164 ON phone (e164) WHERE e164 IS NOT NULL;
+CREATE INDEX phone_by_tail ON phone
+  (coalesce(CAST(substr(e164, 2) AS INTEGER), national) % 10000000);
+CREATE INDEX phone_by_extension ON phone (extension) WHERE extension IS NOT NULL;
 CREATE TABLE membership (
   group_id   INTEGER NOT NULL,
   member_id  INTEGER NOT NULL,
@@ -283,7 +297,7 @@ CREATE INDEX run_collection_of ON run_collection (connector, collection, run_id)
 )sql";
 
 constexpr const char* kViews = R"sql(
-CREATE VIEW contract AS SELECT 1 AS version;
+CREATE VIEW contract AS SELECT 2 AS version;
 
 CREATE VIEW contacts AS
 SELECT e.uuid AS id, e.kind, e.source, e.status,
@@ -304,6 +318,11 @@ CREATE VIEW contact_addresses AS
 SELECT e.uuid AS contact_id, a.kind, a.value, a.folded, a.is_primary, a.connector,
        e.source, e.status, e.change_number
   FROM address a JOIN entry e ON e.id = a.entry_id
+ WHERE e.kind <> 'group' AND e.forward_to IS NULL;
+
+CREATE VIEW former_addresses AS
+SELECT e.uuid AS contact_id, a.kind, a.value, a.folded, a.until, e.source, e.status
+  FROM former_address a JOIN entry e ON e.id = a.entry_id
  WHERE e.kind <> 'group' AND e.forward_to IS NULL;
 
 CREATE VIEW contact_phones AS
@@ -458,15 +477,33 @@ constexpr const char* kUpgrades[] = {
     "UPDATE address SET folded = fold_address(value) WHERE folded GLOB '*[^ -~]*';"
     "DROP INDEX IF EXISTS record_anchor;",
     // what the index as a product needs
-    "",
+    ""
+    // who calls, and who had this address: numbers by their ends, and addresses of before
+    "CREATE TABLE former_address (folded TEXT NOT NULL, entry_id INTEGER NOT NULL,"
+    " kind TEXT NOT NULL, value TEXT NOT NULL, until TEXT NOT NULL,"
+    " PRIMARY KEY (folded, entry_id, kind)) WITHOUT ROWID;"
+    "INSERT OR REPLACE INTO former_address (folded, entry_id, kind, value, until)"
+    " SELECT fold_address(value), entry_id, kind, value, at FROM (SELECT entry_id, at, number,"
+    "  lower(substr(old_value, 1, instr(old_value, ':') - 1)) AS kind,"
+    "  substr(old_value, instr(old_value, ':') + 1) AS value FROM change"
+    "  WHERE field = 'addresses' AND old_value IS NOT NULL AND entry_id <> 0) gone"
+    " WHERE NOT EXISTS (SELECT 1 FROM address a WHERE a.entry_id = gone.entry_id"
+    "  AND a.kind = gone.kind AND a.folded = fold_address(gone.value)) ORDER BY number;"
+    "CREATE INDEX former_address_of ON former_address (entry_id);"
+    "ALTER TABLE phone ADD COLUMN national INTEGER;"
+    "UPDATE phone SET national = national_digits(raw) WHERE kind = 'national';"
+    "CREATE INDEX phone_by_tail ON phone"
+    " (coalesce(CAST(substr(e164, 2) AS INTEGER), national) % 10000000);"
+    "CREATE INDEX phone_by_extension ON phone (extension) WHERE extension IS NOT NULL;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 
-/// model::fold_address() in SQL.
-void fold_address(sqlite3_context* context, int, sqlite3_value** arguments) {
+/// A function of a text in SQL.
+template <std::string (*kFunction)(std::string_view)>
+void apply_to_text(sqlite3_context* context, int, sqlite3_value** arguments) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(arguments[0]));
-  const std::string folded = model::fold_address(text == nullptr ? "" : text);
-  sqlite3_result_text(context, folded.data(), static_cast<int>(folded.size()), SQLITE_TRANSIENT);
+  const std::string result = kFunction(text == nullptr ? "" : text);
+  sqlite3_result_text(context, result.data(), static_cast<int>(result.size()), SQLITE_TRANSIENT);
 }
 
 int pragma(SQLite::Database& database, const char* name) {
@@ -491,7 +528,9 @@ void drop_views(SQLite::Database& database) {
 void upgrade(SQLite::Database& database, int version) {
   if (version == kSchemaVersion)
     return;
-  database.createFunction("fold_address", 1, true, nullptr, fold_address);
+  database.createFunction("fold_address", 1, true, nullptr, apply_to_text<model::fold_address>);
+  database.createFunction("national_digits", 1, true, nullptr,
+                          apply_to_text<model::national_digits>);
   drop_views(database);  // a table is not renamed while one shows it
   for (; version < kSchemaVersion; ++version) {
     if (version == 5)

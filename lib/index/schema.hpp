@@ -13,7 +13,7 @@ namespace gald::index {
 inline constexpr int kSchemaVersion = 6;
 
 /// Of the views: the promise to consumers, readable as `SELECT version FROM contract`.
-inline constexpr int kContractVersion = 1;
+inline constexpr int kContractVersion = 2;
 
 /// PRAGMA application_id, "gald" in ASCII: tells an index from other SQLite files.
 inline constexpr int kApplicationId = 0x67616c64;
