@@ -119,6 +119,7 @@ class Parser {
     add_plan();
     add_conflicts();
     add_explain();
+    add_lookup();
   }
 
   std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {
@@ -132,6 +133,9 @@ class Parser {
       return Notice{"gald: " + std::string(error.what()) + "\nTry: gald --help\n",
                     exit_code::kBadUsage};
     }
+    if (auto* lookup = std::get_if<LookupCommand>(&line_.command))
+      for (const std::string& word : words_)
+        lookup->what += (lookup->what.empty() ? "" : " ") + word;
     return line_;
   }
 
@@ -159,6 +163,7 @@ class Parser {
   void add_status() {
     CLI::App* command =
         add("status", "What is published, and how every source is doing", "gald status", status_);
+    command->add_flag("--groups", status_.groups, "Every group with the number of its members");
     add_json(*command, status_.json);
   }
 
@@ -250,6 +255,19 @@ class Parser {
     add_json(*command, explain_.json);
   }
 
+  void add_lookup() {
+    CLI::App* command =
+        add("lookup", "Whose number or address this is, also one of before",
+            "gald lookup 0049 30 23125-110\n  gald lookup jane.doe@contoso.com", lookup_);
+    command
+        ->add_option("what", words_,
+                     "A telephone number in any usual form, an extension, or an address")
+        ->required()
+        ->type_name("NUMBER|ADDRESS");
+    command->add_flag("--all", lookup_.all, "The deleted ones too, where there are others");
+    add_json(*command, lookup_.json);
+  }
+
   static void add_json(CLI::App& command, bool& json) {
     command.add_flag("--json", json, "Print JSON");
   }
@@ -265,6 +283,8 @@ class Parser {
   PlanCommand plan_;
   ConflictsCommand conflicts_;
   ExplainCommand explain_;
+  LookupCommand lookup_;
+  std::vector<std::string> words_;  ///< of a number with blanks
   CLI::App app_{kAbout, "gald"};
 };
 

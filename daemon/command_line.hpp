@@ -28,6 +28,7 @@ struct SyncCommand {
 };
 
 struct StatusCommand {
+  bool groups = false;  ///< all of them, with their sizes
   bool json = false;
 };
 
@@ -38,6 +39,12 @@ struct ListCommand {
 
 struct ShowCommand {
   std::string what;  ///< an id, an address or a name
+  bool json = false;
+};
+
+struct LookupCommand {
+  std::string what;  ///< a number or an address
+  bool all = false;  ///< the deleted ones too
   bool json = false;
 };
 
@@ -71,7 +78,7 @@ struct ExplainCommand {
 
 using Command =
     std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand, ChangesCommand,
-                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand>;
+                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand, LookupCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

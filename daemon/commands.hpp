@@ -22,5 +22,6 @@ int execute(const CheckCommand& command, const Context& context);
 int execute(const PlanCommand& command, const Context& context);
 int execute(const ConflictsCommand& command, const Context& context);
 int execute(const ExplainCommand& command, const Context& context);
+int execute(const LookupCommand& command, const Context& context);
 
 }  // namespace gald::daemon

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "index/lookup.hpp"
 #include "model/record.hpp"
 #include "reconcile/guard.hpp"
 #include "reconcile/policy.hpp"
@@ -87,6 +88,7 @@ struct Config {
   reconcile::GuardLimits guard;
   std::chrono::milliseconds keep_deleted{0};
   reconcile::Policy policy;
+  index::LookupOptions lookup;
   std::vector<ConnectorConfig> connectors;  ///< by name, the disabled ones too
 };
 

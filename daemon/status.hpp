@@ -16,10 +16,13 @@ struct StatusReport {
   std::vector<index::CollectionState> collections;
   std::vector<index::RunSummary> runs;
   std::vector<index::CredentialState> credentials;
-  std::vector<model::HeldPlan> plans;  ///< undecided or rejected
+  std::vector<model::HeldPlan> plans;    ///< undecided or rejected
+  std::vector<index::GroupSize> groups;  ///< the largest first
 
   /// Connectors that are configured and enabled. The index knows others that once were.
   std::set<std::string> enabled;
+
+  bool all_groups = false;  ///< describe every group, not only the largest
 };
 
 enum class CollectionHealth {

@@ -144,7 +144,8 @@ CREATE TABLE origin_set (                   -- whose value each field has; there
   id    INTEGER PRIMARY KEY,
   json  TEXT NOT NULL UNIQUE
 );
-CREATE INDEX entry_by_class ON entry (kind, source, status) WHERE forward_to IS NULL;
+CREATE INDEX entry_by_class ON entry        -- forward_to, as it would be looked for in the row
+  (kind, source, status, hidden, forward_to) WHERE forward_to IS NULL;
 CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
 CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE, uuid);
 CREATE INDEX entry_deleted ON entry (changed_at) WHERE status = 'deleted' AND forward_to IS NULL;
@@ -383,6 +384,38 @@ SELECT ch.number, ch.run_id, ch.at, ch.old_value, ch.new_value, ch.operation, ch
        ch.old_value, NULL, ch.connector
   FROM change ch WHERE ch.entry_id = 0;
 
+-- What all counts start from is read from an index alone, and once.
+CREATE VIEW overview AS
+WITH class AS (
+  SELECT kind, source, status, hidden, count(*) AS n FROM entry WHERE forward_to IS NULL
+   GROUP BY kind, source, status, hidden)
+SELECT 'total' AS topic, 'contacts' AS name, NULL AS id, coalesce(sum(n), 0) AS count FROM class
+ WHERE kind <> 'group' AND status <> 'deleted'
+UNION ALL
+SELECT 'total', 'groups', NULL, coalesce(sum(n), 0) FROM class
+ WHERE kind = 'group' AND status <> 'deleted'
+UNION ALL
+SELECT 'total', 'memberships', NULL, count(*) FROM membership
+UNION ALL
+SELECT 'source', source, NULL, sum(n) FROM class
+ WHERE kind <> 'group' AND status <> 'deleted' GROUP BY source
+UNION ALL
+SELECT 'status', status, NULL, sum(n) FROM class WHERE kind <> 'group' GROUP BY status
+UNION ALL
+SELECT 'kind', kind, NULL, sum(n) FROM class WHERE status <> 'deleted' GROUP BY kind
+UNION ALL
+SELECT 'hidden', CASE hidden WHEN 1 THEN 'hidden' WHEN 0 THEN 'visible' ELSE 'unknown' END, NULL,
+       sum(n)
+  FROM class WHERE kind <> 'group' AND status <> 'deleted' GROUP BY hidden
+UNION ALL
+SELECT 'conflict', kind, NULL, count(*) FROM conflicts GROUP BY kind
+UNION ALL
+SELECT 'label', label, NULL, count(*) FROM contact_labels WHERE status <> 'deleted' GROUP BY label
+UNION ALL
+SELECT 'group', g.display_name, g.uuid,
+       (SELECT count(*) FROM membership ms WHERE ms.group_id = g.id)
+  FROM entry g WHERE g.kind = 'group' AND g.status <> 'deleted' AND g.forward_to IS NULL;
+
 CREATE VIEW runs AS
 SELECT id, started_at, ended_at, outcome, error, created, updated, deleted, restored, memberships
   FROM run;
@@ -494,7 +527,10 @@ constexpr const char* kUpgrades[] = {
     "UPDATE phone SET national = national_digits(raw) WHERE kind = 'national';"
     "CREATE INDEX phone_by_tail ON phone"
     " (coalesce(CAST(substr(e164, 2) AS INTEGER), national) % 10000000);"
-    "CREATE INDEX phone_by_extension ON phone (extension) WHERE extension IS NOT NULL;",
+    "CREATE INDEX phone_by_extension ON phone (extension) WHERE extension IS NOT NULL;"
+    "DROP INDEX entry_by_class;"
+    "CREATE INDEX entry_by_class ON entry (kind, source, status, hidden, forward_to)"
+    " WHERE forward_to IS NULL;",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 
