@@ -117,8 +117,8 @@ void add_filters(CLI::App& command, index::ContactFilter& filter) {
           filter.visibility = Visibility::unknown;
         return filter.visibility ? "" : "must be yes, no or unknown";
       });
-  add("--changed-since", "Only what changed after this change, or since this time",
-      "NUMBER|TIME", [&](const auto& text) {
+  add("--changed-since", "Only what changed after this change, or since this time", "NUMBER|TIME",
+      [&](const auto& text) {
         filter.changed_after = parse_change_number(text);
         filter.changed_since = parse_moment(text, base::SystemClock().now());
         return filter.changed_after || filter.changed_since
@@ -173,6 +173,7 @@ class Parser {
     add_export();
     add_history();
     add_diff();
+    add_lookup();
   }
 
   std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {
@@ -186,6 +187,9 @@ class Parser {
       return Notice{"gald: " + std::string(error.what()) + "\nTry: gald --help\n",
                     exit_code::kBadUsage};
     }
+    if (auto* lookup = std::get_if<LookupCommand>(&line_.command))
+      for (const std::string& word : words_)
+        lookup->what += (lookup->what.empty() ? "" : " ") + word;
     return line_;
   }
 
@@ -213,6 +217,7 @@ class Parser {
   void add_status() {
     CLI::App* command =
         add("status", "What is published, and how every source is doing", "gald status", status_);
+    command->add_flag("--groups", status_.groups, "Every group with the number of its members");
     add_json(*command, status_.json);
   }
 
@@ -430,6 +435,19 @@ class Parser {
         ->type_name("TIME");
   }
 
+  void add_lookup() {
+    CLI::App* command =
+        add("lookup", "Whose number or address this is, also one of before",
+            "gald lookup 0049 30 23125-110\n  gald lookup jane.doe@contoso.com", lookup_);
+    command
+        ->add_option("what", words_,
+                     "A telephone number in any usual form, an extension, or an address")
+        ->required()
+        ->type_name("NUMBER|ADDRESS");
+    command->add_flag("--all", lookup_.all, "The deleted ones too, where there are others");
+    add_json(*command, lookup_.json);
+  }
+
   static void add_json(CLI::App& command, bool& json) {
     command.add_flag("--json", json, "Print JSON");
   }
@@ -449,6 +467,8 @@ class Parser {
   ExportCommand export_;
   HistoryCommand history_;
   DiffCommand diff_;
+  LookupCommand lookup_;
+  std::vector<std::string> words_;  ///< of a number with blanks
   CLI::App app_{kAbout, "gald"};
 };
 

@@ -33,6 +33,7 @@ struct SyncCommand {
 };
 
 struct StatusCommand {
+  bool groups = false;  ///< all of them, with their sizes
   bool json = false;
 };
 
@@ -45,6 +46,12 @@ struct ListCommand {
 struct ShowCommand {
   std::string what;                   ///< an id, an address or a name
   std::optional<base::TimePoint> at;  ///< nothing: now
+  bool json = false;
+};
+
+struct LookupCommand {
+  std::string what;  ///< a number or an address
+  bool all = false;  ///< the deleted ones too
   bool json = false;
 };
 
@@ -108,7 +115,7 @@ struct ExportCommand {
 using Command =
     std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand, ChangesCommand,
                  CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand, BackupCommand,
-                 ExportCommand, HistoryCommand, DiffCommand>;
+                 ExportCommand, HistoryCommand, DiffCommand, LookupCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

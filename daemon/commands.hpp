@@ -26,5 +26,6 @@ int execute(const BackupCommand& command, const Context& context);
 int execute(const ExportCommand& command, const Context& context);
 int execute(const HistoryCommand& command, const Context& context);
 int execute(const DiffCommand& command, const Context& context);
+int execute(const LookupCommand& command, const Context& context);
 
 }  // namespace gald::daemon

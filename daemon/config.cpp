@@ -62,9 +62,9 @@ class Parser {
   }
 
   void parse_root(const toml::table& root) {
-    static const std::vector<std::string_view> kSections = {"index",  "schedule",  "log",
-                                                            "guard",  "connector", "precedence",
-                                                            "policy", "labels",    "retention"};
+    static const std::vector<std::string_view> kSections = {
+        "index",      "schedule", "log",    "guard",     "connector",
+        "precedence", "policy",   "labels", "retention", "lookup"};
     for (auto&& [key, node] : root) {
       const std::string name(key.str());
       const auto* section = node.as_table();
@@ -78,7 +78,8 @@ class Parser {
                                  : "expected a section [" + name + "]");
     }
     ConnectorConfig none;
-    for (const std::string_view name : {"index", "schedule", "log", "guard", "policy", "retention"})
+    for (const std::string_view name :
+         {"index", "schedule", "log", "guard", "policy", "retention", "lookup"})
       parse_section(std::string(name), root[name].as_table(), std::string(name), none, true);
     config_.jitter = std::min(config_.jitter, config_.interval);
     if (const auto* connectors = root["connector"].as_table())
@@ -88,6 +89,14 @@ class Parser {
       parse_precedence(*precedence, config_.connectors, config_.policy, fail);
     if (const auto* labels = root["labels"].as_table())
       config_.policy.labels = parse_labels(*labels, fail);
+    if (const auto* prefer = root["lookup"]["prefer"].as_array())
+      check_preference(*prefer, config_.connectors, fail);
+    if (config_.lookup.regions.empty())
+      for (const auto& [connector, policy] : config_.policy.connectors)
+        if (!policy.region.empty() &&
+            std::find(config_.lookup.regions.begin(), config_.lookup.regions.end(),
+                      policy.region) == config_.lookup.regions.end())
+          config_.lookup.regions.push_back(policy.region);
     const bool any = std::any_of(config_.connectors.begin(), config_.connectors.end(),
                                  [](const ConnectorConfig& one) { return one.enabled; });
     if (!any && errors_.empty())

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "index/lookup.hpp"
 #include "model/record.hpp"
 #include "reconcile/guard.hpp"
 #include "reconcile/policy.hpp"
@@ -90,6 +91,7 @@ struct Config {
   std::chrono::milliseconds keep_deleted{0};
   std::chrono::milliseconds keep_history{0};
   reconcile::Policy policy;
+  index::LookupOptions lookup;
   std::vector<ConnectorConfig> connectors;  ///< by name, the disabled ones too
 };
 

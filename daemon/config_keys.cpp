@@ -218,6 +218,33 @@ std::vector<KeyInfo> common_keys() {
               [](Config& config, Connector&, const KeyValue& value) {
                 config.keep_history = value.duration;
               }},
+      KeyInfo{"lookup",
+              {},
+              "region",
+              KeyType::region,
+              "",
+              "",
+              false,
+              "The country of the telephone system that asks: what its numbers mean when they do "
+              "not say their country. Without it: the regions of the connectors.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                config.lookup.regions = {value.text};
+              }},
+      KeyInfo{"lookup",
+              {},
+              "prefer",
+              KeyType::text,
+              "",
+              "",
+              false,
+              "Who comes first of several contacts that match as well: those of the first of these "
+              "sources (`hybrid`, `on_premises`, `cloud`) or connectors, then those of the second, "
+              "then all others.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                config.lookup.prefer = value.texts;
+              },
+              {},
+              true},
 
       KeyInfo{"connector",
               {},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "ad/mapping.hpp"
@@ -256,6 +257,24 @@ void parse_precedence(const toml::table& section, const std::vector<ConnectorCon
       policy.precedence_of[*attribute] = std::move(*order);
     else
       policy.precedence = std::move(*order);
+  }
+}
+
+void check_preference(const toml::array& prefer, const std::vector<ConnectorConfig>& connectors,
+                      const Fail& fail) {
+  std::vector<std::string_view> known = {"hybrid", "on_premises", "cloud"};
+  for (const ConnectorConfig& connector : connectors)
+    known.push_back(connector.name);
+  std::set<std::string> named;
+  for (const toml::node& element : prefer) {
+    const std::string name = element.value_or(std::string());  // what is no text is refused already
+    if (name.empty())
+      continue;
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      fail(line_of(element), "lookup.prefer",
+           "there is no source and no connector \"" + name + "\"" + suggestion(name, known));
+    if (!named.insert(name).second)
+      fail(line_of(element), "lookup.prefer", "names \"" + name + "\" twice");
   }
 }
 

@@ -21,6 +21,10 @@ std::vector<reconcile::FieldRule> parse_mapping(const toml::table& section,
 void parse_precedence(const toml::table& section, const std::vector<ConnectorConfig>& connectors,
                       reconcile::Policy& policy, const Fail& fail);
 
+/// The names in lookup.prefer: sources and connectors, each once.
+void check_preference(const toml::array& prefer, const std::vector<ConnectorConfig>& connectors,
+                      const Fail& fail);
+
 /// [labels]: the groups behind each label.
 std::map<std::string, std::vector<std::string>> parse_labels(const toml::table& section,
                                                              const Fail& fail);

@@ -26,6 +26,7 @@ using Lines = std::vector<index::Overview::Line>;
 
 constexpr int kRunsShown = 5;
 constexpr int kPlansShown = 100;
+constexpr std::size_t kGroupsShown = 5;
 
 std::string name_of(const index::CollectionState& state) {
   return state.connector + "/" + state.collection;
@@ -100,6 +101,27 @@ std::string describe_history(const index::HistoryState& history) {
       history.complete_since.empty() ? history.oldest_at : history.complete_since;
   return "History: " + counted(history.changes, "change") + " since " + spoken_time(since) +
          ", about " + grouped(history.bytes / 1024) + " KiB\n";
+}
+
+std::string name_of(const index::GroupSize& group) {
+  return group.display_name.empty() ? group.id : group.display_name;
+}
+
+std::string describe_largest(const std::vector<index::GroupSize>& groups) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(groups.size(), kGroupsShown); ++i)
+    text += (text.empty() ? "Largest groups: " : ", ") + printable(name_of(groups[i])) + " " +
+            grouped(groups[i].members);
+  if (groups.size() > kGroupsShown)
+    text += "; `gald status --groups` lists all";
+  return text.empty() ? text : text + "\n";
+}
+
+std::string describe_groups(const std::vector<index::GroupSize>& groups) {
+  std::string text = groups.empty() ? "" : "\nGroups\n";
+  for (const index::GroupSize& group : groups)
+    text += cell(group.members) + "  " + group.id + "  " + printable(group.display_name) + "\n";
+  return text;
 }
 
 std::string describe_collection(const index::CollectionState& state, CollectionHealth health,
@@ -196,6 +218,7 @@ StatusReport read_status(const Config& config) {
     report.credentials = reader.credentials();
     report.plans = reader.plans(false, kPlansShown);
     report.history = index::History(config.index_file).state();
+    report.groups = reader.group_sizes();
   }
   for (const ConnectorConfig& connector : config.connectors)
     if (connector.enabled)
@@ -246,6 +269,7 @@ std::string describe(const StatusReport& report, base::TimePoint now,
         "what can be\nread of the old one is served. Of the one that is being made:\n\n";
   if (report.overview.published) {
     text += describe_totals(report.overview) + describe_history(report.history);
+    text += report.all_groups ? describe_groups(report.groups) : describe_largest(report.groups);
   } else {
     text += "Nothing has been published yet.\n";
     for (const std::string& name : waiting_for(report))
@@ -280,6 +304,11 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
   Json conflicts = Json::object();
   for (const auto& [kind, count] : report.overview.conflicts)
     conflicts[kind] = count;
+  Json groups = Json::array();
+  for (const index::GroupSize& group : report.groups)
+    groups.push_back({{"id", group.id},
+                      {"displayName", text_or_null(group.display_name)},
+                      {"members", group.members}});
   Json collections = Json::array();
   for (const index::CollectionState& state : report.collections)
     collections.push_back({{"connector", state.connector},
@@ -320,6 +349,7 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
                          {"bytes", report.history.bytes},
                          {"oldestAt", text_or_null(report.history.oldest_at)},
                          {"completeSince", text_or_null(report.history.complete_since)}}},
+                       {"groups", groups},
                        {"collections", collections},
                        {"credentials", credentials},
                        {"plans", plans},
@@ -331,7 +361,8 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
 }
 
 int execute(const StatusCommand& command, const Context& context) {
-  const StatusReport report = read_status(context.config);
+  StatusReport report = read_status(context.config);
+  report.all_groups = command.groups;
   const base::TimePoint now = base::SystemClock().now();
   const auto interval = context.config.interval;
   print(command.json ? to_json(report, now, interval) + "\n" : describe(report, now, interval));

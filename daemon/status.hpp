@@ -24,9 +24,12 @@ struct StatusReport {
   bool damaged = false;                 ///< this is the one that is being made in its place
   std::vector<std::string> kept_aside;  ///< files of damaged indexes
   index::HistoryState history;
+  std::vector<index::GroupSize> groups;  ///< the largest first
 
   /// Connectors that are configured and enabled. The index knows others that once were.
   std::set<std::string> enabled;
+
+  bool all_groups = false;  ///< describe every group, not only the largest
 };
 
 enum class CollectionHealth {

@@ -65,16 +65,15 @@ class XlsxWriter final : public Writer {
       throw std::runtime_error(file_ + ": the workbook cannot be written: " + lxw_strerror(error));
     if (cut_ == 0)
       return {};
-    return {std::to_string(cut_) + " values were longer than the " +
-            std::to_string(kLongestCell) + " characters of a cell, and were cut"};
+    return {std::to_string(cut_) + " values were longer than the " + std::to_string(kLongestCell) +
+            " characters of a cell, and were cut"};
   }
 
  private:
   lxw_worksheet* add_sheet(const std::string& name) {
     lxw_worksheet* sheet = workbook_add_worksheet(workbook_, name.c_str());
     if (sheet == nullptr || sheet->optimize_tmpfile == nullptr)
-      throw std::runtime_error(folder_ + ": cannot make a temporary file: " +
-                               std::strerror(errno));
+      throw std::runtime_error(folder_ + ": cannot make a temporary file: " + std::strerror(errno));
     worksheet_freeze_panes(sheet, 1, 0);
     return sheet;
   }
@@ -123,9 +122,9 @@ class XlsxWriter final : public Writer {
   /// The library does not look whether the rows that it puts aside are written.
   void check(lxw_worksheet* sheet) const {
     if (std::fflush(sheet->optimize_tmpfile) != 0 || std::ferror(sheet->optimize_tmpfile) != 0)
-      throw std::runtime_error(folder_ +
-                               ": the rows of the workbook cannot be kept in a temporary file: " +
-                               std::strerror(errno));
+      throw std::runtime_error(
+          folder_ +
+          ": the rows of the workbook cannot be kept in a temporary file: " + std::strerror(errno));
   }
 
   const Columns columns_;

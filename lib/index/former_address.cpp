@@ -18,7 +18,7 @@ bool has_address(const model::Entry& entry, const std::string& kind, const std::
 }  // namespace
 
 void note_former_addresses(Statements& statements, std::int64_t row, const model::Entry& entry,
-                           const std::vector<model::FieldChange>& changes, const std::string& at) {
+                           const std::vector<model::FieldChange>& changes, base::TimePoint at) {
   for (const model::FieldChange& change : changes) {
     if (change.field != "addresses")
       continue;
@@ -34,7 +34,7 @@ void note_former_addresses(Statements& statements, std::int64_t row, const model
       Query(statements,
             "INSERT OR REPLACE INTO former_address (folded, entry_id, kind, value, until)"
             " VALUES (?1, ?2, ?3, ?4, ?5)")
-          .bind(folded, row, address.kind, address.value, at)
+          .bind(folded, row, address.kind, address.value, base::to_iso8601(at))
           .run();
   }
 }

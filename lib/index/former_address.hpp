@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "index/query.hpp"
 #include "model/entry.hpp"
 
@@ -13,6 +14,6 @@ namespace gald::index {
 /// Keeps what `changes` took away from the addresses of the entry, which is as it is now, and
 /// forgets what came back. They stay until the entry is purged.
 void note_former_addresses(Statements& statements, std::int64_t row, const model::Entry& entry,
-                           const std::vector<model::FieldChange>& changes, const std::string& at);
+                           const std::vector<model::FieldChange>& changes, base::TimePoint at);
 
 }  // namespace gald::index

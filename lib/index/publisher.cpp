@@ -165,7 +165,7 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& as_planned, Batch& ba
         planned.operation == Operation::merge ? SearchedWords() : searched_words(planned.entry));
     batch.entry_rows[planned.entry.id] = row;
     record_changes(row, planned, batch);
-    note_former_addresses(statements_, row, planned.entry, planned.changes, base::to_iso8601(at));
+    note_former_addresses(statements_, row, planned.entry, planned.changes, at);
     if (planned.operation == Operation::merge)
       Query(statements_, "UPDATE entry SET status_code = (" + code_of("'deleted'", kStatuses) +
                              "), forward_to = ?2 WHERE id = ?1")

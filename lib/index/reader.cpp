@@ -177,28 +177,41 @@ Overview Reader::overview() const {
       static const std::string kSql =
           "SELECT " + word_of("kind_code", kEntryKinds) + ", " + word_of("source_code", kSources) +
           ", " + word_of("status_code", kStatuses) +
-          ", count(*) FROM entry WHERE forward_to IS NULL"
+          ", count(*), total(hidden) FROM entry WHERE forward_to IS NULL"
           " GROUP BY kind_code, source_code, status_code ORDER BY 1, 2, 3";
       Query query(impl_->statements, kSql);
-      while (query.next())
+      while (query.next()) {
         overview.lines.push_back({model::entry_kind_named(query.text(0)).value(),
                                   model::source_named(query.text(1)).value(),
                                   model::status_named(query.text(2)).value(), query.integer(3)});
+        const Overview::Line& line = overview.lines.back();
+        if (line.kind != model::EntryKind::group && line.status != model::Status::deleted)
+          overview.hidden += query.integer(4);
+      }
     }
-    Query query(
-        impl_->statements,
-        "SELECT (SELECT count(*) FROM entry WHERE hidden = 1 AND kind <> 'group'"
-        "        AND status <> 'deleted' AND forward_to IS NULL),"
-        " (SELECT count(*) FROM membership), (SELECT coalesce(max(number), 0) FROM change)");
+    Query query(impl_->statements,
+                "SELECT (SELECT count(*) FROM membership),"
+                " (SELECT coalesce(max(number), 0) FROM change)");
     query.next();
-    overview.hidden = query.integer(0);
-    overview.memberships = query.integer(1);
-    overview.last_change = query.integer(2);
+    overview.memberships = query.integer(0);
+    overview.last_change = query.integer(1);
     overview.published = !overview.lines.empty();
     Query counts(impl_->statements, "SELECT kind, count(*) FROM conflicts GROUP BY kind");
     while (counts.next())
       overview.conflicts.emplace_back(counts.text(0), counts.integer(1));
     return overview;
+  });
+}
+
+std::vector<GroupSize> Reader::group_sizes() const {
+  return explained(impl_->file, [&] {
+    std::vector<GroupSize> sizes;
+    Query query(impl_->statements,
+                "SELECT id, coalesce(name, ''), count FROM overview WHERE topic = 'group'"
+                " ORDER BY count DESC, name COLLATE NOCASE, id");
+    while (query.next())
+      sizes.push_back({query.text(0), query.text(1), query.integer(2)});
+    return sizes;
   });
 }
 

@@ -119,6 +119,13 @@ struct Overview {
 struct LookupHit;
 struct LookupOptions;
 
+/// A group and how many direct members it has.
+struct GroupSize {
+  std::string id;
+  std::string display_name;
+  std::int64_t members = 0;
+};
+
 /// One connection, one thread. Sees the state of the moment for each call; never blocks the writer
 /// and is never blocked.
 class Reader {
@@ -156,6 +163,9 @@ class Reader {
   std::vector<model::HistoryLine> changes_of_run(std::int64_t run, int limit) const;
 
   Overview overview() const;
+
+  /// Of all groups that are not deleted, the largest first.
+  std::vector<GroupSize> group_sizes() const;
   std::vector<CollectionState> collections() const;
   std::vector<CredentialState> credentials() const;
   std::vector<RunSummary> runs(int limit) const;  ///< newest first

@@ -157,7 +157,8 @@ CREATE TABLE origin_set (                   -- whose value each field has; there
   id    INTEGER PRIMARY KEY,
   json  TEXT NOT NULL UNIQUE
 );
-CREATE INDEX entry_by_class ON entry (kind_code, source_code, status_code, forward_to);
+CREATE INDEX entry_by_class ON entry        -- forward_to, as it would be looked for in the row
+  (kind_code, source_code, status_code, hidden, forward_to) WHERE forward_to IS NULL;
 CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
 CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE);
 CREATE INDEX entry_deleted ON entry (changed_at) WHERE status = 'deleted' AND forward_to IS NULL;
@@ -445,6 +446,44 @@ SELECT h.feed_id, h.kept_after AS oldest_position,
        max(h.kept_after, coalesce((SELECT max(ch.number) FROM change ch), 0)) AS newest_position,
        h.at AS complete_since
   FROM history h;
+
+-- What all counts start from is read from an index alone, and once.
+CREATE VIEW overview AS
+WITH class AS (
+  SELECT CASE kind_code
+           WHEN 0 THEN 'contact' WHEN 1 THEN 'user' WHEN 2 THEN 'guest' ELSE 'group' END AS kind,
+         CASE source_code
+           WHEN 0 THEN 'cloud' WHEN 1 THEN 'on_premises' ELSE 'hybrid' END AS source,
+         CASE status_code
+           WHEN 0 THEN 'active' WHEN 1 THEN 'disabled' ELSE 'deleted' END AS status, hidden, n
+    FROM (SELECT kind_code, source_code, status_code, hidden, count(*) AS n FROM entry
+           WHERE forward_to IS NULL GROUP BY kind_code, source_code, status_code, hidden))
+SELECT 'total' AS topic, 'contacts' AS name, NULL AS id, coalesce(sum(n), 0) AS count FROM class
+ WHERE kind <> 'group' AND status <> 'deleted'
+UNION ALL
+SELECT 'total', 'groups', NULL, coalesce(sum(n), 0) FROM class
+ WHERE kind = 'group' AND status <> 'deleted'
+UNION ALL
+SELECT 'total', 'memberships', NULL, count(*) FROM membership
+UNION ALL
+SELECT 'source', source, NULL, sum(n) FROM class
+ WHERE kind <> 'group' AND status <> 'deleted' GROUP BY source
+UNION ALL
+SELECT 'status', status, NULL, sum(n) FROM class WHERE kind <> 'group' GROUP BY status
+UNION ALL
+SELECT 'kind', kind, NULL, sum(n) FROM class WHERE status <> 'deleted' GROUP BY kind
+UNION ALL
+SELECT 'hidden', CASE hidden WHEN 1 THEN 'hidden' WHEN 0 THEN 'visible' ELSE 'unknown' END, NULL,
+       sum(n)
+  FROM class WHERE kind <> 'group' AND status <> 'deleted' GROUP BY hidden
+UNION ALL
+SELECT 'conflict', kind, NULL, count(*) FROM conflicts GROUP BY kind
+UNION ALL
+SELECT 'label', label, NULL, count(*) FROM contact_labels WHERE status <> 'deleted' GROUP BY label
+UNION ALL
+SELECT 'group', g.display_name, g.uuid,
+       (SELECT count(*) FROM membership ms WHERE ms.group_id = g.id)
+  FROM entry g WHERE g.kind = 'group' AND g.status <> 'deleted' AND g.forward_to IS NULL;
 
 CREATE VIEW runs AS
 SELECT id, started_at, ended_at, outcome, error, created, updated, deleted, restored, memberships

@@ -114,13 +114,16 @@ std::size_t shortest_switchboard(std::string_view e164) {
   return 1 + calling_code_length(e164.substr(1)) + kShortestSwitchboard;
 }
 
-bool is_switchboard_of(std::string_view stored, std::string_view asked) {
+/// How many digits of the two are the same; 0: it is not the switchboard's.
+std::size_t digits_of_switchboard(std::string_view stored, std::string_view asked) {
   if (stored.size() >= asked.size())
-    return false;
+    return 0;
   if (stored.ends_with('0') && !asked.starts_with(stored))
     stored.remove_suffix(1);
   return stored.size() >= shortest_switchboard(asked) && asked.starts_with(stored) &&
-         asked.size() - stored.size() <= kMostDigitsBehindSwitchboard;
+                 asked.size() - stored.size() <= kMostDigitsBehindSwitchboard
+             ? stored.size() - 1
+             : 0;
 }
 
 std::optional<MatchedPhone> match_full(const FullNumber& asked, const Phone& stored) {
@@ -135,9 +138,9 @@ std::optional<MatchedPhone> match_full(const FullNumber& asked, const Phone& sto
   if ((stored.extension.empty() && is_both(stored.e164, asked.e164, asked.extension)) ||
       (asked.extension.empty() && is_both(asked.e164, stored.e164, stored.extension)))
     return MatchedPhone{PhoneMatch::exact, digits + asked.extension.size()};
-  if (asked.extension.empty() && stored.extension.empty() &&
-      is_switchboard_of(stored.e164, asked.e164))
-    return MatchedPhone{PhoneMatch::switchboard, stored.e164.size() - 1};
+  if (asked.extension.empty() && stored.extension.empty())
+    if (const std::size_t same = digits_of_switchboard(stored.e164, asked.e164); same > 0)
+      return MatchedPhone{PhoneMatch::switchboard, same};
   return std::nullopt;
 }
 

@@ -83,6 +83,12 @@ TEST(CommandLine, TheOthers) {
   EXPECT_EQ(command<ShowCommand>({"show", "jane@x"}).what, "jane@x");
   EXPECT_EQ(command<ChangesCommand>({"changes", "--run", "7", "--limit", "3"}).run, 7);
   EXPECT_EQ(command<ChangesCommand>({"changes"}).run, std::nullopt);
+  EXPECT_EQ(command<LookupCommand>({"lookup", "+49 30 23125-110"}).what, "+49 30 23125-110");
+  EXPECT_EQ(command<LookupCommand>({"lookup", "+49", "30", "23125", "--json"}).what,
+            "+49 30 23125");
+  EXPECT_EQ(command<LookupCommand>({"lookup", "-110", "--all"}).what, "-110");
+  EXPECT_TRUE(command<LookupCommand>({"lookup", "--all", "jane@x"}).all);
+  EXPECT_TRUE(command<StatusCommand>({"status", "--groups"}).groups);
   command<CheckCommand>({"check"});
   EXPECT_EQ(command<PlanCommand>({"plan", "list"}).action, PlanCommand::Action::list);
   EXPECT_TRUE(command<PlanCommand>({"plan", "list", "--all", "--json"}).all);
@@ -129,6 +135,7 @@ TEST(CommandLine, BadUsage) {
                                                        {"list", "extra"},
                                                        {"show"},
                                                        {"show", "a", "b"},
+                                                       {"lookup"},
                                                        {"changes", "--limit", "0"},
                                                        {"run", "sync"},
                                                        {"--bogus"},
@@ -154,7 +161,7 @@ TEST(CommandLine, HelpAndVersion) {
   EXPECT_EQ(notice({"--version"}).text.find("gald "), 0u);
   EXPECT_EQ(notice({"--version"}).code, exit_code::kComplete);
   EXPECT_NE(notice({"--help"}).text.find("Exit codes"), std::string::npos);
-  for (const char* name : {"run", "sync", "status", "list", "show", "changes", "check"}) {
+  for (const char* name : {"run", "sync", "status", "list", "show", "changes", "check", "lookup"}) {
     const Notice help = notice({name, "--help"});
     EXPECT_EQ(help.code, exit_code::kComplete);
     EXPECT_NE(help.text.find("Example:\n  gald "), std::string::npos) << help.text;
@@ -297,6 +304,25 @@ TEST(Status, ACredentialThatEndsSoonIsTold) {
             std::string::npos);
   EXPECT_NE(describe(report, now + std::chrono::days(60), 30min).find("has expired on 2026-12-01"),
             std::string::npos);
+}
+
+TEST(Status, NamesTheLargestGroups) {
+  StatusReport report;
+  report.overview.published = true;
+  for (int i = 1; i <= 6; ++i)
+    report.groups.push_back({"id-" + std::to_string(i), "Group " + std::to_string(i), 1201 - i});
+  report.groups[1].display_name.clear();
+  const std::string text = describe(report, {}, 30min);
+  EXPECT_NE(text.find("Largest groups: Group 1 1,200, id-2 1,199, Group 3 1,198, Group 4 1,197, "
+                      "Group 5 1,196; `gald status --groups` lists all\n"),
+            std::string::npos)
+      << text;
+  report.all_groups = true;
+  EXPECT_NE(describe(report, {}, 30min).find("1,195  id-6  Group 6\n"), std::string::npos);
+  const auto json = nlohmann::json::parse(to_json(report, {}, 30min));
+  EXPECT_EQ(json["groups"].size(), 6U);
+  EXPECT_EQ(json["groups"][1],
+            (nlohmann::json{{"id", "id-2"}, {"displayName", nullptr}, {"members", 1199}}));
 }
 
 TEST(Status, ShowsWhatWaitsForADecision) {

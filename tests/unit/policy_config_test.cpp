@@ -225,4 +225,44 @@ TEST(PolicyConfig, Labels) {
             "gald.toml:3: labels: a label must not be empty");
 }
 
+TEST(PolicyConfig, WhoIsToldFirstOfSeveral) {
+  const auto lookup = [](const std::string& text) {
+    const ParsedConfig parsed = parse(text);
+    EXPECT_EQ(parsed.errors, Lines());
+    return parsed.config.lookup;
+  };
+  EXPECT_EQ(lookup("").prefer, Lines());
+  EXPECT_EQ(lookup("[lookup]\nprefer = [\"ad\", \"hybrid\", \"exchange\"]\n").prefer,
+            (Lines{"ad", "hybrid", "exchange"}));
+  const std::string at = "gald.toml:3: lookup.prefer: ";
+  for (const auto& [value, error] : std::vector<std::pair<std::string, std::string>>{
+           {"[\"on-premises\"]",
+            "there is no source and no connector \"on-premises\" (did you mean on_premises?)"},
+           {"[\"ad\", \"exchang\"]",
+            "there is no source and no connector \"exchang\" (did you mean exchange?)"},
+           {"[\"ad\", \"cloud\", \"ad\"]", "names \"ad\" twice"},
+           {"\"ad\"", "expected a list in brackets, each element a text in quotes, found \"ad\""},
+           {"[]",
+            "expected a list in brackets, each element a text in quotes, found an empty list"},
+           {"[1]", "expected a list in brackets, each element a text in quotes, found 1 in it"},
+           {"[\"\"]", "must not be empty"}})
+    EXPECT_EQ(error_of("[lookup]\nprefer = " + value + "\n"), at + error);
+}
+
+TEST(PolicyConfig, WhereANumberIsDialled) {
+  EXPECT_EQ(parse("").config.lookup.regions, Lines());
+  const std::string connectors =
+      std::string(kConnectors) + "region = \"DE\"\n[connector.other]\ntype = \"entra\"\n" +
+      "tenant = \"fabrikam.test\"\nmanaged_identity = true\nregion = \"AT\"\n" +
+      "[connector.third]\ntype = \"entra\"\n" +
+      "tenant = \"third.test\"\nmanaged_identity = true\nregion = \"DE\"\n";
+  EXPECT_EQ(parse_config(connectors, "gald.toml").config.lookup.regions, (Lines{"DE", "AT"}));
+  EXPECT_EQ(
+      parse_config("[lookup]\nregion = \"CH\"\n" + connectors, "gald.toml").config.lookup.regions,
+      Lines{"CH"});
+  EXPECT_EQ(error_of("[lookup]\nregion = \"Germany\"\n"),
+            "gald.toml:3: lookup.region: expected the code of a country such as \"DE\", found "
+            "\"Germany\" (did you mean DE?)");
+}
+
 }  // namespace gald::daemon
