@@ -1,5 +1,6 @@
 #include "index/batch_loader.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -19,6 +20,13 @@ namespace {
 constexpr int kDeepest = 64;
 
 }  // namespace
+
+const model::Entry* Batch::entry(const std::string& id) const {
+  const auto at = std::lower_bound(
+      entries.begin(), entries.end(), id,
+      [](const model::Entry& entry, const std::string& wanted) { return entry.id < wanted; });
+  return at != entries.end() && at->id == id ? &*at : nullptr;
+}
 
 Batch BatchLoader::load(const std::vector<std::int64_t>& touched) {
   Batch batch;

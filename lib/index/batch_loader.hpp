@@ -22,9 +22,12 @@ struct Batch {
   std::vector<model::StagedRecord> records;
   std::map<std::int64_t, std::size_t> position_of;  ///< by record id
   std::map<std::string, std::int64_t> entry_rows;   ///< by entry id
-  std::vector<model::Entry> entries;
-  std::map<std::int64_t, std::int64_t> held;  ///< records that a plan holds, with its number
-  std::set<std::int64_t> released;            ///< those of the released plan
+  std::vector<model::Entry> entries;                ///< by id
+  std::map<std::int64_t, std::int64_t> held;        ///< records that a plan holds, with its number
+  std::set<std::int64_t> released;                  ///< those of the released plan
+
+  /// As it is stored; nullptr when no record of the batch belongs to it.
+  const model::Entry* entry(const std::string& id) const;
 };
 
 /// Only reads; on any connection.

@@ -20,6 +20,7 @@
 #include "index/purge.hpp"
 #include "index/query.hpp"
 #include "index/schema.hpp"
+#include "index/search_index.hpp"
 #include "index/staging.hpp"
 
 namespace gald::index {
@@ -154,6 +155,7 @@ model::PublishedCounts Index::publish(std::int64_t run, const Publication& how,
     // a policy that changes no contact has come into force by now
     settle_labels(impl_->database, impl_->statements,
                   policy_from_json(active_policy(impl_->statements)).labels);
+    build_search(impl_->database, impl_->statements, stop);
     impl_->purge(how.keep_deleted, run, stop);
     return counts;
   });

@@ -20,6 +20,7 @@ Publisher::Publisher(SQLite::Database& database, Statements& statements, const b
       clock_(clock),
       now_(base::to_iso8601(clock.now())),
       loader_(statements, now_),
+      search_(statements),
       run_(run),
       last_number_(database
                        .execAndGet("SELECT coalesce(max(seq), 0) FROM sqlite_sequence"
@@ -41,6 +42,7 @@ model::PublishedCounts Publisher::publish(const Publication& how, std::stop_toke
     const reconcile::Plan plan = reconcile::reconcile(batch.records, batch.entries, how.policy);
     apply(plan, batch);
     settle_conflicts(plan, batch, how.policy);
+    search_.write();
     transaction.commit();
     done += static_cast<std::int64_t>(touched.size());
     if (how.progress)
@@ -135,7 +137,11 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& planned, Batch& batch
       number = query.integer(0);
       at = query.time(1);
     }
+    SearchedWords found_by = search_.found_by(planned.entry.id, batch.entry(planned.entry.id));
     row = save_entry(statements_, planned.entry, run_, at, number);
+    search_.replace(
+        row, std::move(found_by),
+        planned.operation == Operation::merge ? SearchedWords() : searched_words(planned.entry));
     batch.entry_rows[planned.entry.id] = row;
     for (const model::FieldChange& change : planned.changes)
       record_change(row, name_of(planned.operation), change);

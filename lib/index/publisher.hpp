@@ -16,6 +16,7 @@
 #include "index/batch_loader.hpp"
 #include "index/index.hpp"
 #include "index/query.hpp"
+#include "index/search_index.hpp"
 #include "model/run.hpp"
 #include "model/staged_record.hpp"
 #include "reconcile/reconcile.hpp"
@@ -60,6 +61,7 @@ class Publisher {
   const base::Clock& clock_;
   const std::string now_;  ///< what has ended before, has ended in this publication
   BatchLoader loader_;
+  SearchChanges search_;
   std::int64_t run_;
   std::int64_t last_number_;  ///< of the changes recorded so far
   model::PublishedCounts counts_;

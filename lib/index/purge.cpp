@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "index/search_index.hpp"
+
 namespace gald::index {
 
 namespace {
@@ -20,7 +22,7 @@ struct Row {
 class Purge {
  public:
   Purge(Statements& statements, std::string now, std::int64_t run)
-      : statements_(statements), now_(std::move(now)), run_(run) {}
+      : statements_(statements), search_(statements), now_(std::move(now)), run_(run) {}
 
   std::vector<Row> overdue(base::TimePoint deleted_before) {
     return rows(
@@ -40,6 +42,7 @@ class Purge {
          rows("SELECT id, uuid, kind FROM entry WHERE forward_to = ?1 LIMIT ?2", entry.uuid, -1))
       taken += take(merged);
     take_records(entry.id);
+    search_.remove(entry.id);
     for (const char* sql :
          {"DELETE FROM address WHERE entry_id = ?1", "DELETE FROM phone WHERE entry_id = ?1",
           "DELETE FROM membership WHERE group_id = ?1",
@@ -55,6 +58,9 @@ class Purge {
         .run();
     return taken;
   }
+
+  /// The last thing in the transaction.
+  void settle() { search_.write(); }
 
  private:
   std::vector<Row> rows(const char* sql, const auto& value, int limit) {
@@ -86,6 +92,7 @@ class Purge {
   }
 
   Statements& statements_;
+  SearchChanges search_;
   std::string now_;
   std::int64_t run_;
 };
@@ -104,6 +111,7 @@ std::int64_t purge(SQLite::Database& database, Statements& statements, const bas
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     for (const Row& entry : overdue)
       purged += purge.take(entry);
+    purge.settle();
     transaction.commit();
   }
   return purged;

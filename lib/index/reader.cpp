@@ -10,6 +10,7 @@
 #include "index/preview.hpp"
 #include "index/query.hpp"
 #include "index/schema.hpp"
+#include "index/search.hpp"
 #include "model/forms.hpp"
 
 namespace gald::index {
@@ -101,6 +102,7 @@ class Reader::Impl {
   const std::filesystem::path file;
   SQLite::Database database;
   Statements statements;
+  Search search{statements};
 };
 
 namespace {
@@ -177,6 +179,13 @@ std::vector<model::Contact> Reader::find(std::string_view id_or_address) const {
     while (named.next())
       found.push_back(impl_->contact(named));
     return found;
+  });
+}
+
+SearchResult Reader::search(const SearchQuery& query) const {
+  return explained(impl_->file, [&] {
+    SQLite::Transaction snapshot(impl_->database);
+    return impl_->search.find(query);
   });
 }
 

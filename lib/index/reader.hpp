@@ -20,6 +20,34 @@
 
 namespace gald::index {
 
+struct SearchQuery {
+  std::string text;  ///< words in any order, the beginnings of words too; of more than 32 the first
+  ContactFilter filter = {};
+  int limit = 20;
+};
+
+/// Somebody who was found, as far as is needed to tell whether it is the right one.
+struct SearchHit {
+  std::string id;
+  model::EntryKind kind = model::EntryKind::contact;
+  model::Source source = model::Source::cloud;
+  model::Status status = model::Status::active;
+  std::string display_name;
+  std::string mail;
+  std::string company_name;
+  std::string department;
+  std::string job_title;
+  bool similar = false;  ///< has not the words that were typed, but some that are written or sound
+                         ///< nearly the same
+};
+
+struct SearchResult {
+  std::vector<SearchHit> hits;  ///< the best first
+  bool more = false;            ///< there may be others
+  bool ready = true;            ///< false: the search is still being made, after a first import or
+                                ///< by a newer gald; the next publication goes on with it
+};
+
 /// What is known of one collection of one connector.
 struct CollectionState {
   std::string connector;
@@ -106,6 +134,12 @@ class Reader {
   /// By id (a merged contact's id leads to the survivor), by mail, or by any address; when there is
   /// none, by display name. Groups too. Several only when an address or name is shared.
   std::vector<model::Contact> find(std::string_view id_or_address) const;
+
+  /// By words of names, addresses, company, department and title, without case and accents. Who has
+  /// all of them as words of the name comes first, then whose name begins so, then who has them
+  /// elsewhere; active before disabled before deleted. When there are few, those with similar names
+  /// follow. The work is bounded: `more` says that it ended before the end.
+  SearchResult search(const SearchQuery& query) const;
 
   /// Newest first.
   std::vector<model::HistoryLine> history(std::string_view entry_id, int limit) const;

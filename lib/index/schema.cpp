@@ -280,6 +280,25 @@ CREATE TABLE run_collection (
   PRIMARY KEY (run_id, connector, collection)
 ) WITHOUT ROWID;
 CREATE INDEX run_collection_of ON run_collection (connector, collection, run_id);
+
+-- Search: words by the row of their entry (search_index.hpp) ---------------------------------------
+CREATE VIRTUAL TABLE name_search USING fts5 (
+  words, content = '', detail = none, columnsize = 0, prefix = '1 2 3 4',
+  tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co M*'");
+CREATE VIRTUAL TABLE word_search USING fts5 (
+  words, content = '', detail = none, columnsize = 0, prefix = '1 2 3 4',
+  tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co M*'");
+CREATE TABLE name_word (                    -- what a misspelt name may have meant
+  number   INTEGER PRIMARY KEY,             -- grows, so that readers load only what is new
+  word     TEXT NOT NULL UNIQUE,
+  entries  INTEGER NOT NULL                 -- that had it when the search was made
+);
+CREATE TABLE search_state (                 -- one row
+  rules       INTEGER NOT NULL,             -- by which the words were made; 0: there are none
+  built_to    INTEGER NOT NULL,             -- rows of entries up to this one are in the search
+  generation  INTEGER NOT NULL              -- how often it was made anew
+);
+INSERT INTO search_state (rules, built_to, generation) VALUES (0, 0, 0);
 )sql";
 
 constexpr const char* kViews = R"sql(
@@ -458,7 +477,19 @@ constexpr const char* kUpgrades[] = {
     "UPDATE address SET folded = fold_address(value) WHERE folded GLOB '*[^ -~]*';"
     "DROP INDEX IF EXISTS record_anchor;",
     // what the index as a product needs
-    "",
+    ""
+    // search, which the next publication makes
+    "CREATE VIRTUAL TABLE name_search USING fts5 (words, content = '', detail = none,"
+    " columnsize = 0, prefix = '1 2 3 4',"
+    " tokenize = \"unicode61 remove_diacritics 2 categories 'L* N* Co M*'\");"
+    "CREATE VIRTUAL TABLE word_search USING fts5 (words, content = '', detail = none,"
+    " columnsize = 0, prefix = '1 2 3 4',"
+    " tokenize = \"unicode61 remove_diacritics 2 categories 'L* N* Co M*'\");"
+    "CREATE TABLE name_word (number INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE,"
+    " entries INTEGER NOT NULL);"
+    "CREATE TABLE search_state (rules INTEGER NOT NULL, built_to INTEGER NOT NULL,"
+    " generation INTEGER NOT NULL);"
+    "INSERT INTO search_state (rules, built_to, generation) VALUES (0, 0, 0);",
 };
 static_assert(std::size(kUpgrades) == kSchemaVersion - 1);
 

@@ -22,16 +22,31 @@ double mebibytes(long kibibytes) {
   return static_cast<double>(kibibytes) / 1024;
 }
 
+template <typename... Values>
+std::string formatted(const char* format, Values... values) {
+  char text[512];
+  std::snprintf(text, sizeof text, format, values...);
+  return text;
+}
+
+bool is_above(const Row& row) {
+  return row.ratio > row.limit || (row.p99_limit_ms > 0 && row.p99_ms > row.p99_limit_ms) ||
+         row.recall < row.recall_limit;
+}
+
 }  // namespace
 
 std::string to_text(const std::vector<Row>& rows) {
   std::string text;
   for (const Row& row : rows) {
-    char line[256];
-    std::snprintf(line, sizeof line, "%-58s %7.2f s CPU %7.1f MiB %6.2f x  (limit %.2f)%s\n",
-                  row.what.c_str(), row.cpu_s, row.peak_rss_mib, row.ratio, row.limit,
-                  row.ratio > row.limit ? "  ABOVE" : "");
-    text += line;
+    text += formatted("%-58s %7.2f s CPU %7.1f MiB %6.2f x  (limit %.2f)", row.what.c_str(),
+                      row.cpu_s, row.peak_rss_mib, row.ratio, row.limit);
+    if (row.p99_limit_ms > 0)
+      text += formatted("  %.3f ms (limit %.1f)", row.p99_ms, row.p99_limit_ms);
+    if (row.recall_limit > 0)
+      text +=
+          formatted("  right %.1f %% (at least %.0f)", 100 * row.recall, 100 * row.recall_limit);
+    text += is_above(row) ? "  ABOVE\n" : "\n";
   }
   return text;
 }
@@ -39,13 +54,16 @@ std::string to_text(const std::vector<Row>& rows) {
 std::string to_json(const std::vector<Row>& rows) {
   std::string text = "[";
   for (const Row& row : rows) {
-    char line[512];
-    std::snprintf(line, sizeof line,
-                  "%s\n  {\"name\": \"%s\", \"ratio\": %.3f, \"limit\": %.3f, \"cpu_s\": %.3f, "
-                  "\"peak_rss_mib\": %.1f}",
-                  text.size() > 1 ? "," : "", row.name.c_str(), row.ratio, row.limit, row.cpu_s,
-                  row.peak_rss_mib);
-    text += line;
+    text += formatted(
+        "%s\n  {\"name\": \"%s\", \"ratio\": %.3f, \"limit\": %.3f, \"cpu_s\": %.3f, "
+        "\"peak_rss_mib\": %.1f",
+        text.size() > 1 ? "," : "", row.name.c_str(), row.ratio, row.limit, row.cpu_s,
+        row.peak_rss_mib);
+    if (row.p99_limit_ms > 0)
+      text += formatted(", \"p99_ms\": %.3f, \"p99_limit_ms\": %.1f", row.p99_ms, row.p99_limit_ms);
+    if (row.recall_limit > 0)
+      text += formatted(", \"recall\": %.4f, \"recall_limit\": %.2f", row.recall, row.recall_limit);
+    text += "}";
   }
   return text + "\n]\n";
 }

@@ -16,9 +16,15 @@ struct Row {
   double limit = 0;  ///< that the ratio is meant to stay below
   double cpu_s = 0;
   double peak_rss_mib = 0;
+
+  double p99_ms = 0;        ///< of a question to the index: the slowest but for one of a hundred
+  double p99_limit_ms = 0;  ///< 0: no such row
+  double recall = 0;        ///< share of the questions that got the right answer
+  double recall_limit = 0;  ///< that the share is meant to reach; 0: no such row
 };
 
-/// As a table for people, or as a JSON array of {name, ratio, limit, cpu_s, peak_rss_mib}.
+/// As a table for people, or as a JSON array of {name, ratio, limit, cpu_s, peak_rss_mib}, with
+/// {p99_ms, p99_limit_ms} and {recall, recall_limit} in the rows that have them.
 std::string to_text(const std::vector<Row>& rows);
 std::string to_json(const std::vector<Row>& rows);
 

@@ -1,0 +1,280 @@
+#include "contacts_bench.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "base/clock.hpp"
+#include "base/text.hpp"
+#include "index/index.hpp"
+#include "index/reader.hpp"
+#include "model/name_form.hpp"
+#include "people.hpp"
+
+namespace gald::bench {
+
+namespace {
+
+using Questions = std::vector<std::string>;
+
+constexpr int kPage = 200;
+constexpr int kChanged = 1000;  // contacts in a delta
+constexpr std::size_t kAsked = 2000;
+constexpr std::size_t kAskedByHand = 30;  // each may look at every contact
+constexpr std::size_t kShown = 8;
+
+const index::CollectionKey kPeople{"entra", model::ConnectorKind::entra, "contacts", "v1", false};
+
+void stage(index::Index& index, int from, int to, const std::string& title) {
+  static int cursor = 0;
+  index.position(kPeople);
+  for (int at = from; at < to; at += kPage) {
+    const int end = std::min(at + kPage, to);
+    std::vector<model::Change> page;
+    for (int number = at; number < end; ++number) {
+      page.push_back(contact_of(number));
+      if (!title.empty())
+        page.back().set[model::Attribute::job_title] = {title};
+    }
+    index.apply(kPeople, std::move(page), {}, model::Cursor{std::to_string(++cursor), ""},
+                end == to);
+  }
+}
+
+/// Publishes a thousand changes, again and again, until it goes away.
+class Deltas {
+ public:
+  Deltas(index::Index& index, int contacts)
+      : thread_([this, &index, contacts](const std::stop_token& stop) {
+          for (int round = 0; !stop.stop_requested(); ++round) {
+            const int from = static_cast<int>(chosen(
+                static_cast<std::uint64_t>(round), static_cast<std::size_t>(contacts - kChanged)));
+            stage(index, from, from + kChanged, "Title " + std::to_string(round));
+            index.publish(index.begin_run(), {}, stop);
+            ++rounds_;
+          }
+        }) {}
+
+  int rounds() const { return rounds_; }
+
+ private:
+  std::atomic<int> rounds_ = 0;
+  std::jthread thread_;
+};
+
+/// Milliseconds of each, in order. Of three rounds the quickest counts: what the neighbours on the
+/// machine add is never negative.
+template <typename Ask>
+std::vector<double> times(const Questions& questions, std::size_t count, const Ask& ask) {
+  std::vector<double> all(std::min(count, questions.size()), 1e9);
+  for (int round = 0; round < 3; ++round)
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      ask(questions[i]);
+      const std::chrono::duration<double, std::milli> took =
+          std::chrono::steady_clock::now() - start;
+      all[i] = std::min(all[i], took.count());
+    }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+double p99(const std::vector<double>& sorted) {
+  return sorted.at(sorted.size() * 99 / 100);
+}
+
+// --- what is asked -------------------------------------------------------------------------------
+
+/// A name in the letters a to z of somebody who is in the index.
+struct Asked {
+  std::string given;
+  std::string family;
+};
+
+std::string plain(std::string_view name) {
+  std::string letters;
+  for (const char c : model::search_form(name))
+    if (c >= 'a' && c <= 'z')
+      letters += c;
+  return letters;
+}
+
+std::vector<Asked> somebody(std::size_t count, int contacts, std::size_t shortest) {
+  std::vector<Asked> all;
+  for (std::uint64_t seed = 1; all.size() < count; ++seed) {
+    const Person one = person(static_cast<int>(chosen(seed, static_cast<std::size_t>(contacts))));
+    Asked asked{plain(one.given_name), plain(one.surname)};
+    if (asked.given.size() >= shortest && asked.family.size() >= shortest)
+      all.push_back(std::move(asked));
+  }
+  return all;
+}
+
+/// One letter put in, left out, replaced or exchanged with its neighbour.
+std::string with_typo(std::string word, std::uint64_t seed) {
+  const std::string before = word;
+  for (; word == before; ++seed) {
+    word = before;
+    const std::size_t at = chosen(seed * 4, word.size());
+    const auto letter = static_cast<char>('a' + chosen(seed * 4 + 1, 26));
+    switch (chosen(seed * 4 + 2, 4)) {
+      case 0:
+        word.insert(at, 1, letter);
+        break;
+      case 1:
+        word.erase(at, 1);
+        break;
+      case 2:
+        word[at] = letter;
+        break;
+      default:
+        if (at + 1 < word.size())
+          std::swap(word[at], word[at + 1]);
+    }
+  }
+  return word;
+}
+
+// --- who is asked --------------------------------------------------------------------------------
+
+constexpr const char* kByHand =
+    "SELECT id, display_name, mail FROM contacts WHERE status <> 'deleted'"
+    " AND (search_name LIKE ?1 || '%' OR search_name LIKE '% ' || ?1 || '%')"
+    " AND (search_name LIKE ?2 || '%' OR search_name LIKE '% ' || ?2 || '%')"
+    " ORDER BY display_name COLLATE NOCASE LIMIT 20";
+
+class ByHand {
+ public:
+  explicit ByHand(const std::filesystem::path& file)
+      : database_(file.string(), SQLite::OPEN_READONLY), statement_(database_, kByHand) {}
+
+  void ask(const std::string& question) {
+    const std::size_t blank = question.find(' ');
+    statement_.bind(1, question.substr(0, blank));
+    statement_.bind(2, blank == std::string::npos ? "" : question.substr(blank + 1));
+    while (statement_.executeStep()) {
+    }
+    statement_.reset();
+  }
+
+ private:
+  SQLite::Database database_;
+  SQLite::Statement statement_;
+};
+
+class SearchBench {
+ public:
+  SearchBench(std::filesystem::path file, index::Index& index, int contacts)
+      : file_(std::move(file)), index_(index), contacts_(contacts), reader_(file_) {}
+
+  std::vector<Row> run() {
+    const std::vector<Asked> people = somebody(kAsked, contacts_, 4);
+    for (std::size_t letters = 1; letters <= 4; ++letters) {
+      Questions questions;
+      for (std::size_t i = 0; i < people.size(); ++i)
+        questions.push_back((i % 2 == 0 ? people[i].given : people[i].family).substr(0, letters));
+      measure("search.prefix" + std::to_string(letters),
+              "search by " + std::to_string(letters) + " letters", questions, 2);
+    }
+    Questions two;
+    for (std::size_t i = 0; i < people.size(); ++i) {
+      const std::string given = people[i].given.substr(0, 2 + chosen(i, 4));
+      const std::string family = people[i].family.substr(0, 2 + chosen(i + 1, 4));
+      two.push_back(i % 3 == 0 ? family + " " + given : given + " " + family);
+    }
+    measure("search.two_words", "search by two words or beginnings", two, 2);
+    Questions fuzzy;
+    for (std::size_t i = 0; i < people.size(); ++i)
+      fuzzy.push_back(misspelt(people[i], i));
+    measure("search.fuzzy", "search by a misspelt name", fuzzy, 5);
+    std::size_t right = 0;
+    for (std::size_t i = 0; i < people.size(); ++i)
+      right += is_shown(people[i], fuzzy[i], i % 3 != 0) ? 1U : 0U;
+    rows_.back().recall = static_cast<double>(right) / static_cast<double>(people.size());
+    rows_.back().recall_limit = 0.98;
+    return std::move(rows_);
+  }
+
+ private:
+  static std::string misspelt(const Asked& asked, std::size_t number) {
+    switch (number % 3) {
+      case 0:
+        return with_typo(asked.family, number);
+      case 1:
+        return asked.given + " " + with_typo(asked.family, number);
+      default:
+        return with_typo(asked.given, number) + " " + asked.family;
+    }
+  }
+
+  /// Whether somebody of the name that was meant is among the first.
+  bool is_shown(const Asked& asked, const std::string& question, bool both) {
+    const std::vector<index::SearchHit> hits = reader_.search({question}).hits;
+    for (std::size_t i = 0; i < std::min(kShown, hits.size()); ++i) {
+      const std::string name = " " + model::search_form(hits[i].display_name) + " ";
+      const auto has = [&](const std::string& word) {
+        return name.find(" " + word + " ") != std::string::npos;
+      };
+      if (has(asked.family) && (!both || has(asked.given)))
+        return true;
+    }
+    return false;
+  }
+
+  void measure(const std::string& name, const std::string& what, const Questions& questions,
+               double limit_ms) {
+    const auto ask = [&](const std::string& question) {
+      if (!reader_.search({question}).ready)
+        throw std::runtime_error("the index of the benchmark cannot be searched");
+    };
+    const double start = cpu_seconds();
+    const double quiet = p99(times(questions, kAsked, ask));
+    const double cpu = cpu_seconds() - start;
+    ByHand by_hand(file_);
+    const double plain =
+        p99(times(questions, kAskedByHand, [&](const std::string& one) { by_hand.ask(one); }));
+    add(name, what + ", p99 / LIKE in SQL", quiet, limit_ms, plain, cpu);
+    double busy = 0;
+    {
+      Deltas deltas(index_, contacts_);
+      while (deltas.rounds() == 0)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      busy = p99(times(questions, kAsked, ask));
+    }
+    add(name + ".busy", what + ", while changes are published", busy, 2 * limit_ms, plain, cpu);
+  }
+
+  void add(const std::string& name, const std::string& what, double ms, double limit_ms,
+           double plain, double cpu) {
+    Row row{name, what, ms / plain, 1.0, cpu, peak_rss_mib()};
+    row.p99_ms = ms;
+    row.p99_limit_ms = limit_ms;
+    rows_.push_back(std::move(row));
+  }
+
+  std::filesystem::path file_;
+  index::Index& index_;
+  int contacts_;
+  index::Reader reader_;
+  std::vector<Row> rows_;
+};
+
+}  // namespace
+
+std::vector<Row> measure_contacts(const std::filesystem::path& directory, int contacts) {
+  const std::filesystem::path file = directory / "contacts.db";
+  const base::SystemClock clock;
+  index::Index index(file, clock);
+  stage(index, 0, contacts, "");
+  index.publish(index.begin_run(), {}, {});
+  return SearchBench(file, index, contacts).run();
+}
+
+}  // namespace gald::bench
