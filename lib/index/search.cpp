@@ -1,6 +1,7 @@
 #include "index/search.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <queue>
 #include <set>
 #include <string_view>
@@ -38,6 +39,9 @@ constexpr std::size_t kFew = 8;
 constexpr std::size_t kWordsTried = 8;
 constexpr std::size_t kCombinationsTried = 24;
 
+/// What is so much less likely than what was found is noise.
+constexpr int kNoise = 4;
+
 constexpr std::size_t kMostWords = 32;
 
 /// Worst last.
@@ -58,10 +62,10 @@ constexpr const char* kInNames =
     " FROM name_search f CROSS JOIN entry e ON e.id = f.rowid WHERE f.name_search MATCH :match";
 constexpr const char* kAnywhere =
     " FROM word_search f CROSS JOIN entry e ON e.id = f.rowid WHERE f.word_search MATCH :match";
-const std::string kByDisplayName = std::string(kCandidate) +
-                                   " FROM entry e WHERE e.display_name COLLATE NOCASE >= :match"
-                                   " AND e.display_name COLLATE NOCASE < :match || char(1114111)"
-                                   " ORDER BY e.display_name COLLATE NOCASE, e.uuid";
+constexpr const char* kByDisplayName =
+    " FROM entry e WHERE e.display_name COLLATE NOCASE >= :match"
+    " AND e.display_name COLLATE NOCASE < :match || char(1114111)"
+    " ORDER BY e.display_name COLLATE NOCASE, e.uuid";
 
 /// In the language of FTS5. Folded words have no characters that mean something in it.
 std::string quoted(std::string_view word, bool may_go_on) {
@@ -290,6 +294,8 @@ class Run {
   void try_in(const char* from, const std::vector<Alternative>& combinations) {
     for (auto at = combinations.begin(); at != combinations.end() && found_few();) {
       const int cost = at->cost;
+      if (cost > likeliest_ + kNoise)
+        return;
       std::vector<std::vector<std::int64_t>> turns;
       for (; at != combinations.end() && at->cost == cost; ++at) {
         found_.clear();
@@ -303,6 +309,8 @@ class Run {
           turns[i].push_back(found_[i].row);
         }
       }
+      if (!turns.empty())
+        likeliest_ = std::min(likeliest_, cost);
       for (const std::vector<std::int64_t>& turn : turns)
         ranked_.insert(ranked_.end(), turn.begin(), turn.end());
     }
@@ -319,6 +327,7 @@ class Run {
   std::vector<Candidate> found_;
   std::vector<std::int64_t> ranked_;
   std::size_t exact_ = 0;  ///< of the ranked ones, those that have what was typed
+  int likeliest_ = std::numeric_limits<int>::max() - kNoise;  ///< cost of what was found
   bool cut_ = false;
 };
 
