@@ -483,7 +483,7 @@ SELECT 'label', label, NULL, count(*) FROM contact_labels WHERE status <> 'delet
 UNION ALL
 SELECT 'group', g.display_name, g.uuid,
        (SELECT count(*) FROM membership ms WHERE ms.group_id = g.id)
-  FROM entry g WHERE g.kind = 'group' AND g.status <> 'deleted' AND g.forward_to IS NULL;
+  FROM entry g WHERE g.kind_code = 3 AND g.status_code <> 2 AND g.forward_to IS NULL;
 
 CREATE VIEW runs AS
 SELECT id, started_at, ended_at, outcome, error, created, updated, deleted, restored, memberships

@@ -7,6 +7,7 @@
 
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
+#include "index/backup.hpp"
 #include "index/change_log.hpp"
 #include "index/feed.hpp"
 #include "index/index.hpp"

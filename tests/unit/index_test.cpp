@@ -657,8 +657,8 @@ TEST_F(IndexTest, EveryWordComesBack) {
     }
   };
   check("address", "kind", "1, 1, code, 'v', NULL, 0, 1", kAddressKinds);
-  check("phone", "type", "1, 1, code, 'r', NULL, NULL, 1, 0", kPhoneTypes);
-  check("phone", "kind", "1, 1, 0, 'r', NULL, NULL, 1, code", kPhoneKinds);
+  check("phone", "type", "1, 1, code, 'r', NULL, NULL, 1, 0, NULL", kPhoneTypes);
+  check("phone", "kind", "1, 1, 0, 'r', NULL, NULL, 1, code, NULL", kPhoneKinds);
   const auto of_record = [](const std::string& kind, const std::string& presence) {
     return "1, 1, 1, 'a', " + kind + ", " + presence +
            ", x'', NULL, 0, 0, NULL, '', NULL, NULL, NULL, 0, 0";

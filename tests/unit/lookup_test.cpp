@@ -217,7 +217,7 @@ TEST_F(LookupTest, AMergedContactsAddressLeadsToTheOther) {
                       with_addresses(contact(2, "Jane Doe"), {"SMTP:doe@contoso.test"})});
   const std::string survivor = hits("doe@contoso.test").at(0).id;
   SQLite::Database(file().string(), SQLite::OPEN_READWRITE)
-      .exec("UPDATE entry SET status = 'deleted', forward_to = '" + survivor +
+      .exec("UPDATE entry SET status_code = 2, forward_to = '" + survivor +
             "' WHERE display_name = 'Jane'");
   EXPECT_EQ(found("jane@contoso.test"), "Jane Doe former");
 }
