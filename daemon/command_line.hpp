@@ -36,6 +36,11 @@ struct ListCommand {
   bool json = false;
 };
 
+struct SearchCommand {
+  index::SearchQuery query;
+  bool json = false;
+};
+
 struct ShowCommand {
   std::string what;  ///< an id, an address or a name
   bool json = false;
@@ -71,7 +76,7 @@ struct ExplainCommand {
 
 using Command =
     std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand, ChangesCommand,
-                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand>;
+                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand, SearchCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;
