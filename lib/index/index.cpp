@@ -44,9 +44,6 @@ void configure(SQLite::Database& database) {
   // read again, as the cursors go with them.
   database.exec("PRAGMA synchronous = NORMAL");
   database.exec("PRAGMA journal_size_limit = 67108864");
-  // 48 MiB, below the limit: what is written often before goes to the database once, and a first
-  // import waits for the disk a dozenth as often as by default
-  database.exec("PRAGMA wal_autocheckpoint = 12000");
 }
 
 }  // namespace
@@ -65,6 +62,7 @@ class Index::Impl {
       database.exec("PRAGMA auto_vacuum = INCREMENTAL");
     prepare_schema(database, file);
     configure(database);
+    log_limit.emplace(database);
     describe_conflicts(statements);
     staging.emplace(database, statements, clock);
     plans.emplace(database, statements, *staging, clock);
@@ -107,6 +105,7 @@ class Index::Impl {
   std::mutex mutex;
   SQLite::Database database;
   Statements statements;
+  std::optional<LogLimit> log_limit;
   std::optional<Staging> staging;
   std::optional<PlanStore> plans;
   std::optional<Upkeep> upkeep;

@@ -47,17 +47,21 @@ constexpr auto kPromises = std::to_array<Promise>({
      " (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'change')"},
 });
 
-std::vector<std::string> told_by(SQLite::Database& database, const std::string& pragma) {
+}  // namespace
+
+std::vector<std::string> structural_problems(SQLite::Database& database) {
   std::vector<std::string> problems;
-  SQLite::Statement lines(database, "PRAGMA " + pragma + "(" + std::to_string(kProblems) + ")");
+  SQLite::Statement lines(database, "PRAGMA integrity_check(" + std::to_string(kProblems) + ")");
   while (lines.executeStep())
     if (std::string line = lines.getColumn(0).getString(); line != "ok")
       problems.push_back(std::move(line));
   return problems;
 }
 
+namespace {
+
 std::vector<std::string> find_problems(SQLite::Database& database) {
-  std::vector<std::string> problems = told_by(database, "integrity_check");
+  std::vector<std::string> problems = structural_problems(database);
   if (!problems.empty())
     return problems;  // in such a file the rest would be noise
   for (const Promise& promise : kPromises)
@@ -67,10 +71,6 @@ std::vector<std::string> find_problems(SQLite::Database& database) {
 }
 
 }  // namespace
-
-std::vector<std::string> structural_problems(SQLite::Database& database) {
-  return told_by(database, "quick_check");
-}
 
 std::vector<std::string> problems_of(const std::filesystem::path& index) {
   try {

@@ -9,13 +9,13 @@
 
 namespace gald::index {
 
-/// What SQLite finds wrong with the structure of the file; empty: nothing. Reads all of it, once.
-/// Throws SQLite::Exception.
+/// What SQLite finds wrong with the structure of the file, its lookups included; empty: nothing.
+/// Reads all of it. Throws SQLite::Exception.
 std::vector<std::string> structural_problems(SQLite::Database& database);
 
-/// That, whether every lookup finds what it should, and whether what is stored hangs together as
-/// gald promises: one sentence for each problem; empty: the index is sound. Reads all of it several
-/// times, beside a writer. Throws std::runtime_error when it cannot be opened.
+/// That, and whether what is stored hangs together as gald promises: one sentence for each problem;
+/// empty: the index is sound. Reads beside a writer. Throws std::runtime_error when it cannot be
+/// opened.
 std::vector<std::string> problems_of(const std::filesystem::path& index);
 
 }  // namespace gald::index

@@ -23,6 +23,7 @@ constexpr std::chrono::hours kExaminedEvery{24};
 
 /// Readers that only ask something are gone after this.
 constexpr int kPatienceMs = 1000;
+constexpr int kPatienceOnTheWayMs = 200;
 constexpr int kUsualPatienceMs = 10'000;
 
 /// Beyond this the log is worth a warning; the limit that it is cut to when it is written anew.
@@ -31,6 +32,10 @@ constexpr std::uintmax_t kLargeLog = 64 << 20;
 /// Less is used up again soon enough.
 constexpr std::int64_t kWorthGivingBack = 16 << 20;
 constexpr int kUnusedShare = 4;  ///< of the file: a fourth
+
+/// 48 MiB, below the limit: what is written often before goes to the file once, and a first import
+/// waits for the disk a dozenth as often as by default.
+constexpr int kPagesOfLog = 12'000;
 
 /// 4 MiB in one transaction.
 constexpr int kPagesAtOnce = 1024;
@@ -55,6 +60,29 @@ std::string noted(Statements& statements, const char* what) {
 }
 
 }  // namespace
+
+LogLimit::LogLimit(SQLite::Database& database) : database_(database), next_(kPagesOfLog) {
+  sqlite3_wal_hook(database_.getHandle(), committed, this);
+}
+
+LogLimit::~LogLimit() {
+  sqlite3_wal_hook(database_.getHandle(), nullptr, nullptr);
+}
+
+int LogLimit::committed(void* self, sqlite3* database, const char* name, int pages) {
+  auto& limit = *static_cast<LogLimit*>(self);
+  if (pages < kPagesOfLog)
+    limit.next_ = kPagesOfLog;
+  if (pages < limit.next_)
+    return SQLITE_OK;
+  // A reader that stays costs one wait for each 48 MiB. What fails otherwise, a full disk, is told
+  // by the next write.
+  limit.next_ = pages + kPagesOfLog;
+  sqlite3_busy_timeout(database, kPatienceOnTheWayMs);
+  sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+  sqlite3_busy_timeout(database, kUsualPatienceMs);
+  return SQLITE_OK;
+}
 
 Upkeep::Upkeep(SQLite::Database& database, Statements& statements, const base::Clock& clock,
                fs::path file)

@@ -13,7 +13,28 @@
 #include "base/clock.hpp"
 #include "index/query.hpp"
 
+struct sqlite3;
+
 namespace gald::index {
+
+/// Keeps the write-ahead log from growing while much is written: each time it has grown by 48 MiB,
+/// its content goes to the file and it begins anew. SQLite's own way begins it anew only when no
+/// reader happens to read; with many of them that may never be, so this waits a moment for those
+/// that began before. Readers wait for nothing.
+class LogLimit {
+ public:
+  /// `database` is the writer's connection and outlives it.
+  explicit LogLimit(SQLite::Database& database);
+  ~LogLimit();
+  LogLimit(const LogLimit&) = delete;
+  LogLimit& operator=(const LogLimit&) = delete;
+
+ private:
+  static int committed(void* self, sqlite3* database, const char* name, int pages);
+
+  SQLite::Database& database_;
+  int next_;  ///< pages in the log at which the next attempt is due
+};
 
 /// Of the writer's connection; the caller serialises. Throws SQLite::Exception.
 class Upkeep {

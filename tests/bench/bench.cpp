@@ -278,7 +278,7 @@ int run(int argc, char** argv) {
   }
   for (Row& row : gald::bench::measure_reconcile(self, name))
     rows.push_back(std::move(row));
-  for (Row& row : gald::bench::measure_readers(self, name, records))
+  for (Row& row : gald::bench::measure_readers(self, name, records / 5))
     rows.push_back(std::move(row));
   for (Row& row : Bench(name, records).run())
     rows.push_back(std::move(row));

@@ -1,9 +1,11 @@
 // Care of the file: backups, integrity, space, the write-ahead log, a disk that is full.
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <functional>
 #include <memory>
 #include <random>
+#include <thread>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sys/resource.h>
@@ -293,6 +295,42 @@ TEST_F(CareTest, AReaderThatStaysIsNotedAndTheLogShrinksBehindIt) {
   cycle(100, "President");
   EXPECT_EQ(log_size(), 0U);
   EXPECT_EQ(look_at_file(file()).log_held_since, "");
+}
+
+TEST_F(CareTest, TheLogStaysSmallThoughSomebodyAlwaysReads) {
+  const auto open_other = [&](int flags) {
+    return SQLite::Database(copy().string(), flags | SQLite::OPEN_NOMUTEX, 10'000);
+  };
+  SQLite::Database writer = open_other(SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  writer.exec("PRAGMA journal_mode = WAL; CREATE TABLE ballast (x);");
+  const LogLimit limit(writer);
+  std::atomic<bool> over = false;
+  std::atomic<int> reading = 0;
+  std::uintmax_t largest = 0;
+  {
+    // each lets go only when the other has begun
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 2; ++i)
+      readers.emplace_back([&] {
+        SQLite::Database database = open_other(SQLite::OPEN_READONLY);
+        while (!over) {
+          SQLite::Transaction snapshot(database);
+          database.execAndGet("SELECT count(*) FROM sqlite_schema");
+          ++reading;
+          for (int wait = 0; reading < 2 && wait < 50 && !over; ++wait)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+          std::this_thread::sleep_for(std::chrono::milliseconds(5));
+          --reading;
+        }
+      });
+    for (int i = 0; i < 150; ++i) {  // 300 MiB
+      writer.exec("INSERT INTO ballast VALUES (randomblob(2097152)); DELETE FROM ballast;");
+      largest = std::max(largest, fs::file_size(copy().string() + "-wal"));
+    }
+    over = true;
+  }
+  EXPECT_GT(largest, 32U << 20);
+  EXPECT_LT(largest, 128U << 20);
 }
 
 TEST_F(CareTest, UnusedSpaceIsGivenBack) {
