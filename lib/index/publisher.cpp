@@ -18,25 +18,12 @@ using model::Attribute;
 using model::StagedRecord;
 using reconcile::Operation;
 
-namespace {
-
-base::TimePoint last_moment(SQLite::Database& database) {
-  const std::string at =
-      database
-          .execAndGet("SELECT coalesce((SELECT at FROM change ORDER BY number DESC LIMIT 1), '')")
-          .getString();
-  return base::parse_iso8601(at).value_or(base::TimePoint());
-}
-
-}  // namespace
-
 Publisher::Publisher(SQLite::Database& database, Statements& statements, const base::Clock& clock,
                      std::int64_t run)
     : database_(database),
       statements_(statements),
       clock_(clock),
       now_(base::to_iso8601(clock.now())),
-      at_(last_moment(database)),
       loader_(statements, now_),
       search_(statements),
       run_(run),
@@ -208,10 +195,9 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& as_planned, Batch& ba
   }
 }
 
-/// What readers see at once is told of one moment, and later moments never go before it, even if
-/// the clock does.
+/// What readers see at once is told of one moment.
 void Publisher::begin_moment() {
-  at_ = std::max(at_, clock_.now());
+  at_ = next_moment(statements_, clock_.now());
 }
 
 /// An id that leads somewhere else, or of which no record is left, may become a contact's own
