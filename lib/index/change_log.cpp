@@ -105,6 +105,13 @@ HistoryBounds history_bounds(Statements& statements) {
   return {query.text(0), query.integer(1), query.text(2), query.integer(3), query.integer(4)};
 }
 
+base::TimePoint next_moment(Statements& statements, base::TimePoint now) {
+  Query query(statements, "SELECT at FROM change ORDER BY number DESC LIMIT 1");
+  if (!query.next())
+    return now;
+  return std::max(now, base::parse_iso8601(query.text(0)).value_or(now));
+}
+
 std::int64_t last_number_at(Statements& statements, std::string_view at) {
   // numbers and times grow together, so that no index over the times is needed
   std::int64_t low = 0;  // not after `at`

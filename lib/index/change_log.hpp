@@ -10,6 +10,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "base/clock.hpp"
 #include "index/query.hpp"
 #include "model/entry.hpp"
 #include "model/past.hpp"
@@ -41,6 +42,10 @@ struct HistoryBounds {
 };
 
 HistoryBounds history_bounds(Statements& statements);
+
+/// When something is told after all that was told before: now, and no earlier than that, even if
+/// the clock was put back.
+base::TimePoint next_moment(Statements& statements, base::TimePoint now);
 
 /// The number of the last change that was told no later than `at`, ISO 8601; 0: there is none.
 std::int64_t last_number_at(Statements& statements, std::string_view at);

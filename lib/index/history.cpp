@@ -26,14 +26,45 @@ std::string display_name(const model::Entry& entry) {
   return it == entry.values.end() ? std::string() : it->second;
 }
 
-bool matches(const ContactFilter& filter, const model::Entry& entry) {
-  if (filter.source && entry.source != *filter.source)
+/// ContactCondition for what was. `groups`: the ids of those that the filter names.
+bool matches(const ContactFilter& filter, const std::set<std::string>& groups,
+             const StoredState& stored) {
+  const EntryState& state = stored.state;
+  const model::Entry& entry = state.entry;
+  if (!state.forward_to.empty() || (filter.source && entry.source != *filter.source))
+    return false;
+  if (filter.kind ? entry.kind != *filter.kind : entry.kind == model::EntryKind::group)
     return false;
   if (filter.status ? entry.status != *filter.status
                     : entry.status == Status::deleted && !filter.with_deleted)
     return false;
-  return filter.kind ? entry.kind == *filter.kind : entry.kind != model::EntryKind::group;
+  if (!filter.group.empty() &&
+      std::none_of(groups.begin(), groups.end(),
+                   [&](const std::string& id) { return state.groups.contains(id); }))
+    return false;
+  if (filter.visibility) {
+    const auto hidden = entry.values.find(Attribute::hidden);
+    const Visibility visibility = hidden == entry.values.end() ? Visibility::unknown
+                                  : hidden->second == "true"   ? Visibility::hidden
+                                                               : Visibility::visible;
+    if (visibility != *filter.visibility)
+      return false;
+  }
+  return (!filter.changed_after || stored.change_number > *filter.changed_after) &&
+         (!filter.changed_since || stored.changed_at >= base::to_iso8601(*filter.changed_since));
 }
+
+bool bears(const ContactFilter& filter, const Contact& contact) {
+  return filter.label.empty() || std::find(contact.labels.begin(), contact.labels.end(),
+                                           filter.label) != contact.labels.end();
+}
+
+/// Who was meant by an id, an address or a name.
+struct Known {
+  std::optional<StoredState> by_id;
+  std::vector<StoredState> by_address;
+  std::vector<StoredState> by_name;
+};
 
 void compare(std::string_view field, const std::set<std::string>& before,
              const std::set<std::string>& now, std::vector<FieldChange>& changes) {
@@ -131,6 +162,61 @@ class History::Impl : public Reading {
     }
   }
 
+  Known known_as(EntryStates& states, std::int64_t number, const std::string& what) {
+    const std::string folded = model::fold_address(what);
+    Known known;
+    known.by_id = states.load(folded);
+    while (known.by_id && !known.by_id->state.forward_to.empty())
+      known.by_id = states.load(std::string(known.by_id->state.forward_to));
+    std::set<std::int64_t> candidates = rows_known_as(what, folded);
+    candidates.merge(rows_once_known_as(what, folded, number));
+    for (const std::int64_t row : candidates) {
+      const std::optional<StoredState> stored = states.load(row);
+      if (!stored || !stored->state.forward_to.empty())
+        continue;
+      const model::Entry& entry = stored->state.entry;
+      if (std::any_of(entry.addresses.begin(), entry.addresses.end(), [&](const auto& address) {
+            return model::fold_address(address.value) == folded;
+          }))
+        known.by_address.push_back(*stored);
+      if (const std::string name = display_name(entry);
+          !comes_before(name, {}, what, {}) && !comes_before(what, {}, name, {}))
+        known.by_name.push_back(*stored);
+    }
+    return known;
+  }
+
+  std::set<std::string> groups_known_as(EntryStates& states, std::int64_t number,
+                                        const std::string& what) {
+    const auto is_group = [](const StoredState& stored) {
+      const model::Entry& entry = stored.state.entry;
+      return entry.kind == model::EntryKind::group && entry.status != Status::deleted;
+    };
+    const Known known = known_as(states, number, what);
+    if (known.by_id && is_group(*known.by_id))
+      return {known.by_id->state.entry.id};
+    std::set<std::string> ids;
+    for (const std::vector<StoredState>* some : {&known.by_address, &known.by_name})
+      for (const StoredState& stored : *some)
+        if (is_group(stored))
+          ids.insert(stored.state.entry.id);
+    if (ids.empty())
+      throw NoSuchGroup("no group had the id, address or name \"" + what + "\" at that moment");
+    return ids;
+  }
+
+ private:
+  std::set<std::int64_t> rows_known_as(const std::string& what, const std::string& folded) {
+    std::set<std::int64_t> rows;
+    Query query(statements,
+                "SELECT entry_id FROM address WHERE folded = ?2"
+                " UNION SELECT id FROM entry WHERE display_name = ?1 COLLATE NOCASE");
+    query.bind(what, folded);
+    while (query.next())
+      rows.insert(query.integer(0));
+    return rows;
+  }
+
   /// Entries that were called so then and are not any more, or had the address.
   std::set<std::int64_t> rows_once_known_as(const std::string& what, const std::string& folded,
                                             std::int64_t after) {
@@ -151,18 +237,6 @@ class History::Impl : public Reading {
     return rows;
   }
 
-  std::set<std::int64_t> rows_known_as(const std::string& what, const std::string& folded) {
-    std::set<std::int64_t> rows;
-    Query query(statements,
-                "SELECT entry_id FROM address WHERE folded = ?2"
-                " UNION SELECT id FROM entry WHERE display_name = ?1 COLLATE NOCASE");
-    query.bind(what, folded);
-    while (query.next())
-      rows.insert(query.integer(0));
-    return rows;
-  }
-
- private:
   void require_run(std::int64_t run) {
     Query query(statements, "SELECT 1 FROM run WHERE id = ?1");
     query.bind(run);
@@ -184,19 +258,23 @@ void History::contacts(const Moment& moment, const ContactFilter& filter,
     SQLite::Transaction picture(impl_->database);
     const std::int64_t number = impl_->number_of(moment);
     EntryStates states(impl_->statements, number);
-    const auto wanted = [&](const StoredState& stored) {
-      return stored.state.forward_to.empty() && matches(filter, stored.state.entry);
-    };
+    const std::set<std::string> groups = filter.group.empty()
+                                             ? std::set<std::string>()
+                                             : impl_->groups_known_as(states, number, filter.group);
+    const auto wanted = [&](const StoredState& stored) { return matches(filter, groups, stored); };
     impl_->collect_changed(states, number, history_bounds(impl_->statements).newest, wanted);
     Query rows(impl_->statements,
-               "SELECT row FROM (SELECT e.id AS row, e.display_name AS name, e.uuid AS uuid"
-               "  FROM entry e WHERE e.change_number <= ?1 AND e.forward_to IS NULL"
-               " UNION ALL SELECT row, name, uuid FROM temp.past)"
-               " ORDER BY name COLLATE NOCASE, uuid");
+               // so written SQLite merges two indexes, and sorts nothing
+               "SELECT e.id, e.display_name, e.uuid FROM entry e"
+               " WHERE e.change_number <= ?1 AND e.forward_to IS NULL"
+               " UNION ALL SELECT row, name, uuid FROM temp.past ORDER BY 2 COLLATE NOCASE, 3");
     rows.bind(number);
     while (rows.next()) {
       const auto stored = states.load(rows.integer(0));
-      if (stored && wanted(*stored) && !visit(states.contact(*stored)))
+      if (!stored || !wanted(*stored))
+        continue;
+      const Contact contact = states.contact(*stored);
+      if (bears(filter, contact) && !visit(contact))
         return;
     }
   });
@@ -207,38 +285,14 @@ std::vector<Contact> History::find(const Moment& moment, std::string_view id_or_
     SQLite::Transaction picture(impl_->database);
     const std::int64_t number = impl_->number_of(moment);
     EntryStates states(impl_->statements, number);
-    const std::string what(id_or_address);
-    const std::string folded = model::fold_address(what);
-
-    std::vector<StoredState> found;
-    std::set<std::int64_t> rows;
-    const auto take = [&](const std::optional<StoredState>& stored) {
-      if (stored && stored->state.forward_to.empty() && rows.insert(stored->row).second)
-        found.push_back(*stored);
-    };
-    std::optional<StoredState> named = states.load(folded);
-    while (named && !named->state.forward_to.empty())
-      named = states.load(named->state.forward_to);
-    take(named);
-
-    std::vector<StoredState> by_name;
-    std::set<std::int64_t> candidates = impl_->rows_known_as(what, folded);
-    candidates.merge(impl_->rows_once_known_as(what, folded, number));
-    for (const std::int64_t row : candidates) {
-      const std::optional<StoredState> stored = states.load(row);
-      if (!stored || !stored->state.forward_to.empty())
-        continue;
-      const model::Entry& entry = stored->state.entry;
-      if (std::any_of(entry.addresses.begin(), entry.addresses.end(), [&](const auto& address) {
-            return model::fold_address(address.value) == folded;
-          }))
-        take(stored);
-      else if (const std::string name = display_name(entry);
-               !comes_before(name, {}, what, {}) && !comes_before(what, {}, name, {}))
-        by_name.push_back(*stored);
+    Known known = impl_->known_as(states, number, std::string(id_or_address));
+    std::vector<StoredState> found = std::move(known.by_address);
+    if (known.by_id) {
+      std::erase_if(found, [&](const StoredState& one) { return one.row == known.by_id->row; });
+      found.push_back(*std::move(known.by_id));
     }
     if (found.empty())
-      found = std::move(by_name);
+      found = std::move(known.by_name);
     std::sort(found.begin(), found.end(), [](const StoredState& a, const StoredState& b) {
       const model::Entry& left = a.state.entry;
       const model::Entry& right = b.state.entry;

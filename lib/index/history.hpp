@@ -54,7 +54,7 @@ class History {
   ~History();
   History(History&&) noexcept;
 
-  /// As Reader::contacts() would have streamed it then.
+  /// As Reader::contacts() would have streamed it then. Throws NoSuchGroup.
   void contacts(const Moment& moment, const ContactFilter& filter,
                 const std::function<bool(const model::Contact&)>& visit) const;
 

@@ -172,7 +172,7 @@ model::PublishedCounts Index::publish(std::int64_t run, const Publication& how,
     // a policy that changes no contact has come into force by now
     settle_labels(impl_->database, impl_->statements,
                   policy_from_json(active_policy(impl_->statements)).labels, run,
-                  base::to_iso8601(impl_->clock.now()));
+                  impl_->clock.now());
     build_search(impl_->database, impl_->statements, stop);
     impl_->purge(how.keep_deleted, run, stop);
     impl_->forget(how.keep_history, stop);
@@ -192,8 +192,7 @@ Decision Index::approve(std::int64_t plan, std::int64_t run, std::stop_token sto
       const reconcile::Policy policy = policy_from_json(active_policy(impl_->statements));
       decision.published = Publisher(impl_->database, impl_->statements, impl_->clock, run)
                                .publish({policy}, stop, true);
-      settle_labels(impl_->database, impl_->statements, policy.labels, run,
-                    base::to_iso8601(impl_->clock.now()));
+      settle_labels(impl_->database, impl_->statements, policy.labels, run, impl_->clock.now());
     }
     return decision;
   });

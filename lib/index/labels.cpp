@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "index/change_log.hpp"
 #include "model/forms.hpp"
 
 namespace gald::index {
@@ -41,7 +42,8 @@ Rows present(Statements& statements) {
 }
 
 void tell(Statements& statements, const Rows& rows, const Rows& others, bool come, std::int64_t run,
-          const std::string& at) {
+          base::TimePoint at) {
+  const std::string text = base::to_iso8601(at);
   for (const auto& row : rows) {
     if (others.contains(row))
       continue;
@@ -50,14 +52,13 @@ void tell(Statements& statements, const Rows& rows, const Rows& others, bool com
     const std::optional<std::string> none;
     Query(statements,
           "INSERT INTO change (run_id, at, entry_id, operation, field, old_value, new_value,"
-          " connector) VALUES (?1, max(?2, coalesce((SELECT at FROM change ORDER BY number DESC"
-          " LIMIT 1), '')), ?3, 'updated', 'memberLabels', ?4, ?5, '')")
-        .bind(run, at, group, come ? none : given, come ? given : none)
+          " connector) VALUES (?1, ?2, ?3, 'updated', 'memberLabels', ?4, ?5, '')")
+        .bind(run, text, group, come ? none : given, come ? given : none)
         .run();
     Query(statements,
-          "UPDATE entry SET (changed_at, change_number) ="
-          " (SELECT at, number FROM change ORDER BY number DESC LIMIT 1) WHERE id = ?1")
-        .bind(group)
+          "UPDATE entry SET changed_at = ?2, change_number = (SELECT max(number) FROM change)"
+          " WHERE id = ?1")
+        .bind(group, at)
         .run();
   }
 }
@@ -66,7 +67,7 @@ void tell(Statements& statements, const Rows& rows, const Rows& others, bool com
 
 void settle_labels(SQLite::Database& database, Statements& statements,
                    const std::map<std::string, std::vector<std::string>>& labels, std::int64_t run,
-                   const std::string& now) {
+                   base::TimePoint now) {
   Rows wanted;
   for (const auto& [label, names] : labels) {
     bool found = false;
@@ -89,8 +90,9 @@ void settle_labels(SQLite::Database& database, Statements& statements,
     Query(statements, "INSERT INTO label_group (label, group_id) VALUES (?1, ?2)")
         .bind(label, group)
         .run();
-  tell(statements, before, wanted, false, run, now);
-  tell(statements, wanted, before, true, run, now);
+  const base::TimePoint at = next_moment(statements, now);
+  tell(statements, before, wanted, false, run, at);
+  tell(statements, wanted, before, true, run, at);
   transaction.commit();
 }
 

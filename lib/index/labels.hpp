@@ -9,6 +9,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "base/clock.hpp"
 #include "index/query.hpp"
 
 namespace gald::index {
@@ -21,6 +22,6 @@ std::set<std::int64_t> groups_named(Statements& statements, const std::string& n
 /// `memberLabels`. A label none of whose groups is there is logged.
 void settle_labels(SQLite::Database& database, Statements& statements,
                    const std::map<std::string, std::vector<std::string>>& labels, std::int64_t run,
-                   const std::string& now);
+                   base::TimePoint now);
 
 }  // namespace gald::index

@@ -1,15 +1,12 @@
 #include "index/publisher.hpp"
 
-#include <algorithm>
 #include <utility>
 
-#include "index/change_log.hpp"
 #include "index/codes.hpp"
 #include "index/entry_store.hpp"
 #include "index/former_address.hpp"
 #include "index/liveness.hpp"
 #include "index/preview.hpp"
-#include "reconcile/difference.hpp"
 #include "reconcile/join.hpp"
 
 namespace gald::index {
@@ -18,25 +15,12 @@ using model::Attribute;
 using model::StagedRecord;
 using reconcile::Operation;
 
-namespace {
-
-base::TimePoint last_moment(SQLite::Database& database) {
-  const std::string at =
-      database
-          .execAndGet("SELECT coalesce((SELECT at FROM change ORDER BY number DESC LIMIT 1), '')")
-          .getString();
-  return base::parse_iso8601(at).value_or(base::TimePoint());
-}
-
-}  // namespace
-
 Publisher::Publisher(SQLite::Database& database, Statements& statements, const base::Clock& clock,
                      std::int64_t run)
     : database_(database),
       statements_(statements),
       clock_(clock),
       now_(base::to_iso8601(clock.now())),
-      at_(last_moment(database)),
       loader_(statements, now_),
       search_(statements),
       run_(run),
@@ -207,69 +191,6 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& as_planned, Batch& ba
       ++counts_.restored;
       break;
   }
-}
-
-/// What readers see at once is told of one moment, and later moments never go before it, even if
-/// the clock does.
-void Publisher::begin_moment() {
-  at_ = std::max(at_, clock_.now());
-}
-
-/// An id that leads somewhere else, or of which no record is left, may become a contact's own
-/// again: then what was published under it is what changes.
-std::optional<reconcile::PlannedEntry> Publisher::revived(const reconcile::PlannedEntry& planned,
-                                                          Batch& batch) {
-  if (planned.operation != Operation::create)
-    return std::nullopt;
-  std::int64_t row = 0;
-  std::optional<std::string> forward_to;
-  {
-    Query query(statements_, "SELECT id, forward_to FROM entry WHERE uuid = ?1");
-    query.bind(planned.entry.id);
-    if (!query.next())
-      return std::nullopt;
-    row = query.integer(0);
-    forward_to = query.optional_text(1);
-  }
-  model::Entry before = load_entry(statements_, row)->entry;
-  reconcile::PlannedEntry again = planned;
-  again.operation = Operation::restore;
-  const std::string by = planned.changes.front().connector;
-  again.changes = reconcile::differences(before, planned.entry);
-  for (model::FieldChange& change : again.changes)
-    change.connector = by;
-  if (forward_to)
-    again.changes.push_back({"id", *forward_to, planned.entry.id, by});
-  batch.entry_rows[before.id] = row;
-  batch.entries.push_back(std::move(before));
-  return again;
-}
-
-void Publisher::record_changes(std::int64_t entry, const reconcile::PlannedEntry& planned,
-                               const Batch& batch) {
-  const auto before =
-      std::find_if(batch.entries.rbegin(), batch.entries.rend(),
-                   [&](const model::Entry& known) { return known.id == planned.entry.id; });
-  bool phones_told = false;
-  for (const model::FieldChange& change : planned.changes) {
-    std::optional<std::string> former;
-    if (planned.operation == Operation::merge)
-      former = former_text(before->status);
-    else if (change.field == "phones" && !std::exchange(phones_told, true))
-      former = former_text(before->phones);
-    record_change(entry, name_of(planned.operation), change, former);
-  }
-}
-
-void Publisher::record_change(std::int64_t entry, std::string_view operation,
-                              const model::FieldChange& change,
-                              const std::optional<std::string>& former) {
-  Query(statements_,
-        "INSERT INTO change (number, run_id, at, entry_id, operation, field, old_value, new_value,"
-        " connector, former) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
-      .bind(++last_number_, run_, base::to_iso8601(at_), entry, operation, change.field,
-            change.old_value, change.new_value, change.connector, former)
-      .run();
 }
 
 // --- memberships ---------------------------------------------------------------------------------

@@ -626,7 +626,7 @@ constexpr const char* kUpgrades[] = {
     "CREATE INDEX phone_by_tail ON phone"
     " (coalesce(CAST(substr(e164, 2) AS INTEGER), national) % 10000000);"
     "CREATE INDEX phone_by_extension ON phone (extension) WHERE extension IS NOT NULL;"
-    // The history: what was told before can be followed, but not taken back exactly.
+    // the history: what was told before cannot be taken back exactly
     "ALTER TABLE change ADD COLUMN former TEXT;"
     "CREATE TABLE history (feed_id TEXT NOT NULL, kept_after INTEGER NOT NULL, at TEXT,"
     " run_id INTEGER, gone INTEGER NOT NULL);"

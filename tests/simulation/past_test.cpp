@@ -36,6 +36,9 @@ void expect_same(const index::History& history, const Picture& then) {
   const Picture past = picture_of_the_past(history, then);
   EXPECT_EQ(past.texts(), then.texts());
   EXPECT_EQ(past.found, then.found);
+  ASSERT_EQ(past.filtered.size(), then.filtered.size());
+  for (std::size_t i = 0; i < then.filtered.size(); ++i)
+    EXPECT_EQ(past.filtered[i].second, then.filtered[i].second) << "filter " << i;
 }
 
 // --- what sources tell of identity
@@ -83,16 +86,18 @@ class TownTest : public testing::Test {
 
   void publish() {
     clock_.advance(hours(6));
-    index_->publish(index_->begin_run(), {.policy = policy_, .keep_deleted = days(8)}, {});
+    index_->publish(index_->begin_run(),
+                    {.policy = policy_, .keep_deleted = days(8), .keep_history = keep_history_},
+                    {});
   }
 
-  /// In the middle of what it writes the writer is gone.
-  void publish_and_die() {
+  /// In the middle of what it writes, within so many changes, the writer is gone.
+  void publish_and_die(unsigned changes) {
     const std::string dies =
         random_() % 4 == 0
             ? "AFTER DELETE ON change"
             : "AFTER INSERT ON change WHEN NEW.number > " +
-                  std::to_string(number() + static_cast<std::int64_t>(random_() % 12));
+                  std::to_string(number() + static_cast<std::int64_t>(random_() % changes));
     execute("CREATE TRIGGER death " + dies + " BEGIN SELECT RAISE(ABORT, 'dead'); END");
     try {
       publish();
@@ -147,6 +152,7 @@ class TownTest : public testing::Test {
   base::ManualClock clock_{base::TimePoint(hours(24 * 365 * 50))};
   std::unique_ptr<index::Index> index_ = std::make_unique<index::Index>(file(), clock_);
   reconcile::Policy policy_;
+  std::optional<std::chrono::milliseconds> keep_history_;
   int cursors_ = 0;
   int deaths_ = 0;
 };
@@ -156,7 +162,7 @@ TEST_F(TownTest, IsFollowedAndRememberedExactly) {
   Follower follower(file());
   std::vector<Picture> pictures;
   tell(town.begin());
-  publish_and_die();
+  publish_and_die(kCrowd);
   for (int cycle = 0; cycle < kCycles; ++cycle) {
     tell(town.live(1 + static_cast<int>(random_() % 12)));
     const bool all_move = cycle % 25 == 24;
@@ -164,9 +170,9 @@ TEST_F(TownTest, IsFollowedAndRememberedExactly) {
       tell(town.move_the_crowd());
     if (cycle % 10 == 9)
       change_policy();
-    const bool dies = random_() % 3 == 0;
+    const bool dies = all_move || random_() % 3 == 0;
     if (dies) {
-      publish_and_die();
+      publish_and_die(all_move ? kCrowd : 12);
       follower.follow(1 + static_cast<int>(random_() % 20), static_cast<int>(random_() % 30));
     } else {
       publish();
@@ -199,6 +205,55 @@ TEST_F(TownTest, IsFollowedAndRememberedExactly) {
   const index::History history(file());
   for (const Picture& then : pictures)
     expect_same(history, without_purged(then));
+}
+
+TEST_F(TownTest, ForgetsWhatIsOldAndSaysSo) {
+  Town town(8, 30, 0);
+  tell(town.begin());
+  publish();
+  Follower late(file());
+  late.follow(100);
+  std::vector<Picture> pictures;
+  for (int cycle = 0; cycle < 60; ++cycle) {
+    tell(town.live(8));
+    publish();
+    pictures.push_back(picture());
+    keep_history_ = days(5);
+  }
+  std::string since;
+  {
+    SQLite::Database database(file().string());
+    since = database.execAndGet("SELECT complete_since FROM feed").getString();
+  }
+  const index::History history(file());
+  int remembered = 0;
+  for (Picture& then : pictures) {
+    then = without_purged(then);
+    if (base::to_iso8601(then.at) < since) {
+      EXPECT_THROW(history.contacts(then.at, {}, [](const auto&) { return true; }),
+                   std::runtime_error);
+      continue;
+    }
+    ++remembered;
+    // when they last changed before that is forgotten, too
+    for (model::Contact& contact : then.entries)
+      if (contact.changed_at <= since) {
+        const auto was = history.find(then.at, contact.entry.id).at(0);
+        if (was.change_number == 0) {
+          contact.change_number = 0;
+          contact.changed_at.clear();
+        }
+      }
+    then.filtered.clear();
+    then.found.clear();
+    expect_same(history, then);
+  }
+  EXPECT_GT(remembered, 15);
+  EXPECT_LT(remembered, 30);
+
+  late.follow(100);
+  EXPECT_EQ(late.snapshots(), 2) << "it was too late and had to read everything";
+  expect_followed(late, picture());
 }
 
 }  // namespace

@@ -27,6 +27,34 @@ index::ContactFilter all_groups() {
   return filter;
 }
 
+/// One of each sort; the group by its id.
+std::vector<index::ContactFilter> filters_for(const Picture& picture) {
+  std::vector<index::ContactFilter> filters(5);
+  filters[0].source = model::Source::hybrid;
+  filters[0].kind = model::EntryKind::user;
+  filters[1].status = model::Status::disabled;
+  filters[2].visibility = index::Visibility::hidden;
+  filters[3].label = "VIP";
+  filters[4].changed_after = picture.newest - 20;
+  for (const Contact& contact : picture.entries)
+    if (contact.entry.kind == model::EntryKind::group &&
+        contact.entry.status != model::Status::deleted) {
+      filters.emplace_back().group = contact.entry.id;
+      break;
+    }
+  return filters;
+}
+
+template <typename Source>
+std::vector<std::string> ids_left(const Source& list) {
+  std::vector<std::string> ids;
+  list([&](const Contact& contact) {
+    ids.push_back(contact.entry.id);
+    return true;
+  });
+  return ids;
+}
+
 std::set<std::string> ids_of(const std::vector<Contact>& contacts) {
   std::set<std::string> ids;
   for (const Contact& contact : contacts)
@@ -72,6 +100,9 @@ void Picture::forget(const std::string& id) {
   found.erase(id);
   for (auto& [unused, ids] : found)
     ids.erase(id);
+  std::erase_if(filtered, [&](const auto& one) { return one.first.group == id; });
+  for (auto& [unused, ids] : filtered)
+    std::erase(ids, id);
 }
 
 std::vector<std::string> Picture::texts() const {
@@ -109,6 +140,9 @@ Picture picture_of(const std::filesystem::path& file, base::TimePoint at, std::m
   }
   for (auto& [what, ids] : picture.found)
     ids = ids_of(reader.find(what));
+  for (const index::ContactFilter& filter : filters_for(picture))
+    picture.filtered.emplace_back(
+        filter, ids_left([&](const auto& visit) { reader.contacts(filter, visit); }));
   return picture;
 }
 
@@ -124,6 +158,10 @@ Picture picture_of_the_past(const index::History& history, const Picture& then) 
   history.contacts(then.at, all_groups(), take);
   for (const auto& [what, unused] : then.found)
     picture.found[what] = ids_of(history.find(then.at, what));
+  for (const auto& [filter, unused] : then.filtered)
+    picture.filtered.emplace_back(filter, ids_left([&, &asked = filter](const auto& visit) {
+                                    history.contacts(then.at, asked, visit);
+                                  }));
   return picture;
 }
 

@@ -26,6 +26,9 @@ struct Picture {
   std::map<std::string, std::string> forwards;
   std::map<std::string, std::set<std::string>> found;  ///< what was asked for, and the ids
 
+  /// Filters with the ids that they leave.
+  std::vector<std::pair<index::ContactFilter, std::vector<std::string>>> filtered;
+
   /// `id` and what refers to it, as if it had never been there: it was purged later.
   void forget(const std::string& id);
 

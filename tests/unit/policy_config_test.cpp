@@ -61,6 +61,7 @@ std::string mapping_error(const std::string& line, const std::string& connector 
 TEST(PolicyConfig, IsTheDefaultPolicyWithoutASectionOfIts) {
   EXPECT_EQ(policy_of(""), reconcile::Policy());
   EXPECT_EQ(parse("").config.keep_deleted, std::chrono::days(90));
+  EXPECT_EQ(parse("").config.keep_history, std::chrono::days(400));
 }
 
 TEST(PolicyConfig, StatusVisibilityAndRetention) {
@@ -72,17 +73,23 @@ TEST(PolicyConfig, StatusVisibilityAndRetention) {
   EXPECT_EQ(parse("[retention]\ndeleted = \"30d\"\n").config.keep_deleted, std::chrono::days(30));
   EXPECT_EQ(error_of("[retention]\ndeleted = \"0d\"\n"),
             "gald.toml:3: retention.deleted: must be between 1d and 3650d, found 0d");
+  EXPECT_EQ(parse("[retention]\nhistory = \"30d\"\n").config.keep_history, std::chrono::days(30));
+  EXPECT_EQ(error_of("[retention]\nhistory = \"3651d\"\n"),
+            "gald.toml:3: retention.history: must be between 1d and 3650d, found 3651d");
   EXPECT_EQ(error_of("[policy]\ndisabled_account = \"delete\"\n"),
             "gald.toml:3: policy.disabled_account: expected one of \"mark\", \"remove\", found "
             "\"delete\"");
 }
 
 TEST(PolicyConfig, GoesToTheCycle) {
-  const Config config = parse("[retention]\ndeleted = \"30d\"\n[labels]\nVIP = [\"VIP\"]\n").config;
+  const Config config =
+      parse("[retention]\ndeleted = \"30d\"\nhistory = \"60d\"\n[labels]\nVIP = [\"VIP\"]\n")
+          .config;
   const sync::CycleOptions options = cycle_options(config);
   EXPECT_EQ(options.policy, config.policy);
   EXPECT_EQ(options.policy.labels.size(), 1u);
   EXPECT_EQ(options.keep_deleted, std::chrono::days(30));
+  EXPECT_EQ(options.keep_history, std::chrono::days(60));
 }
 
 TEST(PolicyConfig, PrecedenceOfAllAndOfOne) {
