@@ -77,7 +77,7 @@ class SqlContract(unittest.TestCase):
         cls.sync()
         # what a source says makes this only after a longer story
         with sqlite3.connect(cls.gald.index_path) as index:
-            index.execute("UPDATE entry SET status = 'deleted', forward_to ="
+            index.execute("UPDATE entry SET status_code = 2, forward_to ="
                           " (SELECT uuid FROM entry WHERE display_name = 'Contact 100')"
                           " WHERE display_name = 'Contact 103'")
         index.close()
