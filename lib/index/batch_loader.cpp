@@ -139,9 +139,9 @@ std::string BatchLoader::distinguished_name(std::int64_t connector,
     model::Attributes container;
     {
       Query query(statements_,
-                  "SELECT attributes FROM record WHERE connector_id = ?1 AND anchor = ?2"
+                  "SELECT attributes FROM record WHERE connector_id = ?1 AND anchor_key = ?2"
                   " AND presence = 'live'");
-      query.bind(connector, anchor);
+      query.bind(connector, Anchor{anchor});
       if (!query.next())
         return {};
       container = attributes_from_blob(query.text(0));
@@ -178,10 +178,10 @@ std::vector<std::int64_t> BatchLoader::neighbours(const StagedRecord& record,
     find("SELECT record_id FROM record_key WHERE key = ?1", key_hash(key));
     if (key.starts_with(reconcile::kObjectKey))  // CROSS: SQLite would begin with the records
       find(
-          "SELECT r.id FROM connector c CROSS JOIN record r ON r.connector_id = c.id AND r.anchor "
-          "= ?1"
+          "SELECT r.id FROM connector c CROSS JOIN record r ON r.connector_id = c.id"
+          " AND r.anchor_key = ?1"
           " WHERE c.kind <> 'exchange-online' AND r.kind <> 'container'",
-          key.substr(reconcile::kObjectKey.size()));
+          Anchor{std::string_view(key).substr(reconcile::kObjectKey.size())});
   }
   if (!record.entry_id.empty() && asked.insert(record.entry_id).second)
     find("SELECT r.id FROM record r JOIN entry e ON e.id = r.entry_id WHERE e.uuid = ?1",

@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "index/attributes_blob.hpp"
 #include "index/attributes_json.hpp"
+#include "index/packed_guid.hpp"
 
 namespace gald::index {
 
@@ -26,6 +27,16 @@ void packed_attributes(sqlite3_context* context, int, sqlite3_value** arguments)
   } catch (const std::exception& error) {
     sqlite3_result_error(context, error.what(), -1);
   }
+}
+
+/// An anchor as Query binds it.
+void packed_anchor(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const std::optional<std::string> packed = packed_guid(text_of(arguments[0]));
+  if (packed)
+    sqlite3_result_blob(context, packed->data(), static_cast<int>(packed->size()),
+                        SQLITE_TRANSIENT);
+  else
+    sqlite3_result_value(context, arguments[0]);
 }
 
 /// ISO 8601 as milliseconds since 1970.
@@ -51,11 +62,11 @@ CREATE TABLE new_record (
   id             INTEGER PRIMARY KEY,
   connector_id   INTEGER NOT NULL REFERENCES connector,
   collection_id  INTEGER NOT NULL REFERENCES collection,
-  anchor         TEXT NOT NULL,
+  anchor_key     BLOB NOT NULL,
   kind_code      INTEGER NOT NULL,
   presence_code  INTEGER NOT NULL,
   attributes     BLOB NOT NULL,
-  parent         TEXT,
+  parent         BLOB,
   touched        INTEGER NOT NULL,
   published_live INTEGER NOT NULL DEFAULT 0,
   entry_id       INTEGER REFERENCES entry,
@@ -65,6 +76,10 @@ CREATE TABLE new_record (
   held_presence  TEXT,
   released       INTEGER NOT NULL DEFAULT 0,
   flags          INTEGER NOT NULL DEFAULT 0,
+  anchor         TEXT AS (CASE typeof(anchor_key) WHEN 'blob' THEN lower(
+      substr(hex(anchor_key), 1, 8) || '-' || substr(hex(anchor_key), 9, 4) || '-' ||
+      substr(hex(anchor_key), 13, 4) || '-' || substr(hex(anchor_key), 17, 4) || '-' ||
+      substr(hex(anchor_key), 21)) ELSE anchor_key END),
   kind           TEXT AS (CASE kind_code
       WHEN 0 THEN 'contact' WHEN 1 THEN 'user' WHEN 2 THEN 'group' WHEN 3 THEN 'container'
       ELSE kind_code END),
@@ -74,9 +89,9 @@ CREATE TABLE new_record (
 );
 -- a quotation mark inside a value is escaped: only the attribute itself reads like this
 INSERT INTO new_record
-SELECT id, connector_id, collection_id, anchor, code(kind, 'contact', 'user', 'group', 'container'),
+SELECT id, connector_id, collection_id, packed_anchor(anchor), code(kind, 'contact', 'user', 'group', 'container'),
        code(presence, 'live', 'soft_deleted', 'deleted', 'absent', 'out_of_scope'),
-       packed_attributes(attributes), parent, touched, published_live, entry_id, joined_by,
+       packed_attributes(attributes), packed_anchor(parent), touched, published_live, entry_id, joined_by,
        expires_at, plan_id, held_presence, released,
        (instr(attributes, '"isCriticalSystemObject":"true"') > 0)
          + 2 * (instr(attributes, '"scope":"out"') > 0)
@@ -84,6 +99,9 @@ SELECT id, connector_id, collection_id, anchor, code(kind, 'contact', 'user', 'g
 DROP TABLE record;
 ALTER TABLE new_record RENAME TO record;
 CREATE INDEX record_entry ON record (entry_id) WHERE entry_id IS NOT NULL;
+UPDATE record_member SET member = packed_anchor(member);
+UPDATE touched_member SET member = packed_anchor(member);
+UPDATE seen_member SET member = packed_anchor(member);
 -- the keys are made anew when the index is opened, as the index over the anchors is not there
 DROP TABLE record_key;
 CREATE TABLE record_key (
@@ -213,6 +231,7 @@ UPDATE last_live SET attributes = packed_attributes(attributes);
 }  // namespace
 
 void compact_tables(SQLite::Database& database) {
+  database.createFunction("packed_anchor", 1, true, nullptr, packed_anchor);
   database.createFunction("packed_attributes", 1, true, nullptr, packed_attributes);
   database.createFunction("code", -1, true, nullptr, code);
   database.createFunction("milliseconds", 1, true, nullptr, milliseconds);

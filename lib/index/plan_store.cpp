@@ -72,12 +72,12 @@ void PlanStore::let_go(const Held& held, bool released) {
       .run();
   // what happened to its memberships meanwhile was passed over; CROSS fixes the order
   for (const char* sql :
-       {"INSERT OR IGNORE INTO touched_member SELECT g.id, m.anchor FROM record h"
+       {"INSERT OR IGNORE INTO touched_member SELECT g.id, m.anchor_key FROM record h"
         " CROSS JOIN membership ms ON ms.member_id = h.entry_id"
         " CROSS JOIN record m ON m.entry_id = h.entry_id"
         " CROSS JOIN record g ON g.entry_id = ms.group_id AND g.connector_id = m.connector_id"
         " WHERE h.id = ?1",
-        "INSERT OR IGNORE INTO touched_member SELECT g.id, m.anchor FROM record h"
+        "INSERT OR IGNORE INTO touched_member SELECT g.id, m.anchor_key FROM record h"
         " CROSS JOIN membership ms ON ms.group_id = h.entry_id"
         " CROSS JOIN record g ON g.entry_id = h.entry_id"
         " CROSS JOIN record m ON m.entry_id = ms.member_id AND m.connector_id = g.connector_id"

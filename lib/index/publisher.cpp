@@ -280,7 +280,8 @@ const std::string kHolds =
     " JOIN connector c ON c.id = g.connector_id"
     " WHERE g.entry_id = ?1 AND m.entry_id = ?2 AND " +
     is_there("g") + " AND " + is_there("m") +
-    " AND EXISTS (SELECT 1 FROM record_member rm WHERE rm.group_id = g.id AND rm.member = m.anchor)"
+    " AND EXISTS (SELECT 1 FROM record_member rm WHERE rm.group_id = g.id AND rm.member = "
+    "m.anchor_key)"
     " ORDER BY c.kind, c.name LIMIT 1";
 
 /// Which connector said since the last publication that a membership came or went.
@@ -289,7 +290,8 @@ constexpr std::string_view kSaidOfMembership =
     " JOIN record m ON m.connector_id = g.connector_id"
     " JOIN connector c ON c.id = g.connector_id"
     " WHERE g.entry_id = ?1 AND m.entry_id = ?2"
-    " AND EXISTS (SELECT 1 FROM touched_member t WHERE t.group_id = g.id AND t.member = m.anchor)"
+    " AND EXISTS (SELECT 1 FROM touched_member t WHERE t.group_id = g.id AND t.member = "
+    "m.anchor_key)"
     " ORDER BY c.kind, c.name LIMIT 1";
 
 /// The source strips the links of what it loses: they are held like the record.
@@ -383,13 +385,13 @@ void Publisher::recheck_memberships(std::int64_t entry) {
   collect("SELECT group_id, member_id FROM membership WHERE group_id = ?1");
   collect(
       "SELECT DISTINCT g.entry_id, m.entry_id FROM record m"
-      " CROSS JOIN record_member rm ON rm.member = m.anchor"
+      " CROSS JOIN record_member rm ON rm.member = m.anchor_key"
       " CROSS JOIN record g ON g.id = rm.group_id AND g.connector_id = m.connector_id"
       " WHERE m.entry_id = ?1 AND g.entry_id IS NOT NULL");
   collect(
       "SELECT DISTINCT g.entry_id, m.entry_id FROM record g"
       " CROSS JOIN record_member rm ON rm.group_id = g.id"
-      " CROSS JOIN record m ON m.anchor = rm.member AND m.connector_id = g.connector_id"
+      " CROSS JOIN record m ON m.anchor_key = rm.member AND m.connector_id = g.connector_id"
       " WHERE g.entry_id = ?1 AND m.entry_id IS NOT NULL");
   for (const auto& [group, member] : pairs)
     recheck_membership(group, member);
@@ -432,10 +434,10 @@ void Publisher::recheck_manager(std::int64_t entry, const std::string& connector
     static const std::string kManager =
         "SELECT r.entry_id FROM connector c JOIN record r ON r.connector_id = c.id"
         " JOIN entry e ON e.id = r.entry_id AND e.status <> 'deleted'"
-        " WHERE c.name = ?1 AND r.anchor = ?2 AND " +
+        " WHERE c.name = ?1 AND r.anchor_key = ?2 AND " +
         is_there("r");
     Query query(statements_, kManager);
-    query.bind(record.substr(0, slash), record.substr(slash + 1));
+    query.bind(record.substr(0, slash), Anchor{std::string_view(record).substr(slash + 1)});
     if (query.next())
       now = query.integer(0);
   }
@@ -492,11 +494,11 @@ bool Publisher::apply_touched_members() {
                 "SELECT t.group_id, t.member, coalesce(g.entry_id, 0), coalesce(m.entry_id, 0)"
                 " FROM touched_member t"
                 " LEFT JOIN record g ON g.id = t.group_id"
-                " LEFT JOIN record m ON m.connector_id = g.connector_id AND m.anchor = t.member"
+                " LEFT JOIN record m ON m.connector_id = g.connector_id AND m.anchor_key = t.member"
                 " WHERE g.plan_id IS NULL AND m.plan_id IS NULL LIMIT ?1");
     query.bind(kBatch);
     while (query.next())
-      touched.push_back({query.integer(0), query.text(1), query.integer(2), query.integer(3)});
+      touched.push_back({query.integer(0), query.anchor(1), query.integer(2), query.integer(3)});
   }
   if (touched.empty())
     return false;
@@ -506,7 +508,7 @@ bool Publisher::apply_touched_members() {
     if (pair.group != 0 && pair.member != 0)
       recheck_membership(pair.group, pair.member);
     Query(statements_, "DELETE FROM touched_member WHERE group_id = ?1 AND member = ?2")
-        .bind(pair.group_record, pair.member_anchor)
+        .bind(pair.group_record, Anchor{pair.member_anchor})
         .run();
   }
   transaction.commit();

@@ -15,12 +15,18 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "base/clock.hpp"
+#include "index/packed_guid.hpp"
 
 namespace gald::index {
 
 /// A value that is bound as bytes, not as text; it must live as long as the Query.
 struct Blob {
   const std::string& bytes;
+};
+
+/// An anchor is bound as the tables of staging have it: packed, if it is a GUID.
+struct Anchor {
+  std::string_view text;
 };
 
 class Statements {
@@ -107,6 +113,12 @@ class Query {
 
   std::string text(int column) { return statement_.getColumn(column).getString(); }
 
+  /// The text of what was bound as an Anchor.
+  std::string anchor(int column) {
+    std::string found = text(column);
+    return statement_.getColumn(column).isBlob() ? unpacked_guid(found) : found;
+  }
+
   /// The first column of all rows that are left.
   std::vector<std::int64_t> integers() {
     std::vector<std::int64_t> found;
@@ -143,6 +155,16 @@ class Query {
         statement_.bind(position, value);
     } else if constexpr (std::is_same_v<Plain, std::string_view>) {
       statement_.bind(position, std::string(value));
+    } else if constexpr (std::is_same_v<Plain, Anchor>) {
+      if (const std::optional<std::string> packed = packed_guid(value.text))
+        statement_.bind(position, packed->data(), static_cast<int>(packed->size()));
+      else
+        statement_.bind(position, std::string(value.text));
+    } else if constexpr (std::is_same_v<Plain, std::optional<Anchor>>) {
+      if (value)
+        bind_one(position, *value);
+      else
+        statement_.bind(position);
     } else if constexpr (std::is_same_v<Plain, base::TimePoint>) {
       statement_.bind(position, static_cast<std::int64_t>(value.time_since_epoch().count()));
     } else if constexpr (std::is_floating_point_v<Plain>) {

@@ -48,11 +48,11 @@ CREATE TABLE record (
   id             INTEGER PRIMARY KEY,
   connector_id   INTEGER NOT NULL REFERENCES connector,
   collection_id  INTEGER NOT NULL REFERENCES collection,
-  anchor         TEXT NOT NULL,
+  anchor_key     BLOB NOT NULL,             -- the bytes of a GUID, or other text
   kind_code      INTEGER NOT NULL,          -- codes.hpp
   presence_code  INTEGER NOT NULL,
   attributes     BLOB NOT NULL,             -- see attributes_blob.cpp
-  parent         TEXT,                      -- anchor of the container above
+  parent         BLOB,                      -- anchor_key of the container above
   touched        INTEGER NOT NULL,          -- changed since the last publication
   published_live INTEGER NOT NULL DEFAULT 0, -- whether it was live at the last publication
   entry_id       INTEGER REFERENCES entry,
@@ -62,6 +62,10 @@ CREATE TABLE record (
   held_presence  TEXT,                      -- what was said of it when that began
   released       INTEGER NOT NULL DEFAULT 0, -- its loss was judged and may be published
   flags          INTEGER NOT NULL DEFAULT 0, -- of its attributes, see liveness.hpp
+  anchor         TEXT AS (CASE typeof(anchor_key) WHEN 'blob' THEN lower(
+      substr(hex(anchor_key), 1, 8) || '-' || substr(hex(anchor_key), 9, 4) || '-' ||
+      substr(hex(anchor_key), 13, 4) || '-' || substr(hex(anchor_key), 17, 4) || '-' ||
+      substr(hex(anchor_key), 21)) ELSE anchor_key END),
   kind           TEXT AS (CASE kind_code
       WHEN 0 THEN 'contact' WHEN 1 THEN 'user' WHEN 2 THEN 'group' WHEN 3 THEN 'container'
       ELSE kind_code END),
@@ -77,13 +81,13 @@ CREATE TABLE record_key (
 ) WITHOUT ROWID;
 CREATE TABLE record_member (
   group_id  INTEGER NOT NULL,               -- record of the group
-  member    TEXT NOT NULL,                  -- anchor in the same connector, known or not
+  member    BLOB NOT NULL,                  -- anchor_key in the same connector, known or not
   PRIMARY KEY (group_id, member)
 ) WITHOUT ROWID;
 CREATE INDEX record_member_of ON record_member (member, group_id);
 CREATE TABLE touched_member (
   group_id  INTEGER NOT NULL,
-  member    TEXT NOT NULL,
+  member    BLOB NOT NULL,
   PRIMARY KEY (group_id, member)
 ) WITHOUT ROWID;
 CREATE TABLE seen_record (                  -- marks of a full round under way
@@ -94,7 +98,7 @@ CREATE TABLE seen_record (                  -- marks of a full round under way
 CREATE TABLE seen_member (
   collection_id  INTEGER NOT NULL,
   group_id       INTEGER NOT NULL,
-  member         TEXT NOT NULL,
+  member         BLOB NOT NULL,
   PRIMARY KEY (collection_id, group_id, member)
 ) WITHOUT ROWID;
 CREATE TABLE quarantine (
@@ -680,7 +684,8 @@ int version_of(SQLite::Database& database, const std::string& file) {
 }  // namespace
 
 void make_anchor_index(SQLite::Database& database) {
-  database.exec("CREATE UNIQUE INDEX IF NOT EXISTS record_anchor ON record (connector_id, anchor)");
+  database.exec(
+      "CREATE UNIQUE INDEX IF NOT EXISTS record_anchor ON record (connector_id, anchor_key)");
 }
 
 void make_record_indexes(SQLite::Database& database) {

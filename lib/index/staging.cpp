@@ -120,7 +120,7 @@ Staging::Staging(SQLite::Database& database, Statements& statements, const base:
   database_.exec(
       "CREATE TEMP TABLE seen_record (collection_id INTEGER, record_id INTEGER,"
       " PRIMARY KEY (collection_id, record_id)) WITHOUT ROWID;"
-      "CREATE TEMP TABLE seen_member (collection_id INTEGER, group_id INTEGER, member TEXT,"
+      "CREATE TEMP TABLE seen_member (collection_id INTEGER, group_id INTEGER, member BLOB,"
       " PRIMARY KEY (collection_id, group_id, member)) WITHOUT ROWID;");
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
   finish_import();  // of an earlier process, if it did not come to it
@@ -394,8 +394,8 @@ std::optional<Staging::Stored> Staging::stored(const Collection& collection,
     anchors_.find(collection.connector, anchor, [&](std::int64_t row) {
       Query query(statements_,
                   "SELECT id, kind, presence, attributes FROM record"
-                  " WHERE id = ?1 AND connector_id = ?2 AND anchor = ?3");
-      query.bind(row, collection.connector, anchor);
+                  " WHERE id = ?1 AND connector_id = ?2 AND anchor_key = ?3");
+      query.bind(row, collection.connector, Anchor{anchor});
       if (query.next())
         found = read(query);
       return found.has_value();
@@ -404,8 +404,8 @@ std::optional<Staging::Stored> Staging::stored(const Collection& collection,
   }
   Query query(statements_,
               "SELECT id, kind, presence, attributes FROM record"
-              " WHERE connector_id = ?1 AND anchor = ?2");
-  query.bind(collection.connector, anchor);
+              " WHERE connector_id = ?1 AND anchor_key = ?2");
+  query.bind(collection.connector, Anchor{anchor});
   return query.next() ? std::optional(read(query)) : std::nullopt;
 }
 
@@ -488,8 +488,8 @@ void Staging::apply_change(const Collection& collection, Change change,
   write_blob(record.attributes, blob_);
   const int flags = flags_of(record.attributes);
   const std::string& parent = model::first_value(record.attributes, model::Attribute::parent);
-  const std::optional<std::string> parent_or_null =
-      parent.empty() ? std::nullopt : std::optional(parent);
+  const std::optional<Anchor> parent_or_null =
+      parent.empty() ? std::nullopt : std::optional(Anchor{parent});
   const std::string& end = model::first_value(record.attributes, model::Attribute::account_expires);
   const std::optional<std::string> end_or_null =
       end.empty() || change.presence != Presence::live ? std::nullopt : std::optional(end);
@@ -500,12 +500,12 @@ void Staging::apply_change(const Collection& collection, Change change,
   bool changed = false;
   if (!before) {
     static const std::string kInsert =
-        "INSERT INTO record (connector_id, collection_id, anchor, kind_code, presence_code,"
+        "INSERT INTO record (connector_id, collection_id, anchor_key, kind_code, presence_code,"
         " attributes, parent, expires_at, flags, touched) VALUES (?1, ?2, ?3, " +
         code_of("?4", kRecordKinds) + ", " + code_of("?5", kPresences) + ", ?6, ?7, ?8, ?9, 1)";
     Query(statements_, kInsert)
-        .bind(collection.connector, collection.id, record.anchor, kind, presence, Blob{blob_},
-              parent_or_null, end_or_null, flags)
+        .bind(collection.connector, collection.id, Anchor{record.anchor}, kind, presence,
+              Blob{blob_}, parent_or_null, end_or_null, flags)
         .run();
     id = database_.getLastInsertRowid();
     if (importing_) {
@@ -569,7 +569,7 @@ bool Staging::apply_members(const Collection& collection, std::int64_t group,
       Query query(statements_, "SELECT member FROM record_member WHERE group_id = ?1");
       query.bind(group);
       while (query.next())
-        if (std::string member = query.text(0); !wanted.contains(member))
+        if (std::string member = query.anchor(0); !wanted.contains(member))
           gone.push_back(std::move(member));
     }
     for (const std::string& member : gone)
@@ -588,10 +588,10 @@ bool Staging::add_member(const Collection& collection, std::int64_t group,
     Query(statements_, "INSERT OR IGNORE INTO " +
                            marks(collection.lists_everything, "seen_member") +
                            " (collection_id, group_id, member) VALUES (?1, ?2, ?3)")
-        .bind(collection.id, group, member)
+        .bind(collection.id, group, Anchor{member})
         .run();
   if (Query(statements_, "INSERT OR IGNORE INTO record_member (group_id, member) VALUES (?1, ?2)")
-          .bind(group, member)
+          .bind(group, Anchor{member})
           .run() == 0)
     return false;
   touch_member(group, member);
@@ -601,13 +601,13 @@ bool Staging::add_member(const Collection& collection, std::int64_t group,
 /// The publisher looks at the pair in the next publication.
 void Staging::touch_member(std::int64_t group, const std::string& member) {
   Query(statements_, "INSERT OR IGNORE INTO touched_member (group_id, member) VALUES (?1, ?2)")
-      .bind(group, member)
+      .bind(group, Anchor{member})
       .run();
 }
 
 bool Staging::remove_member(std::int64_t group, const std::string& member) {
   if (Query(statements_, "DELETE FROM record_member WHERE group_id = ?1 AND member = ?2")
-          .bind(group, member)
+          .bind(group, Anchor{member})
           .run() == 0)
     return false;
   touch_member(group, member);
@@ -624,7 +624,7 @@ void Staging::drop_links(const Collection& collection, std::int64_t record,
                 // CROSS fixes the order: from the member, not from all records of the connector.
                 "SELECT m.group_id FROM record_member m CROSS JOIN record g ON g.id = m.group_id"
                 " WHERE m.member = ?1 AND g.connector_id = ?2");
-    query.bind(anchor, collection.connector);
+    query.bind(Anchor{anchor}, collection.connector);
     while (query.next())
       links.emplace_back(query.integer(0), anchor);
   }
@@ -632,7 +632,7 @@ void Staging::drop_links(const Collection& collection, std::int64_t record,
     Query query(statements_, "SELECT member FROM record_member WHERE group_id = ?1");
     query.bind(record);
     while (query.next())
-      links.emplace_back(record, query.text(0));
+      links.emplace_back(record, query.anchor(0));
   }
   for (const auto& [group, member] : links)
     remove_member(group, member);
@@ -645,11 +645,11 @@ void Staging::touch_below(const Collection& collection, const std::string& ancho
   Query(statements_,
         "WITH RECURSIVE container(anchor) AS ("
         "  VALUES (?2)"
-        "  UNION SELECT r.anchor FROM record r JOIN container c ON r.parent = c.anchor"
+        "  UNION SELECT r.anchor_key FROM record r JOIN container c ON r.parent = c.anchor"
         "   WHERE r.connector_id = ?1 AND r.kind = 'container')"
         " UPDATE record SET touched = 1 WHERE touched = 0 AND connector_id = ?1"
         " AND kind <> 'container' AND parent IN (SELECT anchor FROM container)")
-      .bind(collection.connector, anchor)
+      .bind(collection.connector, Anchor{anchor})
       .run();
 }
 
@@ -815,14 +815,14 @@ bool Staging::sweep_members(const Collection& collection, const std::string& see
                 " CROSS JOIN record_member m ON m.group_id = g.id"
                 " WHERE g.collection_id = ?1 AND g.presence <> 'soft_deleted' AND g.kind = 'group'"
                 " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.connector_id = g.connector_id"
-                " AND r.anchor = m.member AND r.presence = 'soft_deleted')"
+                " AND r.anchor_key = m.member AND r.presence = 'soft_deleted')"
                 " AND NOT EXISTS (SELECT 1 FROM " +
                     seen +
                     " s WHERE s.collection_id = ?1 AND s.group_id = m.group_id"
                     " AND s.member = m.member) LIMIT ?2");
     query.bind(collection.id, kSlice);
     while (query.next())
-      links.emplace_back(query.integer(0), query.text(1));
+      links.emplace_back(query.integer(0), query.anchor(1));
   }
   for (const auto& [group, member] : links)
     remove_member(group, member);
@@ -888,7 +888,7 @@ std::int64_t Staging::settle_scope(std::int64_t after,
                 " ORDER BY r.id LIMIT ?2");
     query.bind(after, kSlice);
     while (query.next())
-      touched.push_back({query.integer(0), query.integer(1), query.text(2), query.integer(3) != 0,
+      touched.push_back({query.integer(0), query.integer(1), query.anchor(2), query.integer(3) != 0,
                          (query.integer(4) & kLeftOut) != 0});
   }
   std::vector<Moved> moved;
@@ -938,9 +938,9 @@ bool Staging::leaves_out(std::int64_t connector, const std::string& container,
     }
     path.push_back(at);
     Query query(statements_,
-                "SELECT attributes FROM record WHERE connector_id = ?1 AND anchor = ?2"
+                "SELECT attributes FROM record WHERE connector_id = ?1 AND anchor_key = ?2"
                 " AND presence = 'live'");
-    query.bind(connector, at);
+    query.bind(connector, Anchor{at});
     if (!query.next())
       break;
     const model::Attributes attributes = attributes_from_blob(query.text(0));
