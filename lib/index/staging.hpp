@@ -19,6 +19,11 @@
 
 namespace gald::index {
 
+/// What staging has of an object, as the reconciler sees it.
+model::StagedRecord as_record(model::ConnectorKind connector, const std::string& anchor,
+                              model::RecordKind kind, model::Presence presence,
+                              const model::Attributes& attributes);
+
 /// Those of reconcile::join_keys() that are kept in the table of keys. The object's own anchor is
 /// not: the index over records finds it as well (BatchLoader).
 std::vector<std::string> stored_keys(const model::StagedRecord& record);
@@ -92,6 +97,7 @@ class Staging {
   bool remove_member(std::int64_t group, const std::string& member);
   void touch_member(std::int64_t group, const std::string& member);
   bool first_sight(const Collection& collection, std::int64_t record);
+  void see_member(const Collection& collection, std::int64_t group, const std::string& member);
   void touch_below(const Collection& collection, const std::string& anchor);
   void drop_links(const Collection& collection, std::int64_t record, const std::string& anchor);
   void add_keys(std::int64_t record, const std::vector<std::string>& keys);

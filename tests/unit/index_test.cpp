@@ -639,6 +639,33 @@ TEST_F(IndexTest, WhatConsumersSearchByHasAnIndex) {
   }
 }
 
+/// GUIDs are packed; a connector may have others.
+TEST_F(IndexTest, AnAnchorMayBeAnyText) {
+  for (const std::string& text :
+       {std::string("staff-7"), std::string("EB2BF6C4-512D-447F-8AA0-CF2499F6980F"),
+        std::string("sixteen bytes...")}) {
+    Change ann = user(1, "Ann");
+    ann.anchor = text;
+    Change staff = group(2, {text});
+    apply(kUsers, {ann}, "c " + text);
+    apply(kGroups, {staff}, "g " + text);
+  }
+  publish();
+  std::set<std::string> anchors;
+  Reader(file()).contacts({}, [&](const model::Contact& contact) {
+    for (const model::RecordLink& record : contact.records)
+      if (record.anchor != anchor(2))
+        anchors.insert(record.anchor);
+    return true;
+  });
+  EXPECT_EQ(anchors, (std::set<std::string>{"EB2BF6C4-512D-447F-8AA0-CF2499F6980F",
+                                            "sixteen bytes...", "staff-7"}));
+  EXPECT_EQ(SQLite::Database(file().string(), SQLite::OPEN_READONLY)
+                .execAndGet("SELECT count(*) FROM group_members")
+                .getInt(),
+            3);
+}
+
 /// Kinds, types and states are kept as numbers.
 TEST_F(IndexTest, EveryWordComesBack) {
   SQLite::Database database(file().string(), SQLite::OPEN_READWRITE);
