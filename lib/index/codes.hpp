@@ -14,6 +14,17 @@ inline constexpr std::array<std::string_view, 4> kRecordKinds = {"contact", "use
                                                                  "container"};
 inline constexpr std::array<std::string_view, 5> kPresences = {"live", "soft_deleted", "deleted",
                                                                "absent", "out_of_scope"};
+inline constexpr std::array<std::string_view, 11> kJoinKeys = {"",
+                                                               "source-anchor",
+                                                               "security-identifier",
+                                                               "object-guid",
+                                                               "external-directory-object-id",
+                                                               "x500",
+                                                               "proxy-addresses",
+                                                               "external-address",
+                                                               "mail",
+                                                               "duplicate",
+                                                               "replacement"};
 inline constexpr std::array<std::string_view, 4> kEntryKinds = {"contact", "user", "guest",
                                                                 "group"};
 inline constexpr std::array<std::string_view, 3> kSources = {"cloud", "on_premises", "hybrid"};
@@ -23,6 +34,11 @@ inline constexpr std::array<std::string_view, 6> kPhoneTypes = {"business",    "
                                                                 "businessFax", "pager",  "ip"};
 inline constexpr std::array<std::string_view, 4> kPhoneKinds = {"international", "national",
                                                                 "internal", "unparsable"};
+
+/// Of a record that no publication has seen, in place of the code for no key: as wide as the row of
+/// the entry that is written beside it then, so that the row of the record does not grow. Those
+/// that do split their pages, and leave them half empty.
+inline constexpr int kNotYetJoined = 2147483647;
 
 /// SQL that makes a word, given by an expression, its code. One that has none stays what it is.
 template <typename Words>

@@ -70,7 +70,7 @@ CREATE TABLE new_record (
   touched        INTEGER NOT NULL,
   published_live INTEGER NOT NULL DEFAULT 0,
   entry_id       INTEGER REFERENCES entry,
-  joined_by      TEXT NOT NULL DEFAULT '',
+  joined_code    NOT NULL,
   expires_at     TEXT,
   plan_id        INTEGER,
   held_presence  TEXT,
@@ -80,6 +80,12 @@ CREATE TABLE new_record (
       substr(hex(anchor_key), 1, 8) || '-' || substr(hex(anchor_key), 9, 4) || '-' ||
       substr(hex(anchor_key), 13, 4) || '-' || substr(hex(anchor_key), 17, 4) || '-' ||
       substr(hex(anchor_key), 21)) ELSE anchor_key END),
+  joined_by      TEXT AS (CASE joined_code
+      WHEN 0 THEN '' WHEN 1 THEN 'source-anchor' WHEN 2 THEN 'security-identifier'
+      WHEN 3 THEN 'object-guid' WHEN 4 THEN 'external-directory-object-id' WHEN 5 THEN 'x500'
+      WHEN 6 THEN 'proxy-addresses' WHEN 7 THEN 'external-address' WHEN 8 THEN 'mail'
+      WHEN 9 THEN 'duplicate' WHEN 10 THEN 'replacement' WHEN 2147483647 THEN ''
+      ELSE joined_code END),
   kind           TEXT AS (CASE kind_code
       WHEN 0 THEN 'contact' WHEN 1 THEN 'user' WHEN 2 THEN 'group' WHEN 3 THEN 'container'
       ELSE kind_code END),
@@ -91,7 +97,8 @@ CREATE TABLE new_record (
 INSERT INTO new_record
 SELECT id, connector_id, collection_id, packed_anchor(anchor), code(kind, 'contact', 'user', 'group', 'container'),
        code(presence, 'live', 'soft_deleted', 'deleted', 'absent', 'out_of_scope'),
-       packed_attributes(attributes), packed_anchor(parent), touched, published_live, entry_id, joined_by,
+       packed_attributes(attributes), packed_anchor(parent), touched, published_live, entry_id,
+       code(joined_by, '', 'source-anchor', 'security-identifier', 'object-guid', 'external-directory-object-id', 'x500', 'proxy-addresses', 'external-address', 'mail', 'duplicate', 'replacement'),
        expires_at, plan_id, held_presence, released,
        (instr(attributes, '"isCriticalSystemObject":"true"') > 0)
          + 2 * (instr(attributes, '"scope":"out"') > 0)
@@ -204,10 +211,11 @@ CREATE TABLE new_phone (
   position      INTEGER NOT NULL,
   type_code     NOT NULL,
   raw           TEXT NOT NULL,
-  e164          TEXT,
+  e164_digits,
   extension     TEXT,
   connector_id  INTEGER NOT NULL,
   kind_code     INTEGER NOT NULL,
+  e164          TEXT AS ('+' || e164_digits),
   type          TEXT AS (CASE type_code
       WHEN 0 THEN 'business' WHEN 1 THEN 'mobile' WHEN 2 THEN 'home' WHEN 3 THEN 'businessFax'
       WHEN 4 THEN 'pager' WHEN 5 THEN 'ip' ELSE type_code END),
@@ -218,7 +226,8 @@ CREATE TABLE new_phone (
 ) WITHOUT ROWID;
 INSERT INTO new_phone
 SELECT entry_id, position,
-       code(type, 'business', 'mobile', 'home', 'businessFax', 'pager', 'ip'), raw, e164,
+       code(type, 'business', 'mobile', 'home', 'businessFax', 'pager', 'ip'), raw,
+       iif(length(e164) <= 16, CAST(substr(e164, 2) AS INTEGER), substr(e164, 2)),
        extension, (SELECT c.id FROM connector c WHERE c.name = phone.connector),
        code(kind, 'international', 'national', 'internal', 'unparsable')
   FROM phone ORDER BY entry_id, position;

@@ -105,9 +105,11 @@ void save_lists(Statements& statements, std::int64_t row, const model::Entry& en
       code_of("?3", kAddressKinds) +
       ", ?4, nullif(?5, ?4), ?6, (SELECT id FROM connector WHERE name = ?7))";
   static const std::string kPhone =
-      "INSERT INTO phone (entry_id, position, type_code, raw, e164, extension, connector_id,"
+      "INSERT INTO phone (entry_id, position, type_code, raw, e164_digits, extension, connector_id,"
       " kind_code, national) VALUES (?1, ?2, " +
-      code_of("?3", kPhoneTypes) + ", ?4, ?5, ?6, (SELECT id FROM connector WHERE name = ?7), " +
+      code_of("?3", kPhoneTypes) +
+      ", ?4, iif(length(?5) <= 16, CAST(substr(?5, 2) AS INTEGER), substr(?5, 2)), ?6, (SELECT id "
+      "FROM connector WHERE name = ?7), " +
       code_of("?8", kPhoneKinds) + ", ?9)";
   Query(statements, "DELETE FROM address WHERE entry_id = ?1").bind(row).run();
   Query(statements, "DELETE FROM phone WHERE entry_id = ?1").bind(row).run();

@@ -124,7 +124,7 @@ void Publisher::unlink_orphans(const reconcile::Plan& plan, const Batch& batch,
       orphans.erase(link.record);
   for (const std::int64_t orphan : orphans) {
     recheck.insert(batch.entry_rows.at(batch.records[batch.position_of.at(orphan)].entry_id));
-    Query(statements_, "UPDATE record SET entry_id = NULL, joined_by = '' WHERE id = ?1")
+    Query(statements_, "UPDATE record SET entry_id = NULL, joined_code = 0 WHERE id = ?1")
         .bind(orphan)
         .run();
   }
@@ -175,13 +175,14 @@ void Publisher::apply_entry(const reconcile::PlannedEntry& as_planned, Batch& ba
       recheck.insert(row);
   }
 
+  static const std::string kLink =
+      "UPDATE record SET entry_id = ?2, joined_code = " + code_of("?3", kJoinKeys) +
+      " WHERE id = ?1";
   for (const reconcile::PlannedLink& link : planned.records) {
     const StagedRecord& record = batch.records[batch.position_of.at(link.record)];
     const bool moved = record.entry_id != planned.entry.id;
     if (moved || record.joined_by != link.joined_by)
-      Query(statements_, "UPDATE record SET entry_id = ?2, joined_by = ?3 WHERE id = ?1")
-          .bind(link.record, row, link.joined_by)
-          .run();
+      Query(statements_, kLink).bind(link.record, row, link.joined_by).run();
     if (moved && !record.entry_id.empty())
       recheck.insert(batch.entry_rows.at(record.entry_id));
     if (moved || record.was_live != reconcile::is_live(record))

@@ -79,7 +79,7 @@ class Purge {
   /// nothing about it changes, so that its record has to stay for the day when it is wanted.
   void take_records(std::int64_t entry) {
     Query(statements_,
-          "UPDATE record SET entry_id = NULL, joined_by = '' WHERE entry_id = ?1"
+          "UPDATE record SET entry_id = NULL, joined_code = 0 WHERE entry_id = ?1"
           " AND presence IN ('live', 'out_of_scope')")
         .bind(entry)
         .run();

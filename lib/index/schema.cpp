@@ -56,7 +56,7 @@ CREATE TABLE record (
   touched        INTEGER NOT NULL,          -- changed since the last publication
   published_live INTEGER NOT NULL DEFAULT 0, -- whether it was live at the last publication
   entry_id       INTEGER REFERENCES entry,
-  joined_by      TEXT NOT NULL DEFAULT '',
+  joined_code    NOT NULL,                  -- or the word itself, see codes.hpp
   expires_at     TEXT,                      -- when its account ends; NULL: never or published so
   plan_id        INTEGER,                   -- the plan that holds it back; NULL: none
   held_presence  TEXT,                      -- what was said of it when that began
@@ -66,6 +66,12 @@ CREATE TABLE record (
       substr(hex(anchor_key), 1, 8) || '-' || substr(hex(anchor_key), 9, 4) || '-' ||
       substr(hex(anchor_key), 13, 4) || '-' || substr(hex(anchor_key), 17, 4) || '-' ||
       substr(hex(anchor_key), 21)) ELSE anchor_key END),
+  joined_by      TEXT AS (CASE joined_code
+      WHEN 0 THEN '' WHEN 1 THEN 'source-anchor' WHEN 2 THEN 'security-identifier'
+      WHEN 3 THEN 'object-guid' WHEN 4 THEN 'external-directory-object-id' WHEN 5 THEN 'x500'
+      WHEN 6 THEN 'proxy-addresses' WHEN 7 THEN 'external-address' WHEN 8 THEN 'mail'
+      WHEN 9 THEN 'duplicate' WHEN 10 THEN 'replacement' WHEN 2147483647 THEN ''
+      ELSE joined_code END),
   kind           TEXT AS (CASE kind_code
       WHEN 0 THEN 'contact' WHEN 1 THEN 'user' WHEN 2 THEN 'group' WHEN 3 THEN 'container'
       ELSE kind_code END),
@@ -196,11 +202,12 @@ CREATE TABLE phone (
   position      INTEGER NOT NULL,
   type_code     NOT NULL,                   -- or the word itself, see codes.hpp
   raw           TEXT NOT NULL,
-  e164          TEXT,
+  e164_digits,                              -- a number, up to fifteen digits; NULL: none
   extension     TEXT,
   connector_id  INTEGER NOT NULL,
   kind_code     INTEGER NOT NULL,
   national      INTEGER,                    -- digits of a number whose country nobody knows
+  e164          TEXT AS ('+' || e164_digits),
   type          TEXT AS (CASE type_code
       WHEN 0 THEN 'business' WHEN 1 THEN 'mobile' WHEN 2 THEN 'home' WHEN 3 THEN 'businessFax'
       WHEN 4 THEN 'pager' WHEN 5 THEN 'ip' ELSE type_code END),

@@ -140,8 +140,9 @@ void Staging::apply_change(const Collection& collection, Change change,
   if (!before) {
     static const std::string kInsert =
         "INSERT INTO record (connector_id, collection_id, anchor_key, kind_code, presence_code,"
-        " attributes, parent, expires_at, flags, touched) VALUES (?1, ?2, ?3, " +
-        code_of("?4", kRecordKinds) + ", " + code_of("?5", kPresences) + ", ?6, ?7, ?8, ?9, 1)";
+        " attributes, parent, expires_at, flags, joined_code, touched) VALUES (?1, ?2, ?3, " +
+        code_of("?4", kRecordKinds) + ", " + code_of("?5", kPresences) + ", ?6, ?7, ?8, ?9, " +
+        std::to_string(kNotYetJoined) + ", 1)";
     Query(statements_, kInsert)
         .bind(collection.connector, collection.id, Anchor{record.anchor}, kind, presence,
               Blob{blob_}, parent_or_null, end_or_null, flags)

@@ -666,6 +666,22 @@ TEST_F(IndexTest, AnAnchorMayBeAnyText) {
             3);
 }
 
+TEST_F(IndexTest, EveryNumberIsFoundUnderItsE164Form) {
+  SQLite::Database database(file().string(), SQLite::OPEN_READWRITE);
+  Change ann = user(1, "Ann");
+  ann.set[Attribute::business_phones] = {"+49 89 1234567", "+1 212 555 0100", "4711"};
+  apply(kUsers, {ann}, "c1");
+  publish();
+  EXPECT_EQ(database
+                .execAndGet("SELECT group_concat(coalesce(e164, 'none'), ' ') FROM"
+                            " (SELECT e164 FROM contact_phones ORDER BY raw)")
+                .getString(),
+            "+12125550100 +49891234567 none");
+  EXPECT_EQ(
+      database.execAndGet("SELECT raw FROM contact_phones WHERE e164 = '+49891234567'").getString(),
+      "+49 89 1234567");
+}
+
 /// Kinds, types and states are kept as numbers.
 TEST_F(IndexTest, EveryWordComesBack) {
   SQLite::Database database(file().string(), SQLite::OPEN_READWRITE);
@@ -677,7 +693,8 @@ TEST_F(IndexTest, EveryWordComesBack) {
       database.exec("DELETE FROM " + table);
       database.exec("INSERT INTO " + table + " SELECT " + required + " FROM (SELECT " +
                     code_of("'" + std::string(word) + "'", words) + " AS code)");
-      EXPECT_EQ(database.execAndGet("SELECT " + column + " FROM " + table).getString(), word);
+      const std::string shown = column == "joined" ? "joined_by" : column;
+      EXPECT_EQ(database.execAndGet("SELECT " + shown + " FROM " + table).getString(), word);
       EXPECT_EQ(database.execAndGet("SELECT " + word_of(column + "_code", words) + " FROM " + table)
                     .getString(),
                 word);
@@ -686,12 +703,14 @@ TEST_F(IndexTest, EveryWordComesBack) {
   check("address", "kind", "1, 1, code, 'v', NULL, 0, 1", kAddressKinds);
   check("phone", "type", "1, 1, code, 'r', NULL, NULL, 1, 0, NULL", kPhoneTypes);
   check("phone", "kind", "1, 1, 0, 'r', NULL, NULL, 1, code, NULL", kPhoneKinds);
-  const auto of_record = [](const std::string& kind, const std::string& presence) {
-    return "1, 1, 1, 'a', " + kind + ", " + presence +
-           ", x'', NULL, 0, 0, NULL, '', NULL, NULL, NULL, 0, 0";
+  const auto of_record = [](const std::string& kind, const std::string& presence,
+                            const std::string& joined_by) {
+    return "1, 1, 1, 'a', " + kind + ", " + presence + ", x'', NULL, 0, 0, NULL, " + joined_by +
+           ", NULL, NULL, NULL, 0, 0";
   };
-  check("record", "kind", of_record("code", "0"), kRecordKinds);
-  check("record", "presence", of_record("0", "code"), kPresences);
+  check("record", "kind", of_record("code", "0", "0"), kRecordKinds);
+  check("record", "presence", of_record("0", "code", "0"), kPresences);
+  check("record", "joined", of_record("0", "0", "code"), kJoinKeys);
   database.exec(
       "INSERT INTO entry (uuid, kind_code, source_code, status_code, origins, created_run,"
       " created_at, changed_at, change_number) VALUES ('u', 0, 0, 0, 1, 1, 1, 1, 1)");
