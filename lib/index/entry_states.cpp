@@ -32,7 +32,7 @@ std::optional<StoredState> EntryStates::load(std::int64_t row) {
     query.bind(row);
     if (!query.next())
       return std::nullopt;
-    stored.changed_at = query.text(0);
+    stored.changed_at = base::to_iso8601(query.time(0));
     stored.change_number = query.integer(1);
     stored.state.forward_to = query.text(2);
     stored.state.manager_id = query.text(3);

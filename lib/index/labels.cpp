@@ -48,16 +48,15 @@ void tell(Statements& statements, const Rows& rows, const Rows& others, bool com
     const auto& [label, group] = row;
     const std::optional<std::string> given = label;
     const std::optional<std::string> none;
-    Query(statements,
-          "INSERT INTO change (run_id, at, entry_id, operation, field, old_value, new_value,"
-          " connector) VALUES (?1, max(?2, coalesce((SELECT at FROM change ORDER BY number DESC"
-          " LIMIT 1), '')), ?3, 'updated', 'memberLabels', ?4, ?5, '')")
-        .bind(run, at, group, come ? none : given, come ? given : none)
-        .run();
-    Query(statements,
-          "UPDATE entry SET (changed_at, change_number) ="
-          " (SELECT at, number FROM change ORDER BY number DESC LIMIT 1) WHERE id = ?1")
-        .bind(group)
+    Query told(statements,
+               "INSERT INTO change (run_id, at, entry_id, operation, field, old_value, new_value,"
+               " connector) VALUES (?1, max(?2, coalesce((SELECT at FROM change ORDER BY number"
+               " DESC LIMIT 1), '')), ?3, 'updated', 'memberLabels', ?4, ?5, '')"
+               " RETURNING number, at");
+    told.bind(run, at, group, come ? none : given, come ? given : none);
+    told.next();
+    Query(statements, "UPDATE entry SET change_number = ?2, changed_at = ?3 WHERE id = ?1")
+        .bind(group, told.integer(0), base::parse_iso8601(told.text(1)).value())
         .run();
   }
 }

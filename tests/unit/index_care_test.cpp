@@ -371,7 +371,7 @@ TEST_F(CareTest, WhereverTheDiskIsFullNothingIsHalfDoneAndTheNextCycleGoesOn) {
     fs::copy_file(start, file());
     open();  // the file itself may be as large as it is; the log is what cannot grow
     index_.reset();
-    const rlim_t room = 32 * 1024 + random() % (2 * full);
+    const rlim_t room = 32 * 1024 + random() % full;
     std::string error;
     {
       const SmallDisk disk(room);
