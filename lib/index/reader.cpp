@@ -219,8 +219,8 @@ std::vector<CollectionState> Reader::collections() const {
   return explained(impl_->file, [&] {
     std::vector<CollectionState> states;
     SQLite::Transaction snapshot(impl_->database);
-    Query query(
-        impl_->statements,
+    // the records of a collection that are live are counted in an index over the codes
+    static const std::string kSql =
         "WITH read AS (SELECT rc.connector, rc.collection, rc.run_id, rc.complete, rc.error,"
         "                      r.started_at FROM run_collection rc JOIN run r ON r.id = rc.run_id),"
         " latest AS (SELECT connector, collection, max(run_id) AS run_id FROM run_collection"
@@ -233,14 +233,17 @@ std::vector<CollectionState> Reader::collections() const {
         "l.name"
         "           AND NOT complete AND error <> '' AND run_id > coalesce(done.run_id, 0)), ''),"
         " coalesce(now.error, ''),"
-        " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence = 'live'),"
+        " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence_code = " +
+        code_of("'live'", kPresences) +
+        "),"
         " (SELECT count(*) FROM quarantined q WHERE q.connector = c.name AND q.collection = l.name)"
         " FROM collection l JOIN connector c ON c.id = l.connector_id"
         " LEFT JOIN latest ON latest.connector = c.name AND latest.collection = l.name"
         " LEFT JOIN read now ON now.connector = c.name AND now.collection = l.name"
         "  AND now.run_id = latest.run_id"
         " LEFT JOIN done ON done.connector = c.name AND done.collection = l.name"
-        " ORDER BY c.kind, c.name, l.name");
+        " ORDER BY c.kind, c.name, l.name";
+    Query query(impl_->statements, kSql);
     while (query.next())
       states.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
                         query.text(5), query.text(6), query.integer(7), query.integer(8)});

@@ -706,7 +706,7 @@ void make_record_indexes(SQLite::Database& database) {
       "CREATE INDEX IF NOT EXISTS record_touched ON record (id) WHERE touched = 1;"
       "CREATE INDEX IF NOT EXISTS record_parent ON record (connector_id, parent)"
       " WHERE parent IS NOT NULL;"
-      "CREATE INDEX IF NOT EXISTS record_collection ON record (collection_id, presence);"
+      "CREATE INDEX IF NOT EXISTS record_collection ON record (collection_id, presence_code);"
       "CREATE INDEX IF NOT EXISTS record_expires ON record (expires_at)"
       " WHERE expires_at IS NOT NULL;"
       "CREATE INDEX IF NOT EXISTS record_plan ON record (plan_id, id) WHERE plan_id IS NOT NULL");

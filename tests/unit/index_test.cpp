@@ -632,6 +632,8 @@ TEST_F(IndexTest, WhatConsumersSearchByHasAnIndex) {
            {"SELECT kind_code, source_code, status_code, count(*) FROM entry"
             " WHERE forward_to IS NULL GROUP BY 1, 2, 3",
             "COVERING INDEX entry_by_class"},
+           {"SELECT count(*) FROM record WHERE collection_id = 1 AND presence_code = 0",
+            "COVERING INDEX record_collection"},
            {"SELECT * FROM entry ORDER BY display_name COLLATE NOCASE, uuid",
             "SCAN entry USING INDEX entry_by_name"}}) {
     EXPECT_NE(plan(sql).find(step), std::string::npos) << sql << "\n" << plan(sql);
