@@ -163,6 +163,7 @@ class Parser {
     add_sync();
     add_status();
     add_list();
+    add_search();
     add_show();
     add_changes();
     add_check();
@@ -228,6 +229,29 @@ class Parser {
     add_filters(*command, list_.filter);
     add_at(*command, list_.at);
     add_json(*command, list_.json);
+  }
+
+  void add_search() {
+    CLI::App* command = add("search",
+                            "Find contacts by words of names, addresses, company, department and "
+                            "title, or by what is spelled or sounds alike",
+                            "gald search muel anna --kind user", search_);
+    command
+        ->add_option_function<std::vector<std::string>>(
+            "words",
+            [this](const std::vector<std::string>& words) {
+              for (const std::string& word : words)
+                search_.query.text += (search_.query.text.empty() ? "" : " ") + word;
+            },
+            "Words or their beginnings, in any order; all of them count")
+        ->required()
+        ->type_name("WORDS");
+    add_filters(*command, search_.query.filter);
+    command->add_option("--limit", search_.query.limit, "No more contacts than this")
+        ->check(CLI::Range(1, 200))
+        ->capture_default_str()
+        ->type_name("NUMBER");
+    add_json(*command, search_.json);
   }
 
   void add_show() {
@@ -457,6 +481,7 @@ class Parser {
   SyncCommand sync_;
   StatusCommand status_;
   ListCommand list_;
+  SearchCommand search_;
   ShowCommand show_;
   ChangesCommand changes_;
   CheckCommand check_;

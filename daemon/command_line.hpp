@@ -43,6 +43,11 @@ struct ListCommand {
   bool json = false;
 };
 
+struct SearchCommand {
+  index::SearchQuery query;
+  bool json = false;
+};
+
 struct ShowCommand {
   std::string what;                   ///< an id, an address or a name
   std::optional<base::TimePoint> at;  ///< nothing: now
@@ -115,7 +120,7 @@ struct ExportCommand {
 using Command =
     std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand, ChangesCommand,
                  CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand, BackupCommand,
-                 ExportCommand, HistoryCommand, DiffCommand, LookupCommand>;
+                 ExportCommand, HistoryCommand, DiffCommand, LookupCommand, SearchCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

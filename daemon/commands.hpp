@@ -16,6 +16,7 @@ int execute(const RunCommand& command, const Context& context);
 int execute(const SyncCommand& command, const Context& context);
 int execute(const StatusCommand& command, const Context& context);
 int execute(const ListCommand& command, const Context& context);
+int execute(const SearchCommand& command, const Context& context);
 int execute(const ShowCommand& command, const Context& context);
 int execute(const ChangesCommand& command, const Context& context);
 int execute(const CheckCommand& command, const Context& context);

@@ -419,6 +419,12 @@ SELECT DISTINCT m.uuid AS contact_id, lg.label, m.source, m.status
   JOIN entry m ON m.id = ms.member_id
  WHERE m.kind <> 'group';
 
+-- The column that is named like the index is what MATCH takes; it has no value of its own.
+CREATE VIEW contact_search AS
+SELECT e.uuid AS contact_id, e.kind, e.source, e.status, e.display_name, f.word_search AS words
+  FROM word_search f CROSS JOIN entry e ON e.id = f.rowid
+ WHERE e.kind <> 'group' AND e.forward_to IS NULL;
+
 CREATE VIEW contact_records AS
 SELECT e.uuid AS contact_id, c.name AS connector, c.kind AS connector_type, r.anchor,
        r.presence, r.joined_by

@@ -11,6 +11,7 @@
 
 #include "base/text.hpp"
 #include "index/contact_filter.hpp"
+#include "index/entry_store.hpp"
 #include "index/search_index.hpp"
 #include "model/name_form.hpp"
 #include "model/search_words.hpp"
@@ -28,9 +29,12 @@ struct Bounds {
   int seen;
 };
 
-constexpr Bounds kUsual{200, 10'000};
-constexpr Bounds kByName{100, 2'000};
-constexpr Bounds kSimilar{8, 500};
+constexpr Bounds kUsual{200, 50'000};
+constexpr Bounds kByName{100, 5'000};
+constexpr Bounds kSimilar{8, 1'000};
+
+/// Members of a group or label who are looked at one by one.
+constexpr int kMembers = 5'000;
 
 /// With fewer hits than this, those that are spelled or sound alike are looked for as well.
 constexpr std::size_t kFew = 8;
@@ -66,6 +70,7 @@ constexpr const char* kByDisplayName =
     " FROM entry e WHERE e.display_name COLLATE NOCASE >= :match"
     " AND e.display_name COLLATE NOCASE < :match || char(1114111)"
     " ORDER BY e.display_name COLLATE NOCASE, e.uuid";
+constexpr const char* kEverybody = " FROM entry e WHERE ";
 
 /// In the language of FTS5. Folded words have no characters that mean something in it.
 std::string quoted(std::string_view word, bool may_go_on) {
@@ -114,6 +119,10 @@ class Run {
 
   /// Those that have what was typed.
   void find() {
+    if (find_members()) {
+      rank();
+      return;
+    }
     const bool cut = take(kInNames, match(true), kUsual);
     if (cut) {  // many have it: the best may be others
       take(kInNames, match(false), kUsual);
@@ -169,6 +178,42 @@ class Run {
     return all_of(parts);
   }
 
+  /// Of a group or label that few have it is quicker to look at each of them. Whether it was so.
+  bool find_members() {
+    if (query_.filter.group.empty() && query_.filter.label.empty())
+      return false;
+    int left = kMembers;
+    const std::string sql = kCandidate + filter_.sql() + kEverybody + filter_.sql();
+    Query query(statements_, sql);
+    filter_.bind(query);
+    while (query.next()) {
+      if (--left < 0) {
+        found_.clear();
+        return false;
+      }
+      Candidate candidate{query.integer(0), query.text(1), query.text(2), query.text(3)};
+      if (names_of(candidate).begun == typed_.size() || has_words(candidate.row))
+        found_.push_back(std::move(candidate));
+    }
+    for (const Candidate& candidate : found_)
+      known_.insert(candidate.row);
+    return true;
+  }
+
+  /// Whether the entry is found by what was typed.
+  bool has_words(std::int64_t row) const {
+    const SearchedWords words = searched_words(load_entry(statements_, row)->entry);
+    const std::vector<std::string_view> all = base::split(words.all, ' ');
+    return std::all_of(typed_.begin(), typed_.end(), [&](const TypedWord& typed) {
+      return std::any_of(all.begin(), all.end(), [&](std::string_view word) {
+        return std::any_of(typed.spellings.begin(), typed.spellings.end(),
+                           [&](const std::string& spelling) {
+                             return typed.may_go_on ? word.starts_with(spelling) : word == spelling;
+                           });
+      });
+    });
+  }
+
   /// Adds what was not found before and passes the filter. Whether the bounds ended it, so that
   /// there may be more.
   bool take(const char* from, const std::string& match, Bounds bounds) {
@@ -189,8 +234,9 @@ class Run {
     return false;
   }
 
+  using Key = std::tuple<Match, bool, std::size_t, bool, int, std::string, std::int64_t>;
+
   void rank() {
-    using Key = std::tuple<Match, bool, std::size_t, bool, int, std::string, std::int64_t>;
     std::vector<Key> keys;
     for (const Candidate& candidate : found_)
       keys.push_back(key_of(candidate));
@@ -203,12 +249,32 @@ class Run {
   /// Exact words of the name, then the beginning of the name, then beginnings of its words, then
   /// the rest; among these, who has no other name, who has more of the words, whose name begins so;
   /// then by status and name.
-  std::tuple<Match, bool, std::size_t, bool, int, std::string, std::int64_t> key_of(
-      const Candidate& candidate) const {
+  Key key_of(const Candidate& candidate) const {
     const std::string name = model::search_form(candidate.name);
-    const std::vector<std::string_view> words = base::split(candidate.name_words, ' ');
+    const Names names = names_of(candidate);
+    const bool begins = name.starts_with(form_);
+    const Match match = names.whole == typed_.size()   ? Match::all_names
+                        : begins                       ? Match::begins_the_name
+                        : names.begun == typed_.size() ? Match::begins_names
+                                                       : Match::elsewhere;
+    return {match,
+            base::split(name, ' ').size() > typed_.size(),
+            typed_.size() - names.whole,
+            !begins,
+            order_of(candidate.status),
+            name,
+            candidate.row};
+  }
+
+  /// How many of the typed words are words of the name, and how many begin one.
+  struct Names {
     std::size_t whole = 0;
     std::size_t begun = 0;
+  };
+
+  Names names_of(const Candidate& candidate) const {
+    Names names;
+    const std::vector<std::string_view> words = base::split(candidate.name_words, ' ');
     for (const TypedWord& typed : typed_) {
       bool is_whole = false;
       bool is_begun = false;
@@ -219,21 +285,10 @@ class Run {
           else if (word.starts_with(spelling))
             is_begun = true;
         }
-      whole += is_whole ? 1 : 0;
-      begun += is_whole || is_begun ? 1 : 0;
+      names.whole += is_whole ? 1 : 0;
+      names.begun += is_whole || is_begun ? 1 : 0;
     }
-    const bool begins = name.starts_with(form_);
-    const Match match = whole == typed_.size()   ? Match::all_names
-                        : begins                 ? Match::begins_the_name
-                        : begun == typed_.size() ? Match::begins_names
-                                                 : Match::elsewhere;
-    return {match,
-            base::split(name, ' ').size() > typed_.size(),
-            typed_.size() - whole,
-            !begins,
-            order_of(candidate.status),
-            name,
-            candidate.row};
+    return names;
   }
 
   static std::vector<Alternative> alternatives(const TypedWord& word,

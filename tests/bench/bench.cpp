@@ -2,9 +2,10 @@
 // the same rows in the same transactions, and nothing else. CPU time of this process; absolute
 // figures depend on the machine and its neighbours, ratios much less.
 //
-//   bench [--json] [--directory URL DIR] [RECORDS]     default 50000
+//   bench [--json] [--directory URL DIR] [--contacts N] [RECORDS]     default 100000, 50000
 //
 // With --directory also what reading a directory costs (directory_bench.hpp); run.py makes one.
+// N is the number of contacts that are searched (contacts_bench.hpp).
 
 #include <algorithm>
 #include <chrono>
@@ -21,6 +22,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "base/clock.hpp"
+#include "contacts_bench.hpp"
 #include "directory_bench.hpp"
 #include "forms_bench.hpp"
 #include "index/index.hpp"
@@ -246,6 +248,7 @@ int run(int argc, char** argv) {
   }
   bool json = false;
   int records = 50'000;
+  int contacts = 100'000;
   std::optional<gald::bench::DirectoryServer> server;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--json") == 0) {
@@ -253,12 +256,14 @@ int run(int argc, char** argv) {
     } else if (std::strcmp(argv[i], "--directory") == 0 && i + 2 < argc) {
       server = {argv[i + 1], argv[i + 2]};
       i += 2;
+    } else if (std::strcmp(argv[i], "--contacts") == 0 && i + 1 < argc) {
+      contacts = std::atoi(argv[++i]);
     } else {
       records = std::atoi(argv[i]);
     }
   }
-  if (records < 1000) {
-    std::fprintf(stderr, "bench: expected a number of records, at least 1000\n");
+  if (records < 1000 || contacts < 10'000) {
+    std::fprintf(stderr, "bench: expected at least 1000 records, and at least 10000 contacts\n");
     return 2;
   }
   std::vector<Row> rows;
@@ -280,6 +285,8 @@ int run(int argc, char** argv) {
   for (Row& row : gald::bench::measure_size(name))
     rows.push_back(std::move(row));
   for (Row& row : gald::bench::measure_forms())
+    rows.push_back(std::move(row));
+  for (Row& row : gald::bench::measure_contacts(name, contacts))
     rows.push_back(std::move(row));
   std::filesystem::remove_all(name);
   std::fputs((json ? to_json(rows) : to_text(rows)).c_str(), stdout);

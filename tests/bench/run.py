@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Runs the benchmarks: `run.py BENCH [--json] [--entries N] [RECORDS]`.
+"""Runs the benchmarks: `run.py BENCH [--json] [--entries N] [--contacts N] [RECORDS]`.
 
 BENCH is the built program. The directory that it reads is made once and kept in GALD_BENCH_DIR, if that is
 set; otherwise it is made anew, which takes a minute, and removed.
@@ -20,6 +20,7 @@ def main():
     parser.add_argument("bench")
     parser.add_argument("--json", action="store_true", help="an array of {name, ratio, limit, cpu_s, peak_rss_mib}")
     parser.add_argument("--entries", type=int, default=200_000, help="people in the directory (default: 200000)")
+    parser.add_argument("--contacts", type=int, default=100_000, help="contacts that are searched (default: 100000)")
     parser.add_argument("records", nargs="?", type=int, default=50_000, help="contacts of the index (default: 50000)")
     options = parser.parse_args()
     kept = os.environ.get("GALD_BENCH_DIR")
@@ -31,6 +32,7 @@ def main():
         server.start()
         command = [options.bench, "--directory", server.url, server.directory]
         command += ["--json"] if options.json else []
+        command += ["--contacts", str(options.contacts)]
         return subprocess.run([*command, str(options.records)], check=False).returncode
     finally:
         server.stop()

@@ -76,6 +76,14 @@ TEST(CommandLine, List) {
   EXPECT_TRUE(all.filter.with_deleted);
 }
 
+TEST(CommandLine, SearchTakesWordsFiltersAndALimit) {
+  const auto search =
+      command<SearchCommand>({"search", "anna", "muel", "--kind", "user", "--limit", "5"});
+  EXPECT_EQ(search.query.text, "anna muel");
+  EXPECT_EQ(search.query.filter.kind, model::EntryKind::user);
+  EXPECT_EQ(search.query.limit, 5);
+}
+
 TEST(CommandLine, TheOthers) {
   EXPECT_TRUE(command<SyncCommand>({"sync", "--json"}).json);
   EXPECT_TRUE(command<SyncCommand>({"sync", "--quiet"}).quiet);
