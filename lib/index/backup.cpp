@@ -90,12 +90,16 @@ void refuse_to_replace(const fs::path& index, const fs::path& to) {
         to.string() + ": is there already and no gald index; remove it or name another file");
 }
 
+[[noreturn]] void refuse_damaged(const fs::path& index, const std::string& problem) {
+  throw std::runtime_error(index.string() + ": is damaged, no backup was made: " + problem +
+                           "; see `gald check`");
+}
+
 /// Throws when it is not sound.
 Backup inspect(const fs::path& file, SQLite::Database& database) {
   const auto problems = structural_problems(database);
   if (!problems.empty())
-    throw std::runtime_error(file.string() + ": is damaged, no backup was made: " +
-                             problems.front() + "; see `gald check`");
+    refuse_damaged(file, problems.front());
   if (database.execAndGet("PRAGMA application_id").getInt() != kApplicationId)
     throw std::runtime_error(file.string() + ": is no gald index");
   return {0, database
@@ -134,6 +138,8 @@ std::optional<Backup> back_up(const fs::path& index, const fs::path& to, std::st
     backup = inspect(index, target);
     give_own_feed(target);
   } catch (const SQLite::Exception& error) {
+    if (means_damage(error))
+      refuse_damaged(index, error.what());
     give_up(index, to, error);
   }
   backup.bytes = fs::file_size(made.path());
