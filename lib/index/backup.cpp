@@ -90,12 +90,16 @@ void refuse_to_replace(const fs::path& index, const fs::path& to) {
         to.string() + ": is there already and no gald index; remove it or name another file");
 }
 
+[[noreturn]] void refuse_damaged(const fs::path& index, const std::string& problem) {
+  throw std::runtime_error(index.string() + ": is damaged, no backup was made: " + problem +
+                           "; see `gald check`");
+}
+
 /// Throws when it is not sound.
 Backup inspect(const fs::path& file, SQLite::Database& database) {
   const auto problems = structural_problems(database);
   if (!problems.empty())
-    throw std::runtime_error(file.string() + ": is damaged, no backup was made: " +
-                             problems.front() + "; see `gald check`");
+    refuse_damaged(file, problems.front());
   if (database.execAndGet("PRAGMA application_id").getInt() != kApplicationId)
     throw std::runtime_error(file.string() + ": is no gald index");
   return {0, database
@@ -130,10 +134,12 @@ std::optional<Backup> back_up(const fs::path& index, const fs::path& to, std::st
     SQLite::Database target(made.path().string(), SQLite::OPEN_READWRITE);
     if (!copy_pages(source, target, std::move(stop)))
       return std::nullopt;
+    backup = inspect(index, target);
     give_own_feed(target);
     target.exec("PRAGMA journal_mode = DELETE");  // a write-ahead log would be a second file
-    backup = inspect(index, target);
   } catch (const SQLite::Exception& error) {
+    if (means_damage(error))
+      refuse_damaged(index, error.what());
     give_up(index, to, error);
   }
   backup.bytes = fs::file_size(made.path());
