@@ -134,9 +134,9 @@ std::optional<Backup> back_up(const fs::path& index, const fs::path& to, std::st
     SQLite::Database target(made.path().string(), SQLite::OPEN_READWRITE);
     if (!copy_pages(source, target, std::move(stop)))
       return std::nullopt;
-    target.exec("PRAGMA journal_mode = DELETE");  // a write-ahead log would be a second file
     backup = inspect(index, target);
     give_own_feed(target);
+    target.exec("PRAGMA journal_mode = DELETE");  // a write-ahead log would be a second file
   } catch (const SQLite::Exception& error) {
     if (means_damage(error))
       refuse_damaged(index, error.what());
