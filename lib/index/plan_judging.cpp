@@ -3,6 +3,7 @@
 
 #include "index/liveness.hpp"
 #include "index/plan_store.hpp"
+#include "index/policy_json.hpp"
 #include "reconcile/guard.hpp"
 #include "reconcile/join.hpp"
 
@@ -20,23 +21,26 @@ constexpr std::chrono::hours kLately{24};
 
 /// A record that nobody judged and nobody holds, as `r`. One whose last live state is not known
 /// was lost before this version; it cannot be held.
-const std::string& lost_record() {
-  static const std::string kLost =
-      std::string(
-          "r.touched = 1 AND r.plan_id IS NULL AND r.released = 0"
-          " AND r.published_live = 1 AND NOT ") +
-      kLiveRecord + " AND EXISTS (SELECT 1 FROM last_live l WHERE l.record_id = r.id)";
-  return kLost;
+/// `disabled_too`: the contacts of disabled accounts are removed.
+const std::string& lost_record(bool disabled_too) {
+  static const auto kLost = [](const std::string& gone) {
+    return "r.touched = 1 AND r.plan_id IS NULL AND r.released = 0 AND r.published_live = 1 AND " +
+           gone + " AND EXISTS (SELECT 1 FROM last_live l WHERE l.record_id = r.id)";
+  };
+  static const std::string kGone = kLost(std::string("NOT ") + kLiveRecord);
+  static const std::string kGoneOrDisabled =
+      kLost(std::string("(r.flags & 4 <> 0 OR NOT ") + kLiveRecord + ")");
+  return disabled_too ? kGoneOrDisabled : kGone;
 }
 
 }  // namespace
 
 bool PlanStore::nothing_to_judge() {
-  static const std::string kAnything =
+  const std::string kAnything =
       "SELECT EXISTS (SELECT 1 FROM collection WHERE rescoped = 1)"
       " OR EXISTS (SELECT 1 FROM record WHERE touched = 1 AND +plan_id IS NOT NULL)"
       " OR EXISTS (SELECT 1 FROM record r WHERE " +
-      lost_record() + ")";
+      lost_record(disabled_is_gone_) + ")";
   Query query(statements_, kAnything);
   query.next();
   return query.integer(0) == 0;
@@ -47,6 +51,8 @@ void PlanStore::judge(std::int64_t run, const Publication& how) {
     database_.exec("UPDATE collection SET rescoped = 0 WHERE rescoped = 1");
     return;  // there is nothing that could be lost
   }
+  disabled_is_gone_ = policy_from_json(active_policy(statements_)).disabled_account ==
+                      reconcile::DisabledAccount::remove;
   if (nothing_to_judge())
     return;
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
@@ -57,6 +63,12 @@ void PlanStore::judge(std::int64_t run, const Publication& how) {
   for (const std::int64_t number : shaken)
     drop_or_renew(number, run);
   transaction.commit();
+}
+
+bool PlanStore::counts_as_live(const model::StagedRecord& record) const {
+  return reconcile::is_live(record) &&
+         !(disabled_is_gone_ &&
+           model::flag(record.attributes, model::Attribute::account_enabled) == false);
 }
 
 /// What a source said of records that are held. Returns the open plans that lost some of theirs.
@@ -76,7 +88,7 @@ std::set<std::int64_t> PlanStore::reconsider_held() {
     last = records.back();
     for (const std::int64_t record : records) {
       const Held held = load(record);
-      if (reconcile::is_live(held.actual) == held.actual.was_live ||
+      if (counts_as_live(held.actual) == held.actual.was_live ||
           to_string(held.actual.presence) != held.held_presence) {
         let_go(held, false);
         if (load_plan(statements_, held.plan)->plan.state == PlanState::open)
@@ -146,10 +158,10 @@ void PlanStore::hold_rescoped(std::int64_t run, bool guarded, std::set<std::int6
 
 /// Records that are newly lost, by kind.
 std::map<PlanStore::Kind, std::int64_t> PlanStore::losses() {
-  static const std::string kCount =
+  const std::string kCount =
       "SELECT c.name, r.kind, count(*) FROM record r JOIN connector c ON c.id = r.connector_id"
       " WHERE " +
-      lost_record() + " GROUP BY 1, 2";
+      lost_record(disabled_is_gone_) + " GROUP BY 1, 2";
   std::map<Kind, std::int64_t> found;
   Query query(statements_, kCount);
   while (query.next())
@@ -214,11 +226,11 @@ void PlanStore::judge_kind(std::int64_t run, const Kind& kind, std::int64_t vani
     shaken.erase(*plan);
     plan = supersede(old, run, verdict.text);
   }
-  static const std::string kLost =
+  const std::string kLost =
       "SELECT r.id FROM record r JOIN connector c"
       " ON c.id = +r.connector_id WHERE c.name = ?1 AND r.kind = ?2"
       " AND r.id > ?3 AND " +
-      lost_record() + " ORDER BY r.id LIMIT 500";
+      lost_record(disabled_is_gone_) + " ORDER BY r.id LIMIT 500";
   for (std::int64_t last = 0;;) {
     std::vector<std::int64_t> records;
     {
@@ -238,10 +250,10 @@ void PlanStore::judge_kind(std::int64_t run, const Kind& kind, std::int64_t vani
 void PlanStore::let_pass(const Kind& kind, std::int64_t vanishing) {
   if (vanishing == 0)
     return;
-  static const std::string kPass =
+  const std::string kPass =
       "UPDATE record AS r SET released = 1 WHERE r.kind = ?2 AND +r.connector_id ="
       " (SELECT id FROM connector WHERE name = ?1) AND " +
-      lost_record();
+      lost_record(disabled_is_gone_);
   Query(statements_, kPass).bind(kind.first, kind.second).run();
   Query(statements_, "DELETE FROM loss WHERE at <= ?1")
       .bind(base::to_iso8601(clock_.now() - kLately))

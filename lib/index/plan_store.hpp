@@ -58,6 +58,7 @@ class PlanStore {
   using Kind = std::pair<std::string, std::string>;  ///< connector, and kind of records
 
   bool nothing_to_judge();
+  bool counts_as_live(const model::StagedRecord& record) const;
   std::set<std::int64_t> reconsider_held();
   void hold_rescoped(std::int64_t run, bool guarded, std::set<std::int64_t>& shaken);
   void judge_losses(std::int64_t run, const reconcile::GuardLimits& limits,
@@ -91,6 +92,7 @@ class PlanStore {
   Statements& statements_;
   Staging& staging_;
   const base::Clock& clock_;
+  bool disabled_is_gone_ = false;  ///< by the policy in force
 };
 
 }  // namespace gald::index

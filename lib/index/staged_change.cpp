@@ -89,6 +89,16 @@ void Staging::keep_last_live(std::int64_t record) {
   Query(statements_, kKeep).bind(record).run();
 }
 
+/// Where the contacts of disabled accounts are removed, that is a loss like any other.
+void Staging::keep_last_enabled(std::int64_t record) {
+  static const std::string kKeep =
+      std::string(
+          "INSERT OR IGNORE INTO last_live SELECT r.id, r.kind, r.attributes FROM record r"
+          " WHERE r.id = ?1 AND r.published_live = 1 AND r.flags & 4 = 0 AND ") +
+      kLiveRecord;
+  Query(statements_, kKeep).bind(record).run();
+}
+
 void Staging::apply_change(const Collection& collection, Change change,
                            model::StagedCounts& counts) {
   const std::optional<Stored> before = stored(collection, change.anchor);
@@ -164,6 +174,8 @@ void Staging::apply_change(const Collection& collection, Change change,
     if (changed) {
       if (!reconcile::is_live(record))
         keep_last_live(id);
+      else if ((flags & kDisabled) != 0)
+        keep_last_enabled(id);
       static const std::string kUpdate =
           "UPDATE record SET collection_id = ?2, kind_code = " + code_of("?3", kRecordKinds) +
           ", presence_code = " + code_of("?4", kPresences) +

@@ -102,6 +102,7 @@ class Staging {
   void drop_links(const Collection& collection, std::int64_t record, const std::string& anchor);
   void add_keys(std::int64_t record, const std::vector<std::string>& keys);
   void keep_last_live(std::int64_t record);
+  void keep_last_enabled(std::int64_t record);
   void keep(const Collection& collection, const std::string& anchor);
   bool is_implausible(const Collection& collection, model::StagedCounts& counts);
   std::int64_t sweep(const Collection& collection);

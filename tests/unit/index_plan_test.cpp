@@ -44,6 +44,63 @@ TEST_F(PlanTest, BeyondTheGuardDeletesAreHeldAndTheRestGoesOn) {
   EXPECT_EQ(open().number, held.number);
 }
 
+TEST_F(PlanTest, ManyDisabledAccountsAreALossWhereTheyAreRemoved) {
+  const auto accounts = [](int first, int last, const char* enabled) {
+    std::vector<Change> all = people(first, last);
+    for (Change& change : all)
+      change.set[Attribute::account_enabled] = {enabled};
+    return all;
+  };
+  const auto statuses = [&](model::Status status) {
+    std::int64_t found = 0;
+    ContactFilter filter;
+    filter.status = status;
+    Reader(file()).contacts(filter, [&](const model::Contact&) { return ++found > 0; });
+    return found;
+  };
+  policy_.disabled_account = reconcile::DisabledAccount::remove;
+  apply(people(1, 60));
+  publish();
+  apply(accounts(1, 5, "false"));
+  publish();
+  EXPECT_TRUE(plans().empty());
+  EXPECT_EQ(statuses(model::Status::deleted), 5) << "a few always go";
+  EXPECT_EQ(publish().total(), 0);
+
+  clock_.advance(std::chrono::hours(48));
+  apply(accounts(6, 30, "false"));
+  publish();
+  const HeldPlan held = open();
+  EXPECT_EQ(held.records, 25);
+  EXPECT_EQ(held.deleted, 25);
+  EXPECT_EQ(statuses(model::Status::active), 55) << "they are as they were";
+
+  apply(accounts(6, 20, "true"));
+  publish();
+  EXPECT_EQ(open().deleted, 10) << "who is enabled again is not held";
+  EXPECT_EQ(approve(open().number).outcome, Decision::Outcome::done);
+  EXPECT_EQ(statuses(model::Status::deleted), 15);
+  EXPECT_EQ(publish().total(), 0);
+
+  apply(accounts(21, 30, "true"));
+  publish();
+  EXPECT_EQ(statuses(model::Status::deleted), 5) << "and may come back";
+}
+
+TEST_F(PlanTest, ManyDisabledAccountsAreNoLossWhereTheyAreMarked) {
+  apply(people(1, 60));
+  publish();
+  std::vector<Change> all = people(1, 60);
+  for (Change& change : all)
+    change.set[Attribute::account_enabled] = {"false"};
+  apply(std::move(all));
+  EXPECT_EQ(publish().updated, 60);
+  EXPECT_TRUE(plans().empty());
+  apply(departures(1, 7));
+  EXPECT_EQ(publish().deleted, 0);
+  EXPECT_EQ(open().deleted, 7);
+}
+
 TEST_F(PlanTest, AnApprovalAppliesExactlyThePlanAndOnlyOnce) {
   apply(people(1, 60));
   publish();
