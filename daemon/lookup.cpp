@@ -69,6 +69,10 @@ int execute(const LookupCommand& command, const Context& context) {
       print_json(hit, reader);
     else
       print_hit(hit);
+  if (hits.size() == static_cast<std::size_t>(options.limit)) {
+    flush_output();
+    complain("there may be more: no more than " + std::to_string(options.limit) + " are told");
+  }
   return exit_code::kComplete;
 }
 

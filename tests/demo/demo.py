@@ -93,6 +93,10 @@ def show(directory, dc, tenant):
     say("And why it is what it is:")
     gald_says(gald, "explain", "c.moreau@contoso.test")
 
+    say("The telephone rings, with the number as the exchange shows it:")
+    if "Jürgen Müller" not in gald_says(gald, "lookup", "0049 30 23125-110"):
+        raise Failed("nobody knows who calls")
+
     say("--- Somebody edits a filter, and the people of an OU fall out of it. Nobody is deleted:\n")
     gald.configure({"connector.ad": {"exclude": [sample.unit("People")]}})
     gald_says(gald, "sync")
