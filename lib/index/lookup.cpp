@@ -16,7 +16,10 @@ namespace gald::index {
 namespace {
 
 /// Of those that share a number or address, no more are ranked: some numbers are everybody's.
-constexpr int kMostCandidates = 200;
+constexpr std::size_t kMostCandidates = 200;
+
+/// Nor are more looked at: numbers that end in the same way may be many, and others.
+constexpr int kMostRows = 5000;
 
 constexpr std::string_view kCurrent = "current";
 constexpr std::string_view kFormer = "former";
@@ -144,8 +147,8 @@ class Lookup {
   void phones(std::string_view sql, const Value& value, const model::PhoneQuery& asked,
               bool deleted) {
     Query query(statements_, sql);
-    query.bind(value, deleted, kMostCandidates);
-    while (query.next()) {
+    query.bind(value, deleted, kMostRows);
+    while (found_.size() < kMostCandidates && query.next()) {
       model::Phone phone;
       phone.type = query.text(kEntryColumns);
       phone.raw = query.text(kEntryColumns + 1);

@@ -234,6 +234,16 @@ TEST_F(LookupTest, WhatEverybodyHasIsAnsweredAtOnce) {
   EXPECT_EQ(hits("all@contoso.test", {.limit = 1000}).size(), 200U);
 }
 
+TEST_F(LookupTest, ManyOtherNumbersWithTheSameEndAreNotInTheWay) {
+  std::vector<Change> people;
+  for (int i = 0; i < 800; ++i)
+    people.push_back(with_phone(contact(i, "P" + std::to_string(i)),
+                                "+1 " + std::to_string(200 + i) + " 555 0100"));
+  publish(kContacts, std::move(people));
+  EXPECT_EQ(found("(999) 555-0100"), "P799 national");
+  EXPECT_EQ(hits("555-0100", {.limit = 1000}).size(), 200U);
+}
+
 TEST_F(LookupTest, UsesAnIndexForEveryQuestion) {
   SQLite::Database database(file().string(), SQLite::OPEN_READONLY);
   for (const auto& [condition, index] : std::vector<std::pair<std::string, std::string>>{
