@@ -207,8 +207,10 @@ std::vector<GroupSize> Reader::group_sizes() const {
   return explained(impl_->file, [&] {
     std::vector<GroupSize> sizes;
     Query query(impl_->statements,
-                "SELECT id, coalesce(name, ''), count FROM overview WHERE topic = 'group'"
-                " ORDER BY count DESC, name COLLATE NOCASE, id");
+                "SELECT g.uuid, coalesce(g.display_name, ''),"
+                " (SELECT count(*) FROM membership ms WHERE ms.group_id = g.id)"
+                " FROM entry g WHERE g.kind_code = 3 AND g.status_code <> 2"
+                " AND g.forward_to IS NULL ORDER BY 3 DESC, g.display_name COLLATE NOCASE, g.uuid");
     while (query.next())
       sizes.push_back({query.text(0), query.text(1), query.integer(2)});
     return sizes;
