@@ -15,6 +15,7 @@
 #include "base/text.hpp"
 #include "index/index.hpp"
 #include "index/reader.hpp"
+#include "lookup_bench.hpp"
 #include "model/name_form.hpp"
 #include "people.hpp"
 
@@ -275,7 +276,10 @@ std::vector<Row> measure_contacts(const std::filesystem::path& directory, int co
   index::Index index(file, clock);
   stage(index, 0, contacts, "");
   index.publish(index.begin_run(), {}, {});
-  return SearchBench(file, index, contacts).run();
+  std::vector<Row> rows = measure_lookups(file, index, contacts);
+  for (Row& row : SearchBench(file, index, contacts).run())
+    rows.push_back(std::move(row));
+  return rows;
 }
 
 }  // namespace gald::bench
