@@ -175,7 +175,9 @@ def dump(gald, without=OF_RUNS):
     """Every row of every table but some: {table: sorted rows}."""
     index = gald.index()
     try:
-        names = [name for name, in index.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        # what a virtual table holds is in the tables behind it
+        names = [name for name, in index.execute("SELECT name FROM sqlite_schema WHERE type = 'table'"
+                                                 " AND sql NOT LIKE 'CREATE VIRTUAL TABLE%'")]
         tables = {name: sorted((tuple(row) for row in index.execute(f'SELECT * FROM "{name}"')), key=repr)
                   for name in names if name not in without}
     finally:
