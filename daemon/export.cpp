@@ -19,8 +19,7 @@ namespace gald::daemon {
 
 namespace {
 
-std::unique_ptr<exporting::Writer> text_writer(const ExportCommand& command,
-                                               exporting::Sink sink) {
+std::unique_ptr<exporting::Writer> text_writer(const ExportCommand& command, exporting::Sink sink) {
   using Format = ExportCommand::Format;
   switch (command.format) {
     case Format::csv:

@@ -12,7 +12,8 @@ using model::Attribute;
 using model::Contact;
 
 Column attribute(std::string name, Attribute attribute) {
-  return {std::move(name), [attribute](const Contact& contact) { return value(contact, attribute); }};
+  return {std::move(name),
+          [attribute](const Contact& contact) { return value(contact, attribute); }};
 }
 
 /// The first number of a type, as its source wrote it.
@@ -84,9 +85,8 @@ std::vector<Column> make_columns() {
       phone("IpPhone", "ip"),
       {"Phones",
        [](const Contact& contact) {
-         return all_of(contact.entry.phones, [](const model::Phone& number) {
-           return number.type + ":" + number.raw;
-         });
+         return all_of(contact.entry.phones,
+                       [](const model::Phone& number) { return number.type + ":" + number.raw; });
        }},
       {"PhonesE164",
        [](const Contact& contact) {
@@ -113,9 +113,8 @@ std::vector<Column> make_columns() {
     columns.push_back(attribute("ExtensionAttribute" + std::to_string(number),
                                 model::extension_attribute(number)));
   columns.push_back({"ChangedAt", [](const Contact& contact) { return contact.changed_at; }});
-  columns.push_back({"ChangeNumber", [](const Contact& contact) {
-                       return std::to_string(contact.change_number);
-                     }});
+  columns.push_back({"ChangeNumber",
+                     [](const Contact& contact) { return std::to_string(contact.change_number); }});
   return columns;
 }
 

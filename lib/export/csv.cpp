@@ -11,10 +11,10 @@ constexpr std::string_view kInvisible[] = {
     "\u0085", "\u00A0", "\u00AD", "\u061C", "\u1680", "\u180E", "\u2000", "\u2001", "\u2002",
     "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200A", "\u200B",
     "\u200C", "\u200D", "\u200E", "\u200F", "\u2028", "\u2029", "\u202A", "\u202B", "\u202C",
-    "\u202D", "\u202E", "\u202F", "\u205F", "\u2060", "\u2061", "\u2062", "\u2063", "\u2064", "\u2066", "\u2067", "\u2068", "\u2069", "\u3000", "\uFEFF"};
+    "\u202D", "\u202E", "\u202F", "\u205F", "\u2060", "\u2061", "\u2062", "\u2063", "\u2064",
+    "\u2066", "\u2067", "\u2068", "\u2069", "\u3000", "\uFEFF"};
 
-constexpr std::string_view kTriggers[] = {"=",  "+",  "-",  "@",
-                                                       "＝", "＋", "－", "＠"};
+constexpr std::string_view kTriggers[] = {"=", "+", "-", "@", "＝", "＋", "－", "＠"};
 
 /// The length of the first of them that the text begins with; 0: none.
 template <typename List>

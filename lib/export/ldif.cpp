@@ -22,9 +22,7 @@ bool is_ascii(std::string_view text) {
 /// What RFC 2849 lets stand as it is, and a little less: no control characters at all, which some
 /// programs trip over.
 bool is_safe(std::string_view text) {
-  const auto is_plain = [](char c) {
-    return c >= ' ' && static_cast<unsigned char>(c) < 0x7F;
-  };
+  const auto is_plain = [](char c) { return c >= ' ' && static_cast<unsigned char>(c) < 0x7F; };
   return text.empty() || (text.front() != ' ' && text.front() != ':' && text.front() != '<' &&
                           text.back() != ' ' && std::ranges::all_of(text, is_plain));
 }
@@ -113,9 +111,8 @@ class LdifWriter final : public Writer {
   std::string name_of(const std::string& id) const { return "uid=" + id + "," + base_; }
 
   void put(std::string_view name, std::string_view text) {
-    const std::string line = is_safe(text)
-                                 ? std::string(name) + ": " + std::string(text)
-                                 : std::string(name) + ":: " + base::base64_encode(text);
+    const std::string line = is_safe(text) ? std::string(name) + ": " + std::string(text)
+                                           : std::string(name) + ":: " + base::base64_encode(text);
     entry_ += folded_line(line, 76, "\n");
   }
 

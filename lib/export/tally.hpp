@@ -29,7 +29,7 @@ class Tally {
 
  private:
   std::int64_t contacts_ = 0;
-  std::map<std::pair<int, std::string>, std::int64_t> counts_;  ///< by topic and name
+  std::map<std::pair<int, std::string>, std::int64_t> counts_;          ///< by topic and name
   std::map<std::string, std::pair<std::string, std::int64_t>> groups_;  ///< by id: name and count
 };
 

@@ -32,9 +32,8 @@ std::string escaped(std::string_view text) {
 /// A URI is not escaped; what cannot stand in a line is left out.
 std::string uri(std::string_view text) {
   std::string out;
-  std::ranges::copy_if(text, std::back_inserter(out), [](char c) {
-    return static_cast<unsigned char>(c) > ' ' && c != 0x7F;
-  });
+  std::ranges::copy_if(text, std::back_inserter(out),
+                       [](char c) { return static_cast<unsigned char>(c) > ' ' && c != 0x7F; });
   return out;
 }
 

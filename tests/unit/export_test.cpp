@@ -1,8 +1,7 @@
-#include "export/writer.hpp"
-
 #include "base/text.hpp"
 #include "export/csv.hpp"
 #include "export/text_lines.hpp"
+#include "export/writer.hpp"
 #include "export/xlsx_text.hpp"
 #include "support.hpp"
 
@@ -117,9 +116,9 @@ std::string restored(std::string cell) {
 
 TEST(Csv, WhatASpreadsheetWouldCalculateIsNeutralizedAndRestored) {
   for (const char* value :
-       {"=1+1", "+49 89 1", "-1", "@SUM(A1)", "\t=1", "\rx", "\nx", "\tx", "  =1", "\u00A0=1",
-        "\u200B+1", "\uFEFF@x", "＝1", "＋1", "－1", "＠1", "'=1", "''-1", "' @x", "\x01=1",
-        "\u2066=1", "\u3000-x"}) {
+       {"=1+1", "+49 89 1", "-1",       "@SUM(A1)", "\t=1",     "\rx",     "\nx", "\tx",
+        "  =1", "\u00A0=1", "\u200B+1", "\uFEFF@x", "＝1",      "＋1",     "－1", "＠1",
+        "'=1",  "''-1",     "' @x",     "\x01=1",   "\u2066=1", "\u3000-x"}) {
     const std::string cell = neutral_cell(value);
     EXPECT_EQ(cell, "'" + std::string(value));
     EXPECT_EQ(restored(cell), value);
@@ -144,7 +143,10 @@ TEST(Csv, Quotes) {
 
 TEST(Xlsx, CellsHoldWhatXmlCan) {
   EXPECT_EQ(cell_text("=1+1").text, "=1+1") << "a text cell is no formula";
-  EXPECT_EQ(cell_text("a\x01\x1F" "b\tc\r\nd\re").text, "ab\tc\nd\ne");
+  EXPECT_EQ(cell_text("a\x01\x1F"
+                      "b\tc\r\nd\re")
+                .text,
+            "ab\tc\nd\ne");
   EXPECT_EQ(cell_text("a\uFFFE\uFFFF").text, "a");
   EXPECT_EQ(cell_text("_x0041_ _x41_ _xZZZZ_").text, "_x005F_x0041_ _x41_ _xZZZZ_");
 }
@@ -193,10 +195,9 @@ TEST(VCard, Version4) {
 TEST(VCard, Version3) {
   const std::string card = vcard(VCardVersion::v3, jane());
   EXPECT_EQ(card.find("BEGIN:VCARD\r\nVERSION:3.0\r\n"), 0u);
-  for (const char* line :
-       {"TEL;TYPE=WORK,VOICE:+49 89 1234 x5", "TEL;TYPE=CELL:0171/1234567",
-        "EMAIL;TYPE=INTERNET,PREF:jane@contoso.test", "REV:2026-11-21T06:15:55Z",
-        "ADR;TYPE=WORK:;3.14;Hauptstr. 1\\nHof;München;;;"})
+  for (const char* line : {"TEL;TYPE=WORK,VOICE:+49 89 1234 x5", "TEL;TYPE=CELL:0171/1234567",
+                           "EMAIL;TYPE=INTERNET,PREF:jane@contoso.test", "REV:2026-11-21T06:15:55Z",
+                           "ADR;TYPE=WORK:;3.14;Hauptstr. 1\\nHof;München;;;"})
     EXPECT_NE(card.find("\r\n" + std::string(line) + "\r\n"), std::string::npos) << line;
   EXPECT_EQ(card.find("KIND"), std::string::npos);
   EXPECT_EQ(card.find("RELATED"), std::string::npos);
