@@ -173,8 +173,8 @@ class SearchBench {
     const double plain =
         p99(times(questions, kAskedByHand, 1, [&](const std::string& one) { by_hand.ask(one); }));
     add(name, what + ", p99 / LIKE in SQL", quiet, limit_ms, plain, cpu);
-    const double busy = while_publishing(
-        index_, contacts_, [&] { return p99(times(questions, kAsked, 3, ask)); });
+    const double busy =
+        while_publishing(index_, contacts_, [&] { return p99(times(questions, kAsked, 3, ask)); });
     add(name + ".busy", what + ", while changes are published", busy, 2 * limit_ms, plain, cpu);
   }
 

@@ -211,7 +211,7 @@ class Credentials(CloudTest):
         self.tenant.settings(roles={"graph": ["User.Read.All"]})
         with gald:
             gald.start()
-            wait_until(lambda: os.path.exists(gald.index_path) and
+            wait_until(lambda: os.path.exists(gald.index_path) and os.path.getsize(gald.index_path) > 0 and
                        rows(gald, "SELECT count(*) FROM runs WHERE ended_at IS NOT NULL")[0][0] >= 1, 30, "a run")
             self.tenant.settings(roles={"graph": ["OrgContact.Read.All", "User.Read.All", "Group.Read.All"]})
             wait_until(lambda: rows(gald, "SELECT count(*) FROM runs WHERE outcome = 'complete'")[0][0] >= 1, 30,
