@@ -341,15 +341,15 @@ CREATE INDEX run_collection_of ON run_collection (connector, collection, run_id)
 
 -- Search: words by the row of their entry (search_index.hpp) ---------------------------------------
 CREATE VIRTUAL TABLE name_search USING fts5 (
-  words, content = '', detail = none, columnsize = 0, prefix = '1 2 3 4',
+  words, content = '', detail = none, columnsize = 0, prefix = '1 2 3 4 5 6',
   tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co M*'");
 CREATE VIRTUAL TABLE word_search USING fts5 (
-  words, content = '', detail = none, columnsize = 0, prefix = '1 2 3 4',
+  words, content = '', detail = none, columnsize = 0, prefix = '1 2 3 4 5 6',
   tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co M*'");
-CREATE TABLE name_word (                    -- what a misspelt name may have meant
+CREATE TABLE search_word (                  -- every word of three or more letters
   number   INTEGER PRIMARY KEY,             -- grows, so that readers load only what is new
   word     TEXT NOT NULL UNIQUE,
-  entries  INTEGER NOT NULL                 -- that had it when the search was made
+  entries  INTEGER NOT NULL                 -- with it in a name when the search was made; 0: none
 );
 CREATE TABLE search_state (                 -- one row
   rules       INTEGER NOT NULL,             -- by which the words were made; 0: there are none
@@ -599,12 +599,12 @@ constexpr const char* kUpgrades[] = {
     ""
     // search, which the next publication makes
     "CREATE VIRTUAL TABLE name_search USING fts5 (words, content = '', detail = none,"
-    " columnsize = 0, prefix = '1 2 3 4',"
+    " columnsize = 0, prefix = '1 2 3 4 5 6',"
     " tokenize = \"unicode61 remove_diacritics 2 categories 'L* N* Co M*'\");"
     "CREATE VIRTUAL TABLE word_search USING fts5 (words, content = '', detail = none,"
-    " columnsize = 0, prefix = '1 2 3 4',"
+    " columnsize = 0, prefix = '1 2 3 4 5 6',"
     " tokenize = \"unicode61 remove_diacritics 2 categories 'L* N* Co M*'\");"
-    "CREATE TABLE name_word (number INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE,"
+    "CREATE TABLE search_word (number INTEGER PRIMARY KEY, word TEXT NOT NULL UNIQUE,"
     " entries INTEGER NOT NULL);"
     "CREATE TABLE search_state (rules INTEGER NOT NULL, built_to INTEGER NOT NULL,"
     " generation INTEGER NOT NULL);"

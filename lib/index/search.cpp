@@ -43,19 +43,28 @@ constexpr std::size_t kFew = 8;
 constexpr std::size_t kWordsTried = 8;
 constexpr std::size_t kCombinationsTried = 24;
 
+/// Combinations that differ by no more than how common their words are get their turns together.
+constexpr int kAsLikely = 3;
+
 /// What is so much less likely than what was found is noise.
-constexpr int kNoise = 4;
+constexpr int kNoise = 6;
 
 constexpr std::size_t kMostWords = 32;
 
+/// The indexes have beginnings of up to so many characters. SQLite gathers longer ones from all
+/// words that begin so, for each question anew; to name these words is quicker, as they are few.
+constexpr std::size_t kIndexedBeginning = 6;
+constexpr std::size_t kWordsOfABeginning = 16;
+
 /// Worst last.
-enum class Match { all_names, begins_the_name, begins_names, elsewhere };
+enum class Match { all_names, begins_the_name, begins_names, whole_elsewhere, elsewhere };
 
 struct Candidate {
   std::int64_t row = 0;
   std::string name;        ///< as displayed, without case
   std::string name_words;  ///< of all its names, folded
   std::string status;
+  bool whole = false;  ///< has the words that were typed as they are
 };
 
 constexpr const char* kCandidate =
@@ -128,8 +137,13 @@ class Run {
       take(kInNames, match(false), kUsual);
       take(kByDisplayName, std::string(base::trim(query_.text)), kByName);
     }
-    if (found_.size() < limit_)
+    if (found_.size() < limit_) {
+      const std::size_t in_names = found_.size();
+      take(kAnywhere, match(false), kUsual);
+      for (std::size_t i = in_names; i < found_.size(); ++i)
+        found_[i].whole = true;
       cut_ |= take(kAnywhere, match(true), kUsual);
+    }
     cut_ |= cut;
     rank();
   }
@@ -174,8 +188,31 @@ class Run {
   std::string match(bool may_go_on) const {
     std::vector<std::string> parts;
     for (const TypedWord& word : typed_)
-      parts.push_back(any_spelling(word, may_go_on));
+      parts.push_back(may_go_on ? beginnings_of(word) : any_spelling(word, false));
     return all_of(parts);
+  }
+
+  std::string beginnings_of(const TypedWord& word) const {
+    std::vector<std::string> words;
+    for (const std::string& spelling : word.spellings)
+      if (!word.may_go_on || spelling.size() <= kIndexedBeginning ||
+          !model::has_a_spelling(spelling) || !add_words_that_begin(spelling, words))
+        return any_spelling(word, true);
+    return words.empty() ? any_spelling(word, false) : any_spelling({words, false}, false);
+  }
+
+  /// False when they are too many.
+  bool add_words_that_begin(const std::string& beginning, std::vector<std::string>& words) const {
+    Query query(statements_,
+                "SELECT word FROM search_word WHERE word >= ?1 AND word < ?1 || char(1114111)"
+                " ORDER BY word");
+    query.bind(beginning);
+    while (query.next()) {
+      if (words.size() == kWordsOfABeginning)
+        return false;
+      words.push_back(query.text(0));
+    }
+    return true;
   }
 
   /// Of a group or label that few have it is quicker to look at each of them. Whether it was so.
@@ -191,7 +228,7 @@ class Run {
         found_.clear();
         return false;
       }
-      Candidate candidate{query.integer(0), query.text(1), query.text(2), query.text(3)};
+      Candidate candidate{query.integer(0), query.text(1), query.text(2), query.text(3), false};
       if (names_of(candidate).begun == typed_.size() || has_words(candidate.row))
         found_.push_back(std::move(candidate));
     }
@@ -229,7 +266,7 @@ class Run {
         continue;
       ++taken;
       if (known_.insert(query.integer(0)).second)
-        found_.push_back({query.integer(0), query.text(1), query.text(2), query.text(3)});
+        found_.push_back({query.integer(0), query.text(1), query.text(2), query.text(3), false});
     }
     return false;
   }
@@ -256,6 +293,7 @@ class Run {
     const Match match = names.whole == typed_.size()   ? Match::all_names
                         : begins                       ? Match::begins_the_name
                         : names.begun == typed_.size() ? Match::begins_names
+                        : candidate.whole              ? Match::whole_elsewhere
                                                        : Match::elsewhere;
     return {match,
             base::split(name, ' ').size() > typed_.size(),
@@ -291,19 +329,20 @@ class Run {
     return names;
   }
 
-  static std::vector<Alternative> alternatives(const TypedWord& word,
-                                               const model::Vocabulary& vocabulary) {
+  std::vector<Alternative> alternatives(const TypedWord& word,
+                                        const model::Vocabulary& vocabulary) const {
     std::vector<model::Vocabulary::Near> near;
     for (const std::string& spelling : word.spellings)
       if (model::has_a_spelling(spelling))
         for (model::Vocabulary::Near& one : vocabulary.nearest(spelling, kWordsTried))
-          if (one.cost != 0)
-            near.push_back(std::move(one));
+          near.push_back(std::move(one));
     std::stable_sort(near.begin(), near.end(),
                      [](const auto& a, const auto& b) { return a.cost < b.cost; });
-    std::vector<Alternative> all = {{any_spelling(word, true), 0}};
+    const bool is_a_name = !near.empty() && near.front().cost == 0;
+    std::vector<Alternative> all = {
+        {is_a_name ? any_spelling(word, false) : beginnings_of(word), 0}};
     for (const model::Vocabulary::Near& one : near)
-      if (all.size() <= kWordsTried)
+      if (one.cost != 0 && all.size() <= kWordsTried)
         all.push_back({quoted(one.word, false), one.cost});
     return all;
   }
@@ -352,7 +391,7 @@ class Run {
       if (cost > likeliest_ + kNoise)
         return;
       std::vector<std::vector<std::int64_t>> turns;
-      for (; at != combinations.end() && at->cost == cost; ++at) {
+      for (; at != combinations.end() && at->cost <= cost + kAsLikely; ++at) {
         found_.clear();
         take(from, at->match, kSimilar);
         std::sort(found_.begin(), found_.end(), [](const Candidate& a, const Candidate& b) {
@@ -408,11 +447,12 @@ const model::Vocabulary& Search::vocabulary() {
     generation_ = generation;
   }
   Query query(statements_,
-              "SELECT number, word, entries FROM name_word WHERE number > ?1 ORDER BY number");
+              "SELECT number, word, entries FROM search_word WHERE number > ?1 ORDER BY number");
   query.bind(last_word_);
   while (query.next()) {
     last_word_ = query.integer(0);
-    vocabulary_.add(query.text(1), query.integer(2));
+    if (query.integer(2) != 0)
+      vocabulary_.add(query.text(1), query.integer(2));
   }
   return vocabulary_;
 }

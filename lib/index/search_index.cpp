@@ -38,10 +38,15 @@ void set_option(Statements& statements, std::string_view name, std::int64_t valu
     Query(statements, sql).bind(name, value).run();
 }
 
-void add_name_word(Statements& statements, std::string_view word, std::int64_t entries) {
+/// A word that was in no name before and is now gets another number, so that readers hear of it.
+void add_word(Statements& statements, std::string_view word, std::int64_t in_names) {
   if (model::has_a_spelling(word))
-    Query(statements, "INSERT OR IGNORE INTO name_word (word, entries) VALUES (?1, ?2)")
-        .bind(word, entries)
+    Query(statements,
+          "INSERT INTO search_word (word, entries) VALUES (?1, ?2)"
+          " ON CONFLICT (word) DO UPDATE SET entries = excluded.entries,"
+          " number = (SELECT max(number) + 1 FROM search_word)"
+          " WHERE entries = 0 AND excluded.entries <> 0")
+        .bind(word, in_names)
         .run();
 }
 
@@ -69,7 +74,7 @@ class Build {
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
     database_.exec("INSERT INTO name_search (name_search) VALUES ('delete-all')");
     database_.exec("INSERT INTO word_search (word_search) VALUES ('delete-all')");
-    database_.exec("DELETE FROM name_word");
+    database_.exec("DELETE FROM search_word");
     // merged once at the end; larger pieces until then
     set_option(statements_, "automerge", 0);
     set_option(statements_, "hashsize", std::int64_t{8} << 20);
@@ -118,24 +123,30 @@ class Build {
   }
 
   void finish() {
-    database_.exec(
-        "CREATE VIRTUAL TABLE temp.name_vocabulary USING fts5vocab(main, name_search, row)");
+    for (const char* index : {"name_search", "word_search"})
+      database_.exec(std::string("CREATE VIRTUAL TABLE temp.words_of_") + index +
+                     " USING fts5vocab(main, " + index + ", row)");
     {
       SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
-      SQLite::Statement words(database_, "SELECT term, doc FROM temp.name_vocabulary");
-      while (words.executeStep())
-        add_name_word(statements_, words.getColumn(0).getString(), words.getColumn(1).getInt64());
-      words.reset();
+      add_words("SELECT term, doc FROM temp.words_of_name_search");
+      add_words("SELECT term, 0 FROM temp.words_of_word_search");
       constexpr int kUsualPieces = 4;
       set_option(statements_, "automerge", kUsualPieces);
       set_option(statements_, "hashsize", std::int64_t{1} << 20);
       set_built_to(statements_, kEverything);
       transaction.commit();
     }
-    database_.exec("DROP TABLE temp.name_vocabulary");
+    for (const char* index : {"name_search", "word_search"})
+      database_.exec(std::string("DROP TABLE temp.words_of_") + index);
   }
 
  private:
+  void add_words(const char* sql) {
+    SQLite::Statement words(database_, sql);
+    while (words.executeStep())
+      add_word(statements_, words.getColumn(0).getString(), words.getColumn(1).getInt64());
+  }
+
   SQLite::Database& database_;
   Statements& statements_;
 };
@@ -210,9 +221,14 @@ void SearchChanges::write() {
     change_words("INSERT INTO word_search (word_search, rowid, words) VALUES ('delete', ?1, ?2)",
                  "INSERT INTO word_search (rowid, words) VALUES (?1, ?2)", row, change.before.all,
                  change.now.all);
-    if (complete_ && change.before.names != change.now.names)
+    if (!complete_)
+      continue;  // the end of the build adds all words
+    if (change.before.names != change.now.names)
       for (const std::string_view word : base::split(change.now.names, ' '))
-        add_name_word(statements_, word, 1);
+        add_word(statements_, word, 1);
+    if (change.before.all != change.now.all)
+      for (const std::string_view word : base::split(change.now.all, ' '))
+        add_word(statements_, word, 0);
   }
   changes_.clear();
 }

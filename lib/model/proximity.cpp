@@ -31,6 +31,11 @@ std::uint64_t bit_of(char32_t letter) {
                                         : std::uint64_t{1} << (26 + letter % 38);
 }
 
+/// Of slips that are as likely as each other, the one from a common word.
+int rarity(std::uint32_t entries) {
+  return entries >= 1000 ? 0 : entries >= 100 ? 1 : entries >= 10 ? 2 : 3;
+}
+
 struct Shape {
   std::uint64_t letters = 0;
   int characters = 0;
@@ -158,9 +163,10 @@ std::vector<Vocabulary::Near> Vocabulary::nearest(std::string_view word, std::si
     const int changes = distance.to(text);
     if (changes > most)
       continue;
-    const int cost = changes == 0 ? 0
-                                  : 4 * changes + (sound_of(text) == sound ? 0 : 3) +
-                                        (text.front() == word.front() ? 0 : 1);
+    const int cost = changes == 0
+                         ? 0
+                         : 4 * changes + (sound_of(text) == sound ? 0 : 3) +
+                               (text.front() == word.front() ? 0 : 1) + rarity(item.entries);
     candidates.push_back({cost, item.entries, text});
   }
   const auto likelier = [](const Candidate& a, const Candidate& b) {

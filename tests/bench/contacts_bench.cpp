@@ -24,26 +24,24 @@ constexpr std::size_t kShown = 8;
 
 // --- what is asked -------------------------------------------------------------------------------
 
-/// A name in the letters a to z of somebody who is in the index.
+/// The name of somebody who is in the index.
 struct Asked {
   std::string given;
   std::string family;
 };
 
-std::string plain(std::string_view name) {
-  std::string letters;
-  for (const char c : model::search_form(name))
-    if (c >= 'a' && c <= 'z')
-      letters += c;
-  return letters;
+bool is_plain(const std::string& name) {
+  return std::all_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
+/// Whose names have so many letters, of a to z without case and accents.
 std::vector<Asked> somebody(std::size_t count, int contacts, std::size_t shortest) {
   std::vector<Asked> all;
   for (std::uint64_t seed = 1; all.size() < count; ++seed) {
     const Person one = person(static_cast<int>(chosen(seed, static_cast<std::size_t>(contacts))));
-    Asked asked{plain(one.given_name), plain(one.surname)};
-    if (asked.given.size() >= shortest && asked.family.size() >= shortest)
+    Asked asked{model::search_form(one.given_name), model::search_form(one.surname)};
+    if (asked.given.size() >= shortest && asked.family.size() >= shortest &&
+        is_plain(asked.given) && is_plain(asked.family))
       all.push_back(std::move(asked));
   }
   return all;
