@@ -1,18 +1,14 @@
 #include "contacts_bench.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "asking.hpp"
 #include "base/clock.hpp"
-#include "base/text.hpp"
 #include "index/index.hpp"
 #include "index/reader.hpp"
 #include "lookup_bench.hpp"
@@ -23,74 +19,8 @@ namespace gald::bench {
 
 namespace {
 
-using Questions = std::vector<std::string>;
-
-constexpr int kPage = 200;
-constexpr int kChanged = 1000;  // contacts in a delta
-constexpr std::size_t kAsked = 1000;
 constexpr std::size_t kAskedByHand = 15;  // each may look at every contact
 constexpr std::size_t kShown = 8;
-
-const index::CollectionKey kPeople{"entra", model::ConnectorKind::entra, "contacts", "v1", false};
-
-void stage(index::Index& index, int from, int to, const std::string& title) {
-  static int cursor = 0;
-  index.position(kPeople);
-  for (int at = from; at < to; at += kPage) {
-    const int end = std::min(at + kPage, to);
-    std::vector<model::Change> page;
-    for (int number = at; number < end; ++number) {
-      page.push_back(contact_of(number));
-      if (!title.empty())
-        page.back().set[model::Attribute::job_title] = {title};
-    }
-    index.apply(kPeople, std::move(page), {}, model::Cursor{std::to_string(++cursor), ""},
-                end == to);
-  }
-}
-
-/// Publishes a thousand changes, again and again, until it goes away.
-class Deltas {
- public:
-  Deltas(index::Index& index, int contacts)
-      : thread_([this, &index, contacts](const std::stop_token& stop) {
-          for (int round = 0; !stop.stop_requested(); ++round) {
-            const int from = static_cast<int>(chosen(
-                static_cast<std::uint64_t>(round), static_cast<std::size_t>(contacts - kChanged)));
-            stage(index, from, from + kChanged, "Title " + std::to_string(round));
-            index.publish(index.begin_run(), {}, stop);
-            ++rounds_;
-          }
-        }) {}
-
-  int rounds() const { return rounds_; }
-
- private:
-  std::atomic<int> rounds_ = 0;
-  std::jthread thread_;
-};
-
-/// Milliseconds of each, in order. Of several rounds the quickest counts: what the neighbours on
-/// the machine add is never negative.
-template <typename Ask>
-std::vector<double> times(const Questions& questions, std::size_t count, int rounds,
-                          const Ask& ask) {
-  std::vector<double> all(std::min(count, questions.size()), 1e9);
-  for (int round = 0; round < rounds; ++round)
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      ask(questions[i]);
-      const std::chrono::duration<double, std::milli> took =
-          std::chrono::steady_clock::now() - start;
-      all[i] = std::min(all[i], took.count());
-    }
-  std::sort(all.begin(), all.end());
-  return all;
-}
-
-double p99(const std::vector<double>& sorted) {
-  return sorted.at(sorted.size() * 99 / 100);
-}
 
 // --- what is asked -------------------------------------------------------------------------------
 
@@ -243,13 +173,8 @@ class SearchBench {
     const double plain =
         p99(times(questions, kAskedByHand, 1, [&](const std::string& one) { by_hand.ask(one); }));
     add(name, what + ", p99 / LIKE in SQL", quiet, limit_ms, plain, cpu);
-    double busy = 0;
-    {
-      Deltas deltas(index_, contacts_);
-      while (deltas.rounds() == 0)
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      busy = p99(times(questions, kAsked, 3, ask));
-    }
+    const double busy =
+        while_publishing(index_, contacts_, [&] { return p99(times(questions, kAsked, 3, ask)); });
     add(name + ".busy", what + ", while changes are published", busy, 2 * limit_ms, plain, cpu);
   }
 
