@@ -35,6 +35,9 @@ constexpr auto kPromises = std::to_array<Promise>({
     {"addresses belong to a contact that is not there",
      "SELECT count(*) FROM address a"
      " WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.id = a.entry_id)"},
+    {"former addresses belong to a contact that is not there",
+     "SELECT count(*) FROM former_address a"
+     " WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.id = a.entry_id)"},
     {"phones belong to a contact that is not there",
      "SELECT count(*) FROM phone p"
      " WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.id = p.entry_id)"},

@@ -137,12 +137,23 @@ void Upkeep::give_back_space(std::stop_token stop) {
   if (unused * page < kWorthGivingBack || unused * kUnusedShare < pragma(database_, "page_count"))
     return;
   if (pragma(database_, "auto_vacuum") == 0)
-    database_.exec("VACUUM");  // an older file, which from now on can do it bit by bit
+    rewrite(std::move(stop));  // an older file, which from now on can do it bit by bit
   else
     while (!stop.stop_requested() && pragma(database_, "freelist_count") != 0)
       database_.exec("PRAGMA incremental_vacuum(" + std::to_string(kPagesAtOnce) + ")");
-  base::log::info("index.compacted", "unused space is given back",
-                  {{"bytes", (unused - pragma(database_, "freelist_count")) * page}});
+  if (const std::int64_t given = unused - pragma(database_, "freelist_count"); given > 0)
+    base::log::info("index.compacted", "unused space is given back", {{"bytes", given * page}});
+}
+
+/// As if nothing had been done when it is told to stop: the next cycle does it.
+void Upkeep::rewrite(std::stop_token stop) {
+  const std::stop_callback interrupt(stop, [&] { sqlite3_interrupt(database_.getHandle()); });
+  try {
+    database_.exec("VACUUM");
+  } catch (const SQLite::Exception& error) {
+    if (error.getErrorCode() != SQLITE_INTERRUPT)
+      throw;
+  }
 }
 
 void Upkeep::note_holder(bool held) {

@@ -58,6 +58,7 @@ class Upkeep {
 
  private:
   void give_back_space(std::stop_token stop);
+  void rewrite(std::stop_token stop);
   void note_holder(bool held);
 
   SQLite::Database& database_;

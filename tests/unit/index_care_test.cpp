@@ -204,6 +204,7 @@ TEST_F(CareTest, WhatDoesNotHangTogetherIsTold) {
             "no record stands behind"},
            {"UPDATE entry SET forward_to = 'x' WHERE id = " + one_entry, "lead to one"},
            {"UPDATE address SET entry_id = 4711 WHERE entry_id = " + one_entry, "addresses"},
+           {"INSERT INTO former_address VALUES ('x', 4711, 'smtp', 'x', '')", "former addresses"},
            {"UPDATE phone SET entry_id = 4711 WHERE entry_id = " + one_entry, "phones"},
            {"INSERT INTO membership VALUES (1, 4711)", "memberships"},
            {"UPDATE entry SET change_number = 999 WHERE id = " + one_entry, "change number"}}) {
