@@ -78,6 +78,8 @@ class TemporaryFile {
 
 void refuse_to_replace(const fs::path& index, const fs::path& to) {
   std::error_code ignored;
+  if (to.has_parent_path() && !fs::is_directory(to.parent_path(), ignored))
+    throw std::runtime_error(to.string() + ": there is no folder " + to.parent_path().string());
   if (fs::is_directory(to, ignored))
     throw std::runtime_error(to.string() + ": is a folder; name the file to write, such as " +
                              (to / "gald.db").string());

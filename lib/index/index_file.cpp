@@ -39,8 +39,9 @@ fs::path with_suffix(const fs::path& index, const char* suffix) {
 void create_index_file(const fs::path& index) {
   const int descriptor = ::open(index.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
   if (descriptor < 0)
-    throw std::runtime_error(index.string() + ": cannot be opened for writing: " +
-                             std::strerror(errno) + "; check index.path and its permissions");
+    throw std::runtime_error(index.string() +
+                             ": cannot be opened for writing: " + std::strerror(errno) +
+                             "; its folder has to be there, and to be writable");
 
   struct stat state {};
 
