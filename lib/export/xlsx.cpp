@@ -2,12 +2,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <stdexcept>
 #include <utility>
 
 #include <xlsxwriter.h>
 
 #include "export/writer.hpp"
+#include "export/xlsx_check.hpp"
 #include "export/xlsx_text.hpp"
 
 namespace gald::exporting {
@@ -59,10 +61,14 @@ class XlsxWriter final : public Writer {
   std::vector<std::string> finish(const std::vector<Total>& totals) override {
     end_contacts();
     write_overview(totals);
-    check(overview_);
+    settle(overview_);
     lxw_workbook* workbook = std::exchange(workbook_, nullptr);
     if (const lxw_error error = workbook_close(workbook); error != LXW_NO_ERROR)
       throw std::runtime_error(file_ + ": the workbook cannot be written: " + lxw_strerror(error));
+    for (const auto& [sheet, size] : sizes_)
+      if (size_of_rows(file_, sheet) != size)
+        throw std::runtime_error(folder_ +
+                                 ": the workbook was not written as a whole; is the disk full?");
     if (cut_ == 0)
       return {};
     return {std::to_string(cut_) + " values were longer than the " + std::to_string(kLongestCell) +
@@ -91,7 +97,7 @@ class XlsxWriter final : public Writer {
 
   void end_contacts() {
     worksheet_autofilter(contacts_, 0, 0, row_ - 1, last_column());
-    check(contacts_);
+    settle(contacts_);
   }
 
   lxw_col_t last_column() const { return static_cast<lxw_col_t>(columns_.size() - 1); }
@@ -119,12 +125,18 @@ class XlsxWriter final : public Writer {
       worksheet_write_string(sheet, row, column, cell.text.c_str(), format);
   }
 
-  /// The library does not look whether the rows that it puts aside are written.
-  void check(lxw_worksheet* sheet) const {
-    if (std::fflush(sheet->optimize_tmpfile) != 0 || std::ferror(sheet->optimize_tmpfile) != 0)
+  /// The library does not look whether the rows that it puts aside are written, nor whether the
+  /// sheets that it makes of them are: on a full disk rows would be missing without a word. So it
+  /// is looked at here, and the size of the rows is kept for the end.
+  void settle(lxw_worksheet* sheet) {
+    lxw_worksheet_write_single_row(sheet);
+    const bool written = std::fflush(sheet->optimize_tmpfile) == 0;
+    const long size = std::ftell(sheet->optimize_tmpfile);
+    if (!written || std::ferror(sheet->optimize_tmpfile) != 0 || size < 0)
       throw std::runtime_error(
           folder_ +
           ": the rows of the workbook cannot be kept in a temporary file: " + std::strerror(errno));
+    sizes_[sheet->index + 1] = size;
   }
 
   const Columns columns_;
@@ -138,6 +150,7 @@ class XlsxWriter final : public Writer {
   lxw_row_t row_ = 0;
   int sheets_ = 0;
   std::int64_t cut_ = 0;
+  std::map<int, std::int64_t> sizes_;  ///< of the rows of the sheets that are complete
 };
 
 }  // namespace
