@@ -67,7 +67,7 @@ class XlsxWriter final : public Writer {
       throw std::runtime_error(file_ + ": the workbook cannot be written: " + lxw_strerror(error));
     for (const auto& [sheet, size] : sizes_)
       if (size_of_rows(file_, sheet) != size)
-        throw std::runtime_error(file_ +
+        throw std::runtime_error(folder_ +
                                  ": the workbook was not written as a whole; is the disk full?");
     if (cut_ == 0)
       return {};
