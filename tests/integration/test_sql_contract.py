@@ -22,6 +22,9 @@ import sql_contract
 from company import main
 from lab import Gald, Tenant
 
+#: what cannot be asked for all that there is
+QUESTIONS = {"contact_search": "SELECT * FROM contact_search WHERE words MATCH 'person'"}
+
 TYPES = {"text": str, "integer": int, "real": float}
 READERS = 4
 
@@ -94,12 +97,12 @@ class SqlContract(unittest.TestCase):
         self.addCleanup(index.close)
         for name, view in self.views.items():
             columns = {column.name: column for column in view.columns}
-            cursor = index.execute(f"SELECT * FROM {name}")
+            cursor = index.execute(QUESTIONS.get(name, f"SELECT * FROM {name}"))
             given = [column[0] for column in cursor.description]
             rows = cursor.fetchall()
             self.assertGreater(len(rows), 0, f"{name}: no row, so nothing was looked at")
             wrong = {f"{name}.{column} gives {value!r}" for row in rows for column, value in zip(given, row)
-                     if not (columns[column].null == "yes" if value is None
+                     if columns[column].type != "none" and not (columns[column].null == "yes" if value is None
                              else isinstance(value, TYPES[columns[column].type]))}
             self.assertEqual(wrong, set())
 
