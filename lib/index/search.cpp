@@ -41,7 +41,7 @@ constexpr std::size_t kFew = 8;
 
 /// Words in the place of a misspelt one, and combinations of them for several.
 constexpr std::size_t kWordsTried = 8;
-constexpr std::size_t kCombinationsTried = 24;
+constexpr std::size_t kCombinationsTried = 16;
 
 /// Combinations that differ by no more than how common their words are get their turns together.
 constexpr int kAsLikely = 3;
@@ -162,7 +162,7 @@ class Run {
       return;
     const std::vector<Alternative> tried = combinations(words);
     try_in(kInNames, tried);
-    if (found_few())
+    if (ranked_.empty())  // a misspelt name and a department, say
       try_in(kAnywhere, tried);
   }
 
