@@ -8,14 +8,19 @@ namespace gald::base {
 
 namespace {
 
+/// By character; -1 for what is none. Every anchor passes here, so that it is a table.
+constexpr auto kHexDigits = [] {
+  std::array<std::int8_t, 256> digits{};
+  digits.fill(-1);
+  for (std::size_t i = 0; i < 10; ++i)
+    digits['0' + i] = static_cast<std::int8_t>(i);
+  for (std::size_t i = 0; i < 6; ++i)
+    digits['a' + i] = digits['A' + i] = static_cast<std::int8_t>(10 + i);
+  return digits;
+}();
+
 int hex_digit(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
-  return -1;
+  return kHexDigits[static_cast<unsigned char>(c)];
 }
 
 /// AD's order of the sixteen bytes, as positions in RFC 4122 order. It is its own inverse.

@@ -133,6 +133,9 @@ enum Piece : std::uint8_t { literal, repeated, beginning, guid };
 /// Shorter than this, a value is as long as the place where else it stands.
 constexpr std::size_t kShortest = 4;
 
+/// Up to here values are looked for in those before them: names and addresses contain each other.
+constexpr std::size_t kLastLookedFor = kNumberOf[static_cast<std::size_t>(A::surname)];
+
 /// Values are looked for in this much of what is written, so that the time for an object with many
 /// of them follows its size.
 constexpr std::size_t kWindow = 2048;
@@ -163,10 +166,14 @@ void append_repeated(std::string& blob, std::size_t size, std::size_t position) 
   append_number(blob, position);
 }
 
-void append_value(std::string& blob, std::string_view value) {
+void append_value(std::string& blob, std::size_t number, std::string_view value) {
   if (const std::optional<std::string> packed = packed_guid(value)) {
     append_number(blob, guid);
     blob += *packed;
+    return;
+  }
+  if (number > kLastLookedFor) {
+    append_bytes(blob, literal, value);
     return;
   }
   if (const auto known = find_in(blob, value)) {
@@ -277,7 +284,7 @@ void write_blob(const model::Attributes& attributes, std::string& blob) {
       append_number(blob, values.size());
     }
     for (const std::string& value : values)
-      append_value(blob, value);
+      append_value(blob, number, value);
   }
 }
 

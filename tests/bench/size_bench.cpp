@@ -62,7 +62,7 @@ double bytes_per_contact(const std::filesystem::path& file) {
   const std::int64_t history =
       database
           .execAndGet(
-              "SELECT sum(pgsize) FROM dbstat WHERE aggregate AND name IN"
+              "SELECT sum(pgsize) FROM dbstat WHERE name IN"
               " (SELECT name FROM sqlite_schema WHERE tbl_name = 'change')")
           .getInt64();
   const std::int64_t contacts = database.execAndGet("SELECT count(*) FROM contacts").getInt64();

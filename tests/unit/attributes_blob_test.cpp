@@ -189,14 +189,11 @@ TEST(AttributesBlob, TheNumbersStay) {
         << names[i];
   }
   const std::string all = to_blob({{Attribute::business_phones, {"12345", "6"}},
-                                   {Attribute::mail, {"12345"}},
+                                   {Attribute::mail, {"a@b.example"}},
+                                   {Attribute::mail_nickname, {"b.example"}},
                                    {Attribute::parent, {"00112233-4455-6677-8899-aabbccddeeff"}}});
-  EXPECT_EQ(hex(all), "0714" + hex("12345") +
-                          "9a02"
-                          "1502"
-                          "0436"
-                          "3a03"
-                          "00112233445566778899aabbccddeeff");
+  EXPECT_EQ(hex(all), "072c" + hex("a@b.example") + "092504" + "9a0214" + hex("12345") + "0436" +
+                          "3a0300112233445566778899aabbccddeeff");
 }
 
 TEST(AttributesBlob, UnknownAttributesAreSkipped) {
