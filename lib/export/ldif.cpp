@@ -81,7 +81,7 @@ class LdifWriter final : public Writer {
   }
 
   void add(const model::Contact& contact) override {
-    entry_ = "\n";
+    entry_ = std::exchange(separator_, "\n");
     put("dn", name_of(contact.entry.id));
     for (const char* name : {"top", "person", "organizationalPerson", "inetOrgPerson"})
       put("objectClass", name);
@@ -162,6 +162,7 @@ class LdifWriter final : public Writer {
 
   const std::string base_;
   const Sink sink_;
+  std::string_view separator_;  ///< the version belongs to the first entry
   std::string entry_;
 };
 

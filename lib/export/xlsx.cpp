@@ -67,8 +67,7 @@ class XlsxWriter final : public Writer {
       throw std::runtime_error(file_ + ": the workbook cannot be written: " + lxw_strerror(error));
     for (const auto& [sheet, size] : sizes_)
       if (size_of_rows(file_, sheet) != size)
-        throw std::runtime_error(folder_ +
-                                 ": the workbook was not written as a whole; is the disk full?");
+        throw std::runtime_error(file_ + ": was not written as a whole; is the disk full?");
     if (cut_ == 0)
       return {};
     return {std::to_string(cut_) + " values were longer than the " + std::to_string(kLongestCell) +

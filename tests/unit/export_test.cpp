@@ -240,7 +240,6 @@ TEST(Folding, NeverInsideACharacterNeverTooLong) {
 TEST(Ldif, APersonOfTheInternet) {
   EXPECT_EQ(ldif(jane()),
             "version: 1\n"
-            "\n"
             "dn: uid=71392103-8d7e-5dd7-86ae-0f4e201ff3a9,ou=gal,dc=test\n"
             "objectClass: top\n"
             "objectClass: person\n"
