@@ -13,6 +13,7 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import time
 
 from company import BAD_CONFIGURATION, BAD_USAGE, COMPLETE, FAILED, main, rows
 from lab import wait_until
@@ -325,6 +326,7 @@ class Damage(CareTest):
                    "a cycle that began")
         process.kill()
         process.wait()
+        time.sleep(2.5)  # until the tenant has answered what the killed process asked for
         self.tenant.settings(latency=0)
         self.overwrite(gald, [os.path.getsize(gald.index_path) // PAGE // 2])
         report, _ = self.run_sync(gald, COMPLETE)

@@ -211,11 +211,16 @@ class Credentials(CloudTest):
         self.tenant.settings(roles={"graph": ["User.Read.All"]})
         with gald:
             gald.start()
-            wait_until(lambda: os.path.exists(gald.index_path) and os.path.getsize(gald.index_path) > 0 and
+            wait_until(lambda: is_made(gald) and
                        rows(gald, "SELECT count(*) FROM runs WHERE ended_at IS NOT NULL")[0][0] >= 1, 30, "a run")
             self.tenant.settings(roles={"graph": ["OrgContact.Read.All", "User.Read.All", "Group.Read.All"]})
             wait_until(lambda: rows(gald, "SELECT count(*) FROM runs WHERE outcome = 'complete'")[0][0] >= 1, 30,
                        "a complete run although the token was issued before")
+
+
+def is_made(gald):
+    """Whether there is an index, and in one piece."""
+    return os.path.exists(gald.index_path) and rows(gald, "SELECT 1 FROM sqlite_schema WHERE name = 'runs'")
 
 
 class Mailboxes(CloudTest):
