@@ -65,6 +65,13 @@ void set_built_to(Statements& statements, std::int64_t row) {
   Query(statements, "UPDATE search_state SET built_to = ?1").bind(row).run();
 }
 
+SearchedWords words_of(std::string_view search_name, std::vector<std::string_view> others) {
+  const std::string names = joined(model::search_words(search_name));
+  others.insert(others.begin(), search_name);
+  return {names, joined(model::search_words(others))};
+}
+
+/// Reads only what it needs of each entry, the same that searched_words() takes.
 class Build {
  public:
   Build(SQLite::Database& database, Statements& statements)
@@ -88,17 +95,19 @@ class Build {
   /// The entries behind `row`. Returns the last of them; `row` when there are none.
   std::int64_t add_behind(std::int64_t row) {
     SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
-    static const std::string kSql = "SELECT e.id, " + entry_columns() +
-                                    " FROM entry e WHERE e.id > ?1 AND e.forward_to IS NULL"
-                                    " ORDER BY e.id LIMIT ?2";
-    Query query(statements_, kSql);
+    Query query(statements_,
+                "SELECT e.id, e.search_name, e.mail, e.mail_nickname, e.user_principal_name,"
+                " e.company_name, e.department, e.job_title"
+                " FROM entry e WHERE e.id > ?1 AND e.forward_to IS NULL ORDER BY e.id LIMIT ?2");
     query.bind(row, kChunk);
     const std::int64_t before = row;
     while (query.next()) {
       row = query.integer(0);
-      model::Entry entry = read_entry(query, 1);
-      read_lists(statements_, row, entry);
-      const SearchedWords words = searched_words(entry);
+      std::vector<std::string> texts;
+      for (int column = 2; column <= 7; ++column)
+        texts.push_back(query.text(column));
+      add_addresses(row, texts);
+      const SearchedWords words = words_of(query.text(1), {texts.begin(), texts.end()});
       Query(statements_, "INSERT INTO name_search (rowid, words) VALUES (?1, ?2)")
           .bind(row, words.names)
           .run();
@@ -141,6 +150,15 @@ class Build {
   }
 
  private:
+  void add_addresses(std::int64_t row, std::vector<std::string>& texts) {
+    Query query(
+        statements_,
+        "SELECT value FROM address WHERE entry_id = ?1 AND kind = 'smtp' ORDER BY position");
+    query.bind(row);
+    while (query.next())
+      texts.push_back(query.text(0));
+  }
+
   void add_words(const char* sql) {
     SQLite::Statement words(database_, sql);
     while (words.executeStep())
@@ -154,7 +172,7 @@ class Build {
 }  // namespace
 
 SearchedWords searched_words(const model::Entry& entry) {
-  std::vector<std::string_view> texts = {entry.search_name};
+  std::vector<std::string_view> texts;
   for (const Attribute attribute :
        {Attribute::mail, Attribute::mail_nickname, Attribute::user_principal_name,
         Attribute::company_name, Attribute::department, Attribute::job_title})
@@ -163,7 +181,7 @@ SearchedWords searched_words(const model::Entry& entry) {
   for (const model::Address& address : entry.addresses)
     if (address.kind == "smtp")
       texts.emplace_back(address.value);
-  return {joined(model::search_words(entry.search_name)), joined(model::search_words(texts))};
+  return words_of(entry.search_name, std::move(texts));
 }
 
 SearchChanges::SearchChanges(Statements& statements) : statements_(statements) {
