@@ -69,12 +69,13 @@ double bytes_per_contact(const std::filesystem::path& file) {
   return static_cast<double>(all - history) / static_cast<double>(contacts);
 }
 
-Row size_row(const char* name, const char* what, const std::filesystem::path& file, bool hybrid) {
+Row size_row(const char* name, const char* what, double limit, const std::filesystem::path& file,
+             bool hybrid) {
   const double start = cpu_seconds();
   fill_index(file, kPeople, hybrid);
   const double ratio = bytes_per_contact(file) / kMost;
   std::filesystem::remove(file);
-  return {name, what, ratio, 1.0, cpu_seconds() - start, peak_rss_mib()};
+  return {name, what, ratio, limit, cpu_seconds() - start, peak_rss_mib()};
 }
 
 }  // namespace
@@ -89,10 +90,10 @@ void fill_index(const std::filesystem::path& file, int people, bool hybrid) {
 }
 
 std::vector<Row> measure_size(const std::filesystem::path& directory) {
-  return {
-      size_row("index.size", "bytes in the file per contact / 1,400", directory / "size.db", false),
-      size_row("index.size_hybrid", "the same, with a record in AD and one in Entra",
-               directory / "size-hybrid.db", true)};
+  return {size_row("index.size", "bytes in the file per contact / 1,400", 1.0,
+                   directory / "size.db", false),
+          size_row("index.size_hybrid", "the same, with a record in AD and one in Entra", 1.25,
+                   directory / "size-hybrid.db", true)};
 }
 
 }  // namespace gald::bench
