@@ -162,19 +162,19 @@ class Parser {
     add_run();
     add_sync();
     add_status();
+    add_check();
+    add_backup();
     add_list();
     add_search();
-    add_show();
-    add_changes();
-    add_check();
-    add_plan();
-    add_conflicts();
-    add_explain();
-    add_backup();
-    add_export();
-    add_history();
-    add_diff();
     add_lookup();
+    add_show();
+    add_history();
+    add_changes();
+    add_diff();
+    add_export();
+    add_explain();
+    add_conflicts();
+    add_plan();
   }
 
   std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {

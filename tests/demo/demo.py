@@ -96,6 +96,9 @@ def show(directory, dc, tenant):
     say("The telephone rings, with the number as the exchange shows it:")
     if "Jürgen Müller" not in gald_says(gald, "lookup", "0049 30 23125-110"):
         raise Failed("nobody knows who calls")
+    say("The help desk types a name as it heard it:")
+    if "Jürgen Müller" not in gald_says(gald, "search", "jurgen mueler"):
+        raise Failed("a misspelt name is not found")
 
     say("--- Somebody edits a filter, and the people of an OU fall out of it. Nobody is deleted:\n")
     gald.configure({"connector.ad": {"exclude": [sample.unit("People")]}})
