@@ -89,6 +89,12 @@ int execute(const SearchCommand& command, const Context& context) {
         "the index cannot be searched yet: the next cycle (gald run, or gald sync) prepares it");
     return exit_code::kFailed;
   }
+  if (result.hits.empty() && result.more) {
+    complain(
+        "so many have these words that not all could be looked at for those of the filter; add a "
+        "letter or a word");
+    return exit_code::kFailed;
+  }
   if (command.json) {
     for (const SearchHit& hit : result.hits)
       print_json(reader, hit);

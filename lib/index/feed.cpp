@@ -14,15 +14,23 @@ using Standing = FeedAnswer::Standing;
 
 namespace {
 
-/// What a contact says of its groups changes without a change of its own.
+/// What a contact says of its groups changes without a change of its own; and what came in the run
+/// in which it was created itself is told with nothing but the group and the manager, which may be
+/// published behind it.
 constexpr std::string_view kTouched =
-    "WITH line AS (SELECT number, entry_id, field, old_value, new_value FROM change"
+    "WITH line AS (SELECT number, entry_id, operation, field, old_value, new_value FROM change"
     "  WHERE number > ?1),"
     " touched AS ("
     "  SELECT entry_id, '' AS purged, '' AS kind, number FROM line WHERE entry_id <> 0"
     "  UNION ALL SELECT ms.member_id, '', '', line.number FROM line"
     "   CROSS JOIN membership ms ON ms.group_id = line.entry_id"
     "   WHERE line.field IN ('displayName', 'memberLabels')"
+    "    OR line.operation IN ('created', 'restored')"
+    "  UNION ALL SELECT e.id, '', '', line.number FROM line"
+    "   CROSS JOIN record r ON r.entry_id = line.entry_id"
+    "   CROSS JOIN connector c ON c.id = r.connector_id"
+    "   CROSS JOIN entry e ON e.manager = c.name || '/' || r.anchor"
+    "   WHERE line.operation IN ('created', 'restored')"
     "  UNION ALL SELECT 0, old_value, new_value, number FROM line WHERE entry_id = 0"
     "   AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.uuid = line.old_value))"
     " SELECT entry_id, purged, max(kind), max(number) FROM touched"

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "index/change_log.hpp"
 #include "index/search_index.hpp"
 
 namespace gald::index {
@@ -21,8 +22,11 @@ struct Row {
 
 class Purge {
  public:
-  Purge(Statements& statements, std::string now, std::int64_t run)
-      : statements_(statements), search_(statements), now_(std::move(now)), run_(run) {}
+  Purge(Statements& statements, std::int64_t run)
+      : statements_(statements), search_(statements), run_(run) {}
+
+  /// The first thing in a transaction.
+  void begin_moment(base::TimePoint now) { at_ = base::to_iso8601(next_moment(statements_, now)); }
 
   std::vector<Row> overdue(base::TimePoint deleted_before) {
     return rows(
@@ -57,7 +61,7 @@ class Purge {
     Query(statements_,
           "INSERT INTO change (run_id, at, entry_id, operation, field, old_value, new_value,"
           " connector) VALUES (?1, ?2, 0, 'purged', 'id', ?3, ?4, '')")
-        .bind(run_, now_, entry.uuid, entry.kind)
+        .bind(run_, at_, entry.uuid, entry.kind)
         .run();
     return taken;
   }
@@ -96,8 +100,8 @@ class Purge {
 
   Statements& statements_;
   SearchChanges search_;
-  std::string now_;
   std::int64_t run_;
+  std::string at_;  ///< when all of the transaction under way is told
 };
 
 }  // namespace
@@ -105,13 +109,14 @@ class Purge {
 std::int64_t purge(SQLite::Database& database, Statements& statements, const base::Clock& clock,
                    std::chrono::milliseconds keep, std::int64_t run, std::stop_token stop) {
   const base::TimePoint now = clock.now();
-  Purge purge(statements, base::to_iso8601(now), run);
+  Purge purge(statements, run);
   std::int64_t purged = 0;
   while (!stop.stop_requested()) {
     const std::vector<Row> overdue = purge.overdue(now - keep);
     if (overdue.empty())
       break;
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    purge.begin_moment(now);
     for (const Row& entry : overdue)
       purged += purge.take(entry);
     purge.settle();

@@ -525,7 +525,7 @@ SELECT c.name, l.name, r.anchor, x.evidence, x.since
   JOIN collection l ON l.id = r.collection_id
   JOIN connector c ON c.id = r.connector_id
  WHERE x.kind = 'duplicate-anchor' AND r.presence = 'live'
-   AND instr(x.evidence, ' by ' || c.name || '/' || r.anchor) > 0;
+   AND instr(x.evidence || ' ', ' by ' || c.name || '/' || r.anchor || ' ') > 0;
 
 -- Where no directory is read, it is no news that its objects are not seen.
 CREATE VIEW conflicts AS

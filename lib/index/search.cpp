@@ -148,6 +148,8 @@ class Run {
     rank();
   }
 
+  bool cut() const { return cut_; }
+
   bool found_few() const { return ranked_.size() < std::min(kFew, limit_); }
 
   /// Those that have something like it, behind the others.
@@ -434,7 +436,7 @@ SearchResult Search::find(const SearchQuery& query) {
   if (run.nothing_typed())
     return {};
   run.find();
-  if (run.found_few())
+  if (run.found_few() && !run.cut())  // or there may be more of those who have the words
     run.find_similar(vocabulary());
   return run.result();
 }

@@ -304,6 +304,34 @@ TEST(FeedPositions, AreWrittenAndRead) {
 }
 
 /// Every plan that reads `change` without an index over what is asked for.
+TEST_F(HistoryTest, WhatAPublicationBringsBehindASnapshotIsInTheFeed) {
+  std::vector<Change> all;
+  for (int number = 1; number <= 700; ++number)
+    all.push_back(user(number, "n" + std::to_string(number)));
+  all.front().set[Attribute::manager] = {anchor(700)};
+  Change group = user(701, "Everybody");
+  group.kind = RecordKind::group;
+  group.members_added = {anchor(1)};
+  all.push_back(group);
+  apply(kUsers, std::move(all));
+
+  std::optional<FeedPosition> between;
+  const std::int64_t run = index_.begin_run();
+  index_.publish(run, {.progress = [&](std::int64_t) { between = between ? between : now(); }}, {});
+  ASSERT_TRUE(between);
+  ASSERT_LT(between->number, 700) << "there has to be something behind it";
+
+  std::optional<model::Contact> first;
+  Feed(file()).compacted(*between, 10'000, [&](const FeedItem& item) {
+    if (item.id == id_of(1))
+      first = item.contact;
+  });
+  ASSERT_TRUE(first) << "its group and its manager were published behind it";
+  EXPECT_EQ(first->manager_id, id_of(700));
+  ASSERT_EQ(first->groups.size(), 1U);
+  EXPECT_EQ(first->groups.front().display_name, "Everybody");
+}
+
 TEST_F(HistoryTest, NoQueryScansTheHistory) {
   SQLite::Database database(file().string(), SQLite::OPEN_READONLY);
   const auto plan_of = [&](const std::string& sql) {
