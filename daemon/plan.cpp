@@ -145,7 +145,8 @@ int decide(const PlanCommand& command, const Config& config) {
 /// A copy of the index beside it, which nobody needs afterwards.
 class Copy {
  public:
-  explicit Copy(const std::filesystem::path& index_file)
+  /// Stops early, with less than a copy, when it is told to.
+  Copy(const std::filesystem::path& index_file, std::stop_token stop)
       : file_(index_file.string() + ".preview"), lock_(index::WriterLock::try_acquire(file_)) {
     if (!lock_)
       throw std::runtime_error("another preview is under way");
@@ -153,8 +154,14 @@ class Copy {
       throw std::runtime_error(index_file.string() +
                                ": is damaged and being made anew; see `gald status`");
     remove();  // one that was killed
-    if (std::filesystem::exists(index_file))
-      index::copy_index(index_file, file_);
+    if (!std::filesystem::exists(index_file))
+      return;
+    try {
+      index::copy_index(index_file, file_, std::move(stop));
+    } catch (...) {
+      remove();  // where the disk is full, the index needs the room
+      throw;
+    }
   }
 
   ~Copy() { remove(); }
@@ -184,7 +191,9 @@ int preview(const PlanCommand& command, const Context& context) {
     return exit_code::kBadConfiguration;
   std::stop_source stopping;
   const Signals signals({.stop = [&] { stopping.request_stop(); }});
-  const Copy copy(context.config.index_file);
+  const Copy copy(context.config.index_file, stopping.get_token());
+  if (stopping.stop_requested())
+    return exit_code::kFailed;
   const model::RunReport report = trial_cycle(copy.file(), connectors, clock,
                                               cycle_options(context.config), stopping.get_token());
   print(command.json ? to_json(report) + "\n" : describe(report));

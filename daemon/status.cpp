@@ -217,7 +217,7 @@ StatusReport read_status(const Config& config) {
     report.runs = reader.runs(kRunsShown);
     report.credentials = reader.credentials();
     report.plans = reader.plans(false, kPlansShown);
-    report.history = index::History(config.index_file).state();
+    report.history = index::History(file).state();
     report.groups = reader.group_sizes();
   }
   for (const ConnectorConfig& connector : config.connectors)

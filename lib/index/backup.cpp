@@ -90,6 +90,11 @@ void refuse_to_replace(const fs::path& index, const fs::path& to) {
   if (!looks_like_an_index(to))
     throw std::runtime_error(
         to.string() + ": is there already and no gald index; remove it or name another file");
+  // its log would be taken for that of the backup
+  if (const fs::path log = with_suffix(to, "-wal"); fs::exists(log, ignored))
+    throw std::runtime_error(log.string() + ": " + to.string() +
+                             " is in use as an index, or was; name another file, or remove it with"
+                             " its -wal and -shm");
 }
 
 [[noreturn]] void refuse_damaged(const fs::path& index, const std::string& problem) {

@@ -100,6 +100,8 @@ bool Upkeep::examination_is_due() {
 
 std::vector<std::string> Upkeep::examine(std::stop_token stop) {
   std::vector<std::string> problems;
+  if (stop.stop_requested())
+    return problems;
   try {
     const std::stop_callback interrupt(stop, [&] { sqlite3_interrupt(database_.getHandle()); });
     problems = structural_problems(database_);
@@ -109,6 +111,10 @@ std::vector<std::string> Upkeep::examine(std::stop_token stop) {
   }
   if (stop.stop_requested())
     return {};
+  if (!problems.empty()) {  // or what the disk did not give just then: another look, from the start
+    SQLite::Database fresh(file_.string(), SQLite::OPEN_READONLY, kUsualPatienceMs);
+    problems = structural_problems(fresh);
+  }
   if (problems.empty())
     Query(statements_, "INSERT OR REPLACE INTO upkeep (what, at) VALUES (?1, ?2)")
         .bind(std::string_view(kExamined), base::to_iso8601(clock_.now()))
@@ -147,6 +153,8 @@ void Upkeep::give_back_space(std::stop_token stop) {
 
 /// As if nothing had been done when it is told to stop: the next cycle does it.
 void Upkeep::rewrite(std::stop_token stop) {
+  if (stop.stop_requested())
+    return;
   const std::stop_callback interrupt(stop, [&] { sqlite3_interrupt(database_.getHandle()); });
   try {
     database_.exec("VACUUM");

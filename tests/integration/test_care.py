@@ -338,6 +338,7 @@ class Damage(CareTest):
         self.run_sync(gald, COMPLETE)
         self.age(gald)
         root, = rows(gald, "SELECT rootpage FROM sqlite_schema WHERE name = 'change_by_run'")[0]
+        history, = rows(gald, "SELECT rootpage FROM sqlite_schema WHERE name = 'history'")[0]
         self.overwrite(gald, [root])
         checked = gald.check()
         self.assertEqual(checked.code, FAILED)
@@ -349,6 +350,8 @@ class Damage(CareTest):
         status = gald.status()
         self.assertIn("The index is damaged.", status.out)
         self.assertIn("waiting for a first complete read of entra/users", status.out)
+        self.overwrite(gald, [history])
+        self.assertEqual(gald.status().out, status.out, "it is told of the one that is being made")
         for command in (("backup", os.path.join(self.directory, "backup.db")), ("plan",)):
             done = gald.run(*command)
             self.assertEqual(done.code, FAILED, done)

@@ -164,6 +164,9 @@ TEST_F(CareTest, OnlyABackupIsReplaced) {
             std::string::npos);
   EXPECT_NE(message_of([&] { back_up(file(), file(), {}); }).find("is the index itself"),
             std::string::npos);
+  std::ofstream(copy().string() + "-wal") << "of somebody who has it open";
+  EXPECT_NE(message_of([&] { back_up(file(), copy(), {}); }).find("copy.db-wal: "),
+            std::string::npos);
   const fs::path nowhere = place_.path() / "missing" / "copy.db";
   EXPECT_NE(message_of([&] { back_up(file(), nowhere, {}); }).find("missing/copy.db"),
             std::string::npos);
