@@ -19,7 +19,7 @@ class NewFile {
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
 
-  /// Where the file is for now. Others may write to it, too.
+  /// Where the file is until it is put in place. Others may write to it, too.
   const std::filesystem::path& path() const { return path_; }
 
   /// Buffered. Throws std::runtime_error.

@@ -279,4 +279,32 @@ TEST_F(UpgradeTest, HeldPlansSurvive) {
   EXPECT_EQ(first_value(records[0].attributes, Attribute::display_name), "Zoe");
 }
 
+/// A table that is written twice, in the schema and in an upgrade, must not come to be two tables.
+TEST_F(UpgradeTest, AnUpgradedFileIsShapedLikeANewOne) {
+  const auto shape = [&] {
+    return ask(
+        "SELECT group_concat(line, char(10)) FROM ("
+        " SELECT 'table ' || m.name || ':' || (SELECT group_concat(x.name, ' ') FROM"
+        "   (SELECT name FROM pragma_table_xinfo(m.name) ORDER BY name) x) AS line"
+        "  FROM sqlite_schema m WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'"
+        " UNION ALL SELECT 'index ' || m.tbl_name || '.' || m.name || ':' || (SELECT"
+        "   group_concat(coalesce(x.name, '()'), ' ') FROM pragma_index_xinfo(m.name) x"
+        "   WHERE x.key = 1) || CASE WHEN m.sql LIKE '% WHERE %' THEN substr(m.sql,"
+        "   instr(m.sql, ' WHERE ')) ELSE '' END"
+        "  FROM sqlite_schema m WHERE m.type = 'index' AND m.sql IS NOT NULL"
+        " UNION ALL SELECT 'view ' || m.sql FROM sqlite_schema m WHERE m.type = 'view'"
+        " ORDER BY 1)");
+  };
+  { const Index index(file(), clock_); }
+  const std::string fresh = shape();
+  ASSERT_NE(fresh.find("index phone.phone_by_tail:()"), std::string::npos) << fresh;
+  for (const std::string& older : {std::string(), std::string(kToSchema4) + kToSchema1}) {
+    for (const char* suffix : {"", "-wal", "-shm"})
+      std::filesystem::remove(file().string() + suffix);
+    test::make_schema_5(file(), older);
+    { const Index index(file(), clock_); }
+    EXPECT_EQ(shape(), fresh);
+  }
+}
+
 }  // namespace gald::index
