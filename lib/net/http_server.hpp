@@ -1,0 +1,177 @@
+// The HTTP front: sockets, TLS, HTTP/1.1 and their limits. What is asked and answered is a Handler's
+// business. No Boost in this header.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gald::net {
+
+/// Who is at the other end of a connection.
+struct Peer {
+  std::string address;  ///< "192.0.2.7", "::1"; empty on a Unix socket
+  bool encrypted = false;
+
+  /// On a Unix socket: the account of the other process (SO_PEERCRED) and all groups of it.
+  std::optional<std::uint32_t> user = {};
+  std::vector<std::uint32_t> groups = {};
+
+  /// SHA-256 of the client's certificate, if it has shown one that was verified: 64 hex digits.
+  std::string certificate = {};
+};
+
+/// A whole request; valid for as long as it is being answered.
+struct ServerRequest {
+  std::string method;
+  std::string target;  ///< as it was sent: "/contacts?source=cloud"
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  Peer peer;
+
+  /// The time of ServerResponse::wait is over: now an answer is due.
+  bool waited = false;
+
+  /// Names compare without case; nothing when absent; of several the first.
+  std::optional<std::string_view> header(std::string_view name) const;
+};
+
+/// A body that is made while it is sent. Called by one worker at a time; the client's pace is ours:
+/// the next piece is not asked for before the last one is on its way.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+
+  struct Piece {
+    std::string bytes;  ///< empty without `end`: nothing for now; asked again once the server is
+                        ///< woken, and at the latest after `ask_again`
+    bool end = false;
+    std::chrono::milliseconds ask_again{15'000};
+  };
+
+  /// Throws to break the connection off: the client sees that the body is not complete.
+  virtual Piece next() = 0;
+
+  /// Of the whole body, where it is known before.
+  virtual std::optional<std::uint64_t> length() const { return std::nullopt; }
+};
+
+struct ServerResponse {
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> headers;  ///< but none of the connection's
+  std::string body;
+  std::shared_ptr<BodySource> stream = nullptr;  ///< instead of `body`
+
+  /// There is no answer yet: the same request is handed over again when the server is woken, and,
+  /// marked as `waited`, after this time. Keeps no worker. All else in here is of no use then.
+  std::optional<std::chrono::milliseconds> wait = {};
+
+  /// What the metrics call the request: "/contacts/{id}". Never what the client wrote.
+  std::string route = {};
+};
+
+/// A request as the io thread sees it, before anything was copied.
+struct RequestHead {
+  std::string_view method;
+  std::string_view target;
+  std::string_view authorization;
+  std::string_view if_none_match;
+  std::string_view accept_encoding;
+  std::string_view accept;
+  const Peer& peer;
+};
+
+class Handler {
+ public:
+  virtual ~Handler() = default;
+
+  /// A whole message (status line, headers, body), if there is one that can be sent as it is.
+  /// Called on the io thread: must not wait for anything. nullptr: ask answer().
+  virtual std::shared_ptr<const std::string> ready(const RequestHead&) { return nullptr; }
+
+  /// Called on a worker, from several at a time; may block. What it throws is answered with 500 and
+  /// logged.
+  virtual ServerResponse answer(const ServerRequest& request) = 0;
+
+  /// Of a request that never comes to answer(): 400, 408, 413, 414, 429, 431, 503. `detail` is a
+  /// sentence for the client.
+  virtual ServerResponse refuse(int status, std::string_view detail) = 0;
+
+  /// What was answered to whom, for metrics. Called on the io thread; `route` is empty for what was
+  /// refused or ready.
+  virtual void answered(std::string_view route, std::string_view method, int status,
+                        std::chrono::microseconds took, std::uint64_t bytes) {
+    static_cast<void>(route), static_cast<void>(method), static_cast<void>(status);
+    static_cast<void>(took), static_cast<void>(bytes);
+  }
+
+  /// Whether there is anything new for those who wait. Called on a worker now and then while
+  /// somebody does.
+  virtual bool news() { return false; }
+};
+
+struct ServerOptions {
+  /// "127.0.0.1:8389", "[::1]:8389", "unix:/run/gald/gald.sock". Port 0: any.
+  std::vector<std::string> listen;
+
+  /// PEM; with a certificate, every TCP address speaks TLS 1.2 or newer, and only TLS. The files
+  /// are read again when they change.
+  std::filesystem::path certificate_file = {};
+  std::filesystem::path key_file = {};
+  std::filesystem::path client_ca_file = {};  ///< who signs the certificates of clients; empty: none
+  bool require_client_certificate = false;
+
+  std::uint32_t socket_mode = 0660;  ///< of Unix sockets
+  int workers = 2;
+  std::size_t connections = 4000;             ///< at a time
+  std::size_t connections_per_address = 2500;
+  std::size_t waiting_requests = 256;         ///< for a worker; beyond that: 503
+  std::size_t header_limit = 16 * 1024;       ///< bytes
+  std::size_t body_limit = 64 * 1024;
+  std::chrono::milliseconds request_timeout{10'000};  ///< from its first byte to its last
+  std::chrono::milliseconds idle_timeout{75'000};     ///< between two requests
+  std::chrono::milliseconds stall_timeout{30'000};    ///< a client that takes no byte for so long
+  std::chrono::milliseconds news_interval{500};       ///< how often news() is asked for
+};
+
+/// HTTP/1.1 (RFC 9110, 9112): keep-alive, pipelining, HEAD, chunked bodies. One io thread and some
+/// workers; memory is bounded by the limits, whatever clients do.
+class HttpServer {
+ public:
+  /// Listens at once. Throws std::runtime_error with one clear line that names the address or file.
+  /// `handler` outlives it.
+  HttpServer(ServerOptions options, Handler& handler);
+
+  /// Ends what is under way: answers have a moment to go out, those who wait get one.
+  ~HttpServer();
+
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// As given, with the ports that were found.
+  std::vector<std::string> addresses() const;
+
+  /// Thread-safe: there may be something for those who wait.
+  void wake();
+
+  struct Load {
+    std::size_t connections = 0;
+    std::size_t waiting = 0;    ///< requests for a worker
+    std::size_t streaming = 0;  ///< bodies and waits that are kept open
+  };
+
+  Load load() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gald::net
