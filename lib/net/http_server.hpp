@@ -1,5 +1,5 @@
-// The HTTP front: sockets, TLS, HTTP/1.1 and their limits. What is asked and answered is a Handler's
-// business. No Boost in this header.
+// The HTTP front: sockets, TLS, HTTP/1.1 and their limits. What is asked and answered is a
+// Handler's business. No Boost in this header.
 #pragma once
 
 #include <chrono>
@@ -125,15 +125,16 @@ struct ServerOptions {
   /// are read again when they change.
   std::filesystem::path certificate_file = {};
   std::filesystem::path key_file = {};
-  std::filesystem::path client_ca_file = {};  ///< who signs the certificates of clients; empty: none
+  std::filesystem::path client_ca_file =
+      {};  ///< who signs the certificates of clients; empty: none
   bool require_client_certificate = false;
 
   std::uint32_t socket_mode = 0660;  ///< of Unix sockets
   int workers = 2;
-  std::size_t connections = 4000;             ///< at a time
+  std::size_t connections = 4000;  ///< at a time
   std::size_t connections_per_address = 2500;
-  std::size_t waiting_requests = 256;         ///< for a worker; beyond that: 503
-  std::size_t header_limit = 16 * 1024;       ///< bytes
+  std::size_t waiting_requests = 256;    ///< for a worker; beyond that: 503
+  std::size_t header_limit = 16 * 1024;  ///< bytes
   std::size_t body_limit = 64 * 1024;
   std::chrono::milliseconds request_timeout{10'000};  ///< from its first byte to its last
   std::chrono::milliseconds idle_timeout{75'000};     ///< between two requests
