@@ -13,10 +13,10 @@ const page = (id) => `#/contacts/${encodeURIComponent(id)}`;
 // Names of those that others refer to, asked for once.
 const names = new Map();
 
-function value(field, text) {
-  if (text === null || text === undefined) return h("span", { class: "quiet" }, t.nothing);
-  return REFERENCES.has(field) && ID.test(text) ? named(text) : said(text);
-}
+const SPOKEN = { status: t.statuses, source: t.sources, kind: t.kinds };
+
+const value = (field, text) =>
+  REFERENCES.has(field) && ID.test(text) ? named(text) : said(SPOKEN[field]?.[text] ?? text);
 
 function named(id) {
   const text = said(id);
@@ -28,9 +28,9 @@ function named(id) {
 /// {field, oldValue, newValue} in words.
 export function changeText({ field, oldValue, newValue }) {
   const name = h("span", { class: "field-name" }, t.fields[field] ?? field ?? "");
-  if (oldValue === null && newValue !== null) return [name, " ", h("ins", {}, value(field, newValue))];
-  if (newValue === null) return [name, " ", h("del", {}, value(field, oldValue))];
-  return [name, " ", h("del", {}, value(field, oldValue)), " → ", h("ins", {}, value(field, newValue))];
+  const was = oldValue !== null && h("del", {}, value(field, oldValue));
+  const is = newValue !== null && h("ins", {}, value(field, newValue));
+  return was && is ? [name, ": ", was, " → ", is] : [name, " ", was ? t.removed : t.added, ": ", was || is];
 }
 
 /// Only what leads to a page leads anywhere: a source may contain any text.

@@ -147,15 +147,22 @@ export function open(place, { query, go, changeAddress }) {
   const reset = h("button", { type: "button", class: "plain", onclick: () => go("#/contacts", true) },
     icon("close"), t.contacts.reset);
 
+  const filtering = h("div", { class: "filters", id: "filters" },
+    choice("source", t.sources), choice("status", { ...t.statuses, all: t.contacts.allStatuses }),
+    choice("kind", t.kinds), h("label", { class: "field" }, h("span", {}, t.contacts.filters.group), group, known),
+    choice("hidden", t.contacts.hidden),
+    select(t.contacts.sort, Object.entries(t.contacts.sorts), state.sort, set("sort")), reset);
+  // Only narrow windows show it, and begin with the filters out of the way.
+  const narrow = h("button", { type: "button", class: "narrow", "aria-expanded": "false", "aria-controls": "filters",
+    onclick: () => {
+      const shown = filtering.classList.toggle("shown");
+      narrow.setAttribute("aria-expanded", String(shown));
+    } }, t.contacts.narrow);
+
   place.append(
     heading(t.contacts.title, h("button", { type: "button", onclick: () => exportDialog({ ...state }, filters()) },
       icon("download"), t.exporting.open)),
-    h("div", { class: "tools", role: "search" },
-      h("div", { class: "searching" }, icon("search"), search),
-      choice("source", t.sources), choice("status", { ...t.statuses, all: t.contacts.allStatuses }),
-      choice("kind", t.kinds), h("label", { class: "field" }, h("span", {}, t.contacts.filters.group), group, known),
-      choice("hidden", t.contacts.hidden),
-      select(t.contacts.sort, Object.entries(t.contacts.sorts), state.sort, set("sort")), reset),
+    h("div", { class: "tools", role: "search" }, h("div", { class: "searching" }, icon("search"), search), narrow, filtering),
     count, problem, rows.element, empty);
   place.classList.add("filling");
   list(back);

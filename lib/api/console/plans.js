@@ -1,6 +1,6 @@
 // What is held back until somebody decides.
 import * as api from "/console/api.js";
-import { announce, confirm, h, heading, number, panel, pill, said, table, time } from "/console/dom.js";
+import { announce, confirm, h, heading, icon, number, panel, pill, said, table, time } from "/console/dom.js";
 import { changeText } from "/console/contact.js";
 import { t } from "/console/texts.js";
 
@@ -30,10 +30,11 @@ function decisions(plan, who, decided) {
 /// `decided` is called after a decision, with a sentence.
 export function planCard(plan, who, decided, whole = false) {
   return h("article", { class: "card plan" },
-    h("div", { class: "between" }, h("h3", {}, whole ? t.plans.plan(plan.plan)
-      : h("a", { href: `#/plans/${plan.plan}` }, t.plans.plan(plan.plan))),
-    pill("plan", plan.state, t.plans.states[plan.state] ?? plan.state)),
-    h("p", {}, said(plan.text)), counts(plan),
+    h("div", { class: "between" },
+      whole ? h("p", {}, said(plan.text))
+        : h("h3", {}, h("a", { href: `#/plans/${plan.plan}` }, t.plans.plan(plan.plan))),
+      pill("plan", plan.state, t.plans.states[plan.state] ?? plan.state)),
+    !whole && h("p", {}, said(plan.text)), counts(plan),
     h("p", { class: "quiet" }, t.plans.made, time(plan.createdAt),
       plan.decidedAt && [" · ", t.plans.decided, time(plan.decidedAt)],
       plan.supersededBy && [" · ", h("a", { href: `#/plans/${plan.supersededBy}` }, t.plans.superseded(plan.supersededBy))]),
@@ -62,7 +63,7 @@ function openOne(place, number_, who) {
         : table(t.plans.would, [t.plans.operation, t.plans.contact, t.plans.what], changes.map(changeRow), { class: "long" }),
       plan.more && h("p", { class: "quiet" }, t.plans.firstOnly(number(changes.length))))];
   }, { lines: 8 });
-  place.append(h("a", { class: "back", href: "#/plans" }, t.plans.back), heading(t.plans.plan(number_)), told, content);
+  place.append(h("a", { class: "back", href: "#/plans" }, icon("back"), t.plans.back), heading(t.plans.plan(number_)), told, content);
   return { changed: () => content.refresh() };
 }
 
