@@ -14,7 +14,59 @@ namespace {
 /// Shorter ones do not get shorter enough.
 constexpr std::size_t kWorthCompressing = 1024;
 
-std::string_view reason(int status) {
+bool is_compressible(std::string_view type) {
+  const std::string name = base::ascii_lower(base::trim(type.substr(0, type.find(';'))));
+  return name.starts_with("text/") || name.ends_with("+json") || name.ends_with("+xml") ||
+         name == "application/json" || name == "application/javascript" ||
+         name == "application/jsonl" || name == "application/x-ndjson" ||
+         name == "application/openmetrics-text";
+}
+
+std::string* header_of(ServerResponse& response, std::string_view name) {
+  for (auto& [known, value] : response.headers)
+    if (base::ascii_iequals(known, name))
+      return &value;
+  return nullptr;
+}
+
+bool is_event_stream(ServerResponse& response) {
+  const std::string* type = header_of(response, "Content-Type");
+  return type != nullptr && type->starts_with("text/event-stream");
+}
+
+/// Whether it may be compressed, for this client or another.
+bool may_be_encoded(ServerResponse& response) {
+  const std::string* type = header_of(response, "Content-Type");
+  return type != nullptr && is_compressible(*type) &&
+         header_of(response, "Content-Encoding") == nullptr &&
+         (response.stream || response.body.size() >= kWorthCompressing);
+}
+
+void add_to_vary(ServerResponse& response) {
+  if (std::string* vary = header_of(response, "Vary"))
+    *vary += ", Accept-Encoding";
+  else
+    response.headers.emplace_back("Vary", "Accept-Encoding");
+}
+
+/// The compressed form is another representation: a strong ETag would promise the same bytes.
+void weaken_etag(ServerResponse& response) {
+  if (std::string* etag = header_of(response, "ETag"); etag != nullptr && etag->starts_with('"'))
+    etag->insert(0, "W/");
+}
+
+void line(std::string& head, std::string_view name, std::string_view value) {
+  head += name;
+  head += ": ";
+  // Nothing that a handler puts into a header may end the line.
+  for (const char c : value)
+    head += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+  head += "\r\n";
+}
+
+}  // namespace
+
+std::string_view reason_phrase(int status) {
   switch (status) {
     case 200:
       return "OK";
@@ -83,58 +135,6 @@ std::string_view reason(int status) {
   }
 }
 
-bool is_compressible(std::string_view type) {
-  const std::string name = base::ascii_lower(base::trim(type.substr(0, type.find(';'))));
-  return name.starts_with("text/") || name.ends_with("+json") || name.ends_with("+xml") ||
-         name == "application/json" || name == "application/javascript" ||
-         name == "application/jsonl" || name == "application/x-ndjson" ||
-         name == "application/openmetrics-text";
-}
-
-std::string* header_of(ServerResponse& response, std::string_view name) {
-  for (auto& [known, value] : response.headers)
-    if (base::ascii_iequals(known, name))
-      return &value;
-  return nullptr;
-}
-
-bool is_event_stream(ServerResponse& response) {
-  const std::string* type = header_of(response, "Content-Type");
-  return type != nullptr && type->starts_with("text/event-stream");
-}
-
-/// Whether it may be compressed, for this client or another.
-bool may_be_encoded(ServerResponse& response) {
-  const std::string* type = header_of(response, "Content-Type");
-  return type != nullptr && is_compressible(*type) &&
-         header_of(response, "Content-Encoding") == nullptr &&
-         (response.stream || response.body.size() >= kWorthCompressing);
-}
-
-void add_to_vary(ServerResponse& response) {
-  if (std::string* vary = header_of(response, "Vary"))
-    *vary += ", Accept-Encoding";
-  else
-    response.headers.emplace_back("Vary", "Accept-Encoding");
-}
-
-/// The compressed form is another representation: a strong ETag would promise the same bytes.
-void weaken_etag(ServerResponse& response) {
-  if (std::string* etag = header_of(response, "ETag"); etag != nullptr && etag->starts_with('"'))
-    etag->insert(0, "W/");
-}
-
-void line(std::string& head, std::string_view name, std::string_view value) {
-  head += name;
-  head += ": ";
-  // Nothing that a handler puts into a header may end the line.
-  for (const char c : value)
-    head += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
-  head += "\r\n";
-}
-
-}  // namespace
-
 HttpDate http_date(std::time_t time) {
   static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -202,7 +202,7 @@ Message message_of(ServerResponse& response, const Sending& sending) {
   head += "HTTP/1.1 ";
   head += std::to_string(response.status);
   head += ' ';
-  head += reason(response.status);
+  head += reason_phrase(response.status);
   head += "\r\nDate: ";
   const HttpDate date = http_date(std::time(nullptr));
   head.append(date.data(), date.size());

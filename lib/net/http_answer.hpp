@@ -12,6 +12,9 @@
 
 namespace gald::net {
 
+/// "Not Found"; empty for a status that is not known.
+std::string_view reason_phrase(int status);
+
 /// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7).
 using HttpDate = std::array<char, 29>;
 

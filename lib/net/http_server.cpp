@@ -158,6 +158,12 @@ class HttpServer::Impl {
       tls_ = std::make_shared<ServerTls>(given);
     for (const std::string& address : given.listen)
       doors_.emplace_back(Listening(address, given.socket_mode), context_.io);
+    for (const std::string& address : given.listen_if_possible)
+      try {
+        doors_.emplace_back(Listening(address, given.socket_mode), context_.io);
+      } catch (const std::runtime_error& error) {
+        base::log::warning("api.not_listening", error.what());
+      }
     for (Door& door : doors_)
       accept(door);
     sweep_later();
