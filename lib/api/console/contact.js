@@ -182,9 +182,14 @@ export function open(place, { path, query, changeAddress, retitle }) {
     const contact = await api.contact(path[0]);
     const name = contact.displayName || contact.mail || contact.id;
     retitle(name);
+    const title = heading(said(name));
+    // Whoever came here by keyboard goes on from here.
+    requestAnimationFrame(() => {
+      if (document.activeElement === document.body) title.querySelector("h1").focus({ preventScroll: true });
+    });
     const header = h("header", { class: "who" },
       h("div", { class: "avatar", "aria-hidden": "true" }, [...name].slice(0, 1).join("").toUpperCase()),
-      h("div", {}, heading(said(name)), h("p", {}, t.kinds[contact.kind] ?? contact.kind,
+      h("div", {}, title, h("p", {}, t.kinds[contact.kind] ?? contact.kind,
         contact.jobTitle && [" · ", said(contact.jobTitle)], contact.companyName && [" · ", said(contact.companyName)]),
       h("p", { class: "pills" }, sourcePill(contact.source), " ", statusPill(contact.status),
         contact.hidden === true && [" ", h("span", { class: "pill hidden-yes" }, t.contacts.hiddenMark)])));

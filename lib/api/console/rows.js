@@ -196,8 +196,8 @@ export class Rows {
   #make(index, item) {
     const row = h("div", { class: "row", role: "row", id: `row-${index}`, "aria-rowindex": String(index + 2),
       "aria-busy": !item && "true" },
-      item ? this.cells(item).map(({ class: kind, content }, column) => h("span", { role: "gridcell", class: kind },
-        column === 0 ? h("a", { href: this.href(item), tabindex: "-1" }, content) : content))
+      item ? this.cells(item).map(({ class: kind, content, beside }, column) => h("span", { role: "gridcell", class: kind },
+        column === 0 ? h("a", { href: this.href(item), tabindex: "-1" }, content) : content, beside))
         : h("span", { role: "gridcell", class: "blank" }));
     row.item = item;
     row.index = index;
