@@ -56,6 +56,7 @@ export function open(place, { query, go, changeAddress }) {
     fetch: async (offset, limit, signal) => state.q ? [] : (await api.contacts(
       { ...asked(filters()), sort: state.sort, fields: FIELDS, offset, limit }, signal)).items,
     failed: told,
+    arrived: () => problem.replaceChildren(),
   });
 
   const count = h("p", { class: "count", role: "status" });

@@ -61,7 +61,7 @@ function openOne(place, number_, who) {
     }),
     h("section", { class: "card" }, h("h2", {}, plan.state === "open" ? t.plans.would : t.plans.wouldHave),
       changes.length === 0 ? h("p", { class: "quiet" }, t.plans.nothing)
-        : table(t.plans.would, [t.plans.operation, t.plans.contact, t.plans.what], changes.map(changeRow), { class: "long" }),
+        : table(t.plans.would, [t.plans.operation, t.plans.contact, t.plans.what], changes.map(changeRow)),
       plan.more && h("p", { class: "quiet" }, t.plans.firstOnly(number(changes.length))))];
   }, { lines: 8 });
   place.append(h("a", { class: "back", href: "#/plans" }, icon("back"), t.plans.back), heading(t.plans.plan(number_)), told, content);
