@@ -1,6 +1,6 @@
 // Contacts that contradict each other, and what to do about it.
 import * as api from "/console/api.js";
-import { ago, h, heading, panel, said, select } from "/console/dom.js";
+import { ago, h, heading, paged, said, select } from "/console/dom.js";
 import { t } from "/console/texts.js";
 
 export const sideOf = (side) => h("a", { href: `#/contacts/${encodeURIComponent(side.id)}` },
@@ -17,30 +17,14 @@ function card(conflict) {
 
 export function open(place, { query, changeAddress }) {
   let kind = query.get("kind") ?? "";
-  let shown = [];
-  let cursor;
-  const list = panel(async () => {
-    const answer = await api.conflicts({ kind, limit: 50, cursor });
-    shown = [...shown, ...answer.items];
-    return [shown.length === 0 ? h("p", { class: "empty" }, t.conflicts.none) : h("ul", { class: "cards" }, shown.map(card)),
-      answer.next && h("button", { type: "button", class: "more", onclick: () => {
-        cursor = answer.next;
-        list.refresh();
-      } }, t.more)];
-  }, { lines: 8 });
-
-  function restart() {
-    shown = [];
-    cursor = undefined;
-    list.refresh();
-  }
-
+  const list = paged({ load: (cursor) => api.conflicts({ kind, limit: 50, cursor }), row: card,
+    body: h("ul", { class: "cards" }), empty: t.conflicts.none });
   place.append(heading(t.conflicts.title), h("p", { class: "lead" }, t.conflicts.lead),
     h("div", { class: "tools" }, select(t.conflicts.kind, [["", t.conflicts.all], ...Object.entries(t.conflicts.kinds)],
       kind, (value) => {
         kind = value;
         changeAddress(`#/conflicts${kind ? `?kind=${kind}` : ""}`);
-        restart();
+        list.restart();
       })), list);
-  return { changed: restart };
+  return { changed: list.refresh };
 }

@@ -97,10 +97,19 @@ async function watch() {
     showing?.status?.(status);
     const moved = before && (before.lastChange !== status.lastChange || before.openPlans !== status.openPlans ||
       (before.state !== status.state && status.state === "waiting"));
-    if (moved) await showing?.changed?.();
+    if (moved) renew();
     soon(status.state === "reading" || status.state === "publishing" ? BUSY : QUIET);
   } catch (problem) {
     if (who && !problem.away) soon(QUIET);
+  }
+}
+
+/// The open view shows what has changed, as far as it can.
+async function renew() {
+  try {
+    await showing?.changed?.();
+  } catch {
+    // What was shown stays; if gald is away, the banner says so.
   }
 }
 
@@ -130,7 +139,7 @@ function back() {
   clearInterval(counting);
   banner.hidden = true;
   announce(t.back);
-  showing?.changed?.();
+  renew();
 }
 
 // --- Signing in

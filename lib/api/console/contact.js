@@ -1,10 +1,9 @@
 // One contact: what it is, its groups, what happened to it, and why it is so.
 import * as api from "/console/api.js";
 import { lastList } from "/console/contacts.js";
-import { h, heading, icon, number, panel, pill, said, sourcePill, statusPill, table, time } from "/console/dom.js";
+import { h, heading, icon, number, paged, panel, pill, said, sourcePill, statusPill, table, time } from "/console/dom.js";
 import { t } from "/console/texts.js";
 
-const HISTORY = 50;
 const REFERENCES = new Set(["groups", "manager", "id"]);  // fields whose values are ids
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -85,29 +84,19 @@ function basics(contact) {
 function groups(contact) {
   const members = contact.kind === "group" && h("p", {},
     h("a", { href: `#/contacts?group=${encodeURIComponent(contact.id)}` }, t.contact.members));
-  return [members, contact.groups.length === 0 ? h("p", { class: "empty" }, t.contact.noGroups)
-    : h("ul", { class: "cards groups" }, contact.groups.map((group) => h("li", { class: "card between" },
+  const all = contact.groups ?? [];
+  return [members, all.length === 0 ? h("p", { class: "empty" }, t.contact.noGroups)
+    : h("ul", { class: "cards groups" }, all.map((group) => h("li", { class: "card between" },
       h("a", { href: page(group.id) }, said(group.displayName || group.id)),
       h("a", { class: "quiet", href: `#/contacts?group=${encodeURIComponent(group.id)}` }, t.contact.members))))];
 }
 
 function history(id) {
-  const shown = [];
-  let cursor;
-  const list = panel(async () => {
-    const answer = await api.history(id, { limit: HISTORY, cursor });
-    shown.push(...answer.items);
-    if (shown.length === 0) return h("p", { class: "empty" }, t.contact.noHistory);
-    const line = (one) => h("li", {},
-      h("div", {}, pill("operation", one.operation, t.operations[one.operation] ?? one.operation), " ", changeText(one)),
-      h("div", { class: "quiet" }, time(one.at), " · ", t.runs.run(one.run), one.connector && [" · ", said(one.connector)]));
-    return [h("ol", { class: "history" }, shown.map(line)), answer.next && h("button", { type: "button", class: "more",
-      onclick: () => {
-        cursor = answer.next;
-        list.refresh();
-      } }, t.more)];
-  });
-  return list;
+  const row = (one) => h("li", {},
+    h("div", {}, pill("operation", one.operation, t.operations[one.operation] ?? one.operation), " ", changeText(one)),
+    h("div", { class: "quiet" }, time(one.at), " · ", t.runs.run(one.run), one.connector && [" · ", said(one.connector)]));
+  return paged({ load: (cursor) => api.history(id, { limit: 50, cursor }), row, body: h("ol", { class: "history" }),
+    empty: t.contact.noHistory });
 }
 
 function explanation(told) {
@@ -132,7 +121,7 @@ function explanation(told) {
     h("section", { class: "card" }, h("h2", {}, t.contact.records),
       table(t.contact.records, t.contact.recordColumns, told.records.map(record))),
     h("section", { class: "card" }, h("h2", {}, t.contact.values),
-      table(t.contact.values, t.contact.valueColumns, told.values.map(attribute), { class: "long" })),
+      table(t.contact.values, t.contact.valueColumns, told.values.map(attribute))),
     told.conflicts.length > 0 && h("section", { class: "card" }, h("h2", {}, t.conflicts.title),
       told.conflicts.map((one) => h("div", { class: "conflict" }, h("h3", {}, t.conflicts.kinds[one.kind] ?? one.kind),
         one.other && h("p", {}, t.conflicts.with, " ", named(one.other)), h("p", {}, said(one.evidence)),
@@ -178,13 +167,20 @@ function tabs(contact, chosen, choose) {
 
 export function open(place, { path, query, changeAddress, retitle }) {
   let chosen = query.get("tab");
+  let shown = null;
   const content = panel(async () => {
     const contact = await api.contact(path[0]);
+    shown = contact.changeNumber;
     const name = contact.displayName || contact.mail || contact.id;
     retitle(name);
+    const title = heading(said(name));
+    // Whoever came here by keyboard goes on from here.
+    requestAnimationFrame(() => {
+      if (document.activeElement === document.body) title.querySelector("h1").focus({ preventScroll: true });
+    });
     const header = h("header", { class: "who" },
       h("div", { class: "avatar", "aria-hidden": "true" }, [...name].slice(0, 1).join("").toUpperCase()),
-      h("div", {}, heading(said(name)), h("p", {}, t.kinds[contact.kind] ?? contact.kind,
+      h("div", {}, title, h("p", {}, t.kinds[contact.kind] ?? contact.kind,
         contact.jobTitle && [" · ", said(contact.jobTitle)], contact.companyName && [" · ", said(contact.companyName)]),
       h("p", { class: "pills" }, sourcePill(contact.source), " ", statusPill(contact.status),
         contact.hidden === true && [" ", h("span", { class: "pill hidden-yes" }, t.contacts.hiddenMark)])));
@@ -194,5 +190,10 @@ export function open(place, { path, query, changeAddress, retitle }) {
     })];
   }, { lines: 10 });
   place.append(h("a", { class: "back", href: lastList() }, icon("back"), t.contact.back), content);
-  return { changed: () => content.refresh() };
+  return {
+    /// What is published has changed; this one need not.
+    async changed() {
+      if ((await api.contact(path[0])).changeNumber !== shown) content.refresh();
+    },
+  };
 }

@@ -29,7 +29,8 @@ function phone(item) {
 
 function cells(item) {
   return [
-    { class: "name", content: item.displayName ? said(item.displayName) : h("span", { class: "quiet" }, t.nameless) },
+    { class: "name", content: item.displayName ? said(item.displayName) : h("span", { class: "quiet" }, t.nameless),
+      beside: item.similar && h("span", { class: "pill" }, t.contacts.similar) },
     { class: "mail", content: item.mail ? said(item.mail) : "" },
     { class: "phone", content: phone(item) },
     { class: "company", content: item.companyName ? said(item.companyName) : "" },
@@ -55,6 +56,7 @@ export function open(place, { query, go, changeAddress }) {
     fetch: async (offset, limit, signal) => state.q ? [] : (await api.contacts(
       { ...asked(filters()), sort: state.sort, fields: FIELDS, offset, limit }, signal)).items,
     failed: told,
+    arrived: () => problem.replaceChildren(),
   });
 
   const count = h("p", { class: "count", role: "status" });
@@ -102,6 +104,7 @@ export function open(place, { query, go, changeAddress }) {
     const address = new URLSearchParams(Object.entries(state).filter(([, value]) => value !== "")).toString();
     changeAddress(`#/contacts${address ? `?${address}` : ""}`);
     left = { query: address };
+    order.querySelector("select").disabled = state.q !== "";  // what is found comes the best first
     reset.hidden = FILTERS.every((name) => state[name] === "") && state.q === "";
   }
 
@@ -144,14 +147,14 @@ export function open(place, { query, go, changeAddress }) {
 
   const choice = (name, names) =>
     select(t.contacts.filters[name], options(names, t.contacts.any[name]), state[name], set(name));
+  const order = select(t.contacts.sort, Object.entries(t.contacts.sorts), state.sort, set("sort"));
   const reset = h("button", { type: "button", class: "plain", onclick: () => go("#/contacts", true) },
     icon("close"), t.contacts.reset);
 
   const filtering = h("div", { class: "filters", id: "filters" },
     choice("source", t.sources), choice("status", { ...t.statuses, all: t.contacts.allStatuses }),
     choice("kind", t.kinds), h("label", { class: "field" }, h("span", {}, t.contacts.filters.group), group, known),
-    choice("hidden", t.contacts.hidden),
-    select(t.contacts.sort, Object.entries(t.contacts.sorts), state.sort, set("sort")), reset);
+    choice("hidden", t.contacts.hidden), order, reset);
   // Only narrow windows show it, and begin with the filters out of the way.
   const narrow = h("button", { type: "button", class: "narrow", "aria-expanded": "false", "aria-controls": "filters",
     onclick: () => {

@@ -91,6 +91,44 @@ export function panel(load, { lines = 4, ...attributes } = {}) {
   return place;
 }
 
+/// A list that grows page by page: `load(cursor)` gives {items, next}, `row(item)` what goes into
+/// `body`, and `frame(body)` what is around it.
+export function paged({ load, row, body, frame = (inside) => inside, empty }) {
+  const place = h("div", { class: "panel" }, skeleton(8));
+  const around = frame(body);
+  const more = h("button", { type: "button", class: "more", onclick: () => go(false) }, t.more);
+  let pages = 0;
+  let cursor;
+  let turn = 0;
+
+  async function go(anew) {
+    const mine = ++turn;
+    try {
+      const answer = await load(anew ? undefined : cursor);
+      if (mine !== turn) return;
+      const rows = answer.items.map(row);
+      if (anew) body.replaceChildren(...rows);
+      else body.append(...rows);
+      pages = anew ? 1 : pages + 1;
+      cursor = answer.next;
+      place.replaceChildren(body.hasChildNodes() ? around : h("p", { class: "empty" }, empty));
+      if (cursor) place.append(more);
+      if (!anew && rows.length > 0) {
+        rows[0].tabIndex = -1;
+        rows[0].focus();
+      }
+    } catch (problem) {
+      if (mine === turn && !(problem.away && pages > 0)) place.replaceChildren(failure(problem, () => go(anew)));
+    }
+  }
+
+  place.restart = () => go(true);
+  // Whoever has gone on keeps the place.
+  place.refresh = () => { if (pages < 2) go(true); };
+  go(true);
+  return place;
+}
+
 /// Asks with a dialog; true once it was confirmed and `act` has succeeded. What `act` throws is
 /// shown in the dialog, which stays open.
 export function confirm({ title, text, action, danger, act }) {
@@ -160,13 +198,13 @@ export const time = (iso, spoken = (value) => moments.format(Date.parse(value)))
 
 export const ago = (iso) => time(iso, age);
 
-/// A table with a caption for those who listen.
-export function table(caption, columns, rows, attributes = {}) {
+/// A table with a caption for those who listen; `body` may be its rows.
+export function table(caption, columns, body, attributes = {}) {
   return h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
     h("table", attributes, h("caption", { class: "unseen" }, caption),
       h("thead", {}, h("tr", {}, columns.map((column) =>
         h("th", { scope: "col", class: column.number && "number" }, column.name ?? column)))),
-      h("tbody", {}, rows)));
+      Array.isArray(body) ? h("tbody", {}, body) : body));
 }
 
 export function select(label, options, value, changed) {

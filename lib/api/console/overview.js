@@ -122,7 +122,7 @@ export function open(place, { who }) {
   const held = who.restricted ? null : panel(async () => {
     const open = (await api.plans({ limit: 20 })).items.filter((plan) => plan.state === "open");
     return open.length > 0 ? h("section", { class: "held" }, h("h2", {}, icon("alert"), t.plans.held),
-      open.map((plan) => planCard(plan, who, () => held.refresh()))) : h("div", {});
+      open.map((plan) => planCard(plan, who, () => held.refresh(), "h3"))) : h("div", {});
   }, { lines: 1 });
   const chartsPanel = who.restricted ? null : panel(charts, { class: "panel charts", lines: 5 });
 

@@ -27,14 +27,15 @@ function decisions(plan, who, decided) {
     h("button", { type: "button", class: "danger", onclick: ask("approve", true) }, t.plans.approve.action));
 }
 
-/// `decided` is called after a decision, with a sentence.
-export function planCard(plan, who, decided, whole = false) {
+/// `decided` is called after a decision, with a sentence; `title` is the kind of heading, if there
+/// is to be one.
+export function planCard(plan, who, decided, title) {
   return h("article", { class: "card plan" },
     h("div", { class: "between" },
-      whole ? h("p", {}, said(plan.text))
-        : h("h3", {}, h("a", { href: `#/plans/${plan.plan}` }, t.plans.plan(plan.plan))),
+      title ? h(title, {}, h("a", { href: `#/plans/${plan.plan}` }, t.plans.plan(plan.plan)))
+        : h("p", {}, said(plan.text)),
       pill("plan", plan.state, t.plans.states[plan.state] ?? plan.state)),
-    !whole && h("p", {}, said(plan.text)), counts(plan),
+    title && h("p", {}, said(plan.text)), counts(plan),
     h("p", { class: "quiet" }, t.plans.made, time(plan.createdAt),
       plan.decidedAt && [" · ", t.plans.decided, time(plan.decidedAt)],
       plan.supersededBy && [" · ", h("a", { href: `#/plans/${plan.supersededBy}` }, t.plans.superseded(plan.supersededBy))]),
@@ -57,10 +58,10 @@ function openOne(place, number_, who) {
     return [planCard(plan, who, (text) => {
       told.replaceChildren(h("p", { class: "done" }, text));
       content.refresh();
-    }, true),
+    }),
     h("section", { class: "card" }, h("h2", {}, plan.state === "open" ? t.plans.would : t.plans.wouldHave),
       changes.length === 0 ? h("p", { class: "quiet" }, t.plans.nothing)
-        : table(t.plans.would, [t.plans.operation, t.plans.contact, t.plans.what], changes.map(changeRow), { class: "long" }),
+        : table(t.plans.would, [t.plans.operation, t.plans.contact, t.plans.what], changes.map(changeRow)),
       plan.more && h("p", { class: "quiet" }, t.plans.firstOnly(number(changes.length))))];
   }, { lines: 8 });
   place.append(h("a", { class: "back", href: "#/plans" }, icon("back"), t.plans.back), heading(t.plans.plan(number_)), told, content);
@@ -77,7 +78,7 @@ export function open(place, { path, who }) {
       : h("div", { class: "cards" }, plans.map((plan) => planCard(plan, who, (text) => {
         told.replaceChildren(h("p", { class: "done" }, text));
         list.refresh();
-      })));
+      }, "h2")));
   }, { lines: 6 });
   const box = h("input", { type: "checkbox", onchange: () => {
     all = box.checked;

@@ -4,6 +4,7 @@ import { h } from "/console/dom.js";
 
 const PAGE = 100;
 const PAGES_KEPT = 40;
+const RETRY = 3000;
 const BEYOND = 8;  // rows above and below those in sight
 
 // Browsers limit the height of an element, at 17 to 33 million pixels. Longer lists move through a
@@ -12,9 +13,9 @@ const TALLEST = 12_000_000;
 
 export class Rows {
   /// `fetch(offset, limit, signal)` gives the items of a page; `cells(item)` the content of a row;
-  /// `open(item)` is what a click or Enter does.
-  constructor({ label, columns, fetch, cells, href, open, failed }) {
-    Object.assign(this, { fetch, cells, href, open, failed });
+  /// `open(item)` is what a click or Enter does. `failed(problem)` and `arrived()` tell of pages.
+  constructor({ label, columns, fetch, cells, href, open, failed, arrived }) {
+    Object.assign(this, { fetch, cells, href, open, failed, arrived });
     this.head = h("div", { class: "row head", role: "row", "aria-rowindex": "1" },
       columns.map((column) => h("span", { role: "columnheader", class: column.class }, column.name)));
     this.spacer = h("div", { class: "spacer", role: "rowgroup" });
@@ -33,6 +34,7 @@ export class Rows {
   }
 
   close() {
+    this.closed = true;
     this.resized.disconnect();
     clearTimeout(this.waiting);
     for (const page of this.pages.values()) page.stop?.abort();
@@ -134,7 +136,7 @@ export class Rows {
   }
 
   #load() {
-    if (!this.height || this.total === 0) return;
+    if (!this.height || this.total === 0 || this.closed) return;
     const [first, last] = this.#range(PAGE / 4);
     const from = Math.floor(first / PAGE);
     const to = Math.floor(Math.max(first, last - 1) / PAGE);
@@ -156,12 +158,16 @@ export class Rows {
     try {
       page.items = await this.fetch(number * PAGE, PAGE, page.stop.signal);
       page.stop = null;
-      if (this.pages.get(number) === page) this.#render(true);
+      if (this.pages.get(number) !== page) return;
+      this.#render(true);
+      this.arrived();
     } catch (problem) {
       page.stop = null;
       if (this.pages.get(number) === page && !page.items) this.pages.delete(number);
       else page.old = true;
-      if (problem.name !== "AbortError") this.failed(problem);
+      if (problem.name === "AbortError") return;
+      this.failed(problem);
+      if (!problem.away) setTimeout(() => this.#load(), RETRY);
     }
   }
 
@@ -196,8 +202,8 @@ export class Rows {
   #make(index, item) {
     const row = h("div", { class: "row", role: "row", id: `row-${index}`, "aria-rowindex": String(index + 2),
       "aria-busy": !item && "true" },
-      item ? this.cells(item).map(({ class: kind, content }, column) => h("span", { role: "gridcell", class: kind },
-        column === 0 ? h("a", { href: this.href(item), tabindex: "-1" }, content) : content))
+      item ? this.cells(item).map(({ class: kind, content, beside }, column) => h("span", { role: "gridcell", class: kind },
+        column === 0 ? h("a", { href: this.href(item), tabindex: "-1" }, content) : content, beside))
         : h("span", { role: "gridcell", class: "blank" }));
     row.item = item;
     row.index = index;

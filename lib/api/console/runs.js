@@ -1,6 +1,6 @@
 // What each cycle did.
 import * as api from "/console/api.js";
-import { duration, h, heading, number, panel, pill, said, table, time } from "/console/dom.js";
+import { duration, h, heading, number, paged, pill, said, table, time } from "/console/dom.js";
 import { t } from "/console/texts.js";
 
 export const changesOf = ({ published }) =>
@@ -23,26 +23,10 @@ function row(run) {
 }
 
 export function open(place) {
-  const body = [];
-  let cursor;
-  const list = panel(async () => {
-    const answer = await api.runs({ limit: 50, cursor });
-    body.push(...answer.items);
-    const columns = [t.runs.number, t.runs.started, t.runs.outcome, { name: t.runs.took, number: true },
-      { name: t.runs.changed, number: true }, t.runs.what];
-    return [body.length === 0 ? h("p", { class: "empty" }, t.runs.none)
-      : table(t.runs.title, columns, body.map(row), { class: "long" }),
-    answer.next && h("button", { type: "button", class: "more", onclick: () => {
-      cursor = answer.next;
-      list.refresh();
-    } }, t.more)];
-  }, { lines: 8 });
+  const columns = [t.runs.number, t.runs.started, t.runs.outcome, { name: t.runs.took, number: true },
+    { name: t.runs.changed, number: true }, t.runs.what];
+  const list = paged({ load: (cursor) => api.runs({ limit: 50, cursor }), row, body: h("tbody"),
+    frame: (body) => table(t.runs.title, columns, body), empty: t.runs.none });
   place.append(heading(t.runs.title), list);
-  return {
-    changed() {
-      body.length = 0;
-      cursor = undefined;
-      list.refresh();
-    },
-  };
+  return { changed: list.refresh };
 }
