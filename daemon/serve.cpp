@@ -27,11 +27,20 @@ constexpr std::size_t kOtherFiles = 256;
 class LocalAuthority : public api::Authority {
  public:
   api::Principal admit(const net::ServerRequest& request) const override {
-    const auto& user = request.peer.user;
-    if (user && (*user == 0 || *user == ::geteuid()))
-      return {.name = "account " + std::to_string(*user), .scope = api::Scope::admin};
-    return {.name = "nobody"};
+    return is_ours(request.peer) ? *ours_ : api::Principal{.name = "nobody"};
   }
+
+  std::shared_ptr<const api::Principal> known(const net::RequestHead& head) const override {
+    return is_ours(head.peer) ? ours_ : nullptr;
+  }
+
+ private:
+  static bool is_ours(const net::Peer& peer) {
+    return peer.user && (*peer.user == 0 || *peer.user == ::geteuid());
+  }
+
+  const std::shared_ptr<const api::Principal> ours_ = std::make_shared<api::Principal>(
+      api::Principal{.name = "an account of this machine", .scope = api::Scope::admin});
 };
 
 }  // namespace

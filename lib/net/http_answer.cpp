@@ -150,26 +150,6 @@ HttpDate http_date(std::time_t time) {
   return date;
 }
 
-bool accepts_gzip(std::string_view accept_encoding) {
-  std::optional<bool> gzip;
-  std::optional<bool> any;
-  for (const std::string_view one : base::split(accept_encoding, ',')) {
-    const std::size_t semicolon = std::min(one.find(';'), one.size());
-    const std::string coding = base::ascii_lower(base::trim(one.substr(0, semicolon)));
-    // "q=0", "q=0.000": not at all; every other weight is a welcome.
-    std::string weight =
-        base::ascii_lower(base::trim(one.substr(std::min(semicolon + 1, one.size()))));
-    weight.erase(std::remove(weight.begin(), weight.end(), ' '), weight.end());
-    const bool welcome =
-        !weight.starts_with("q=0") || weight.find_first_of("123456789", 2) != weight.npos;
-    if (coding == "gzip" || coding == "x-gzip")
-      gzip = welcome;
-    else if (coding == "*")
-      any = welcome;
-  }
-  return gzip.value_or(any.value_or(false));
-}
-
 Message message_of(ServerResponse& response, const Sending& sending) {
   Message message;
   const bool has_body = response.status != 204 && response.status != 304;

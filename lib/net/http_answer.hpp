@@ -20,9 +20,6 @@ using HttpDate = std::array<char, 29>;
 
 HttpDate http_date(std::time_t time);
 
-/// Whether whoever sent this Accept-Encoding takes gzip (RFC 9110 section 12.5.3).
-bool accepts_gzip(std::string_view accept_encoding);
-
 /// How an answer is to be sent.
 struct Sending {
   bool head = false;       ///< HEAD: the headers of what GET would get

@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 
 #include "base/log.hpp"
-#include "base/text.hpp"
 #include "net/http_session.hpp"
 #include "net/listening.hpp"
 #include "net/server_tls.hpp"
@@ -139,13 +138,6 @@ class TlsSession : public HttpSession {
 };
 
 }  // namespace
-
-std::optional<std::string_view> ServerRequest::header(std::string_view name) const {
-  for (const auto& [known, value] : headers)
-    if (base::ascii_iequals(known, name))
-      return value;
-  return std::nullopt;
-}
 
 class HttpServer::Impl {
  public:

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/log.hpp"
+#include "net/accept_encoding.hpp"
 #include "net/listening.hpp"
 
 namespace gald::net {
