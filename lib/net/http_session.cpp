@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/log.hpp"
+#include "net/accept_encoding.hpp"
 #include "net/listening.hpp"
 
 namespace gald::net {
@@ -265,9 +266,8 @@ bool HttpSession::is_welcome_host(std::string_view host) const {
   if (name == "localhost" || name == "127.0.0.1" || name == "[::1]")
     return true;
   const auto& more = context_.options.hosts;
-  return std::any_of(more.begin(), more.end(), [&](const std::string& one) {
-    return one == "*" || base::ascii_iequals(one, name);
-  });
+  return std::any_of(more.begin(), more.end(),
+                     [&](const std::string& one) { return base::ascii_iequals(one, name); });
 }
 
 // ---- answering ----------------------------------------------------------------------------------

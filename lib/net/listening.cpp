@@ -114,6 +114,15 @@ bool nobody_listens(const sockaddr_un& name, socklen_t size) {
 
 }  // namespace
 
+std::optional<Reach> reach_of(std::string_view address) {
+  if (address.starts_with(kUnix))
+    return address.size() > kUnix.size() ? std::optional(Reach::machine) : std::nullopt;
+  const std::optional<Address> found = parsed(address);
+  if (!found)
+    return std::nullopt;
+  return is_loopback_address(found->storage) ? Reach::machine : Reach::others;
+}
+
 Listening::Listening(const std::string& address, std::uint32_t socket_mode) : address_(address) {
   try {
     if (address.starts_with(kUnix))
