@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/authority.hpp"
+#include "api/metrics.hpp"
 #include "api/problem.hpp"
 #include "base/log.hpp"
 
@@ -70,6 +71,8 @@ class Api::Impl {
 
   const Router& router() const { return router_; }
 
+  Metrics* metrics() const { return services_.metrics; }
+
  private:
   net::ServerResponse routed(const net::ServerRequest& request, std::string& name) {
     const std::string_view target = request.target;
@@ -107,6 +110,12 @@ net::ServerResponse Api::answer(const net::ServerRequest& request) {
 
 net::ServerResponse Api::refuse(int status, std::string_view detail) {
   return problem(status, detail);
+}
+
+void Api::answered(std::string_view route, std::string_view method, int status,
+                   std::chrono::microseconds took, std::uint64_t bytes) {
+  if (Metrics* const metrics = impl_->metrics())
+    metrics->answered(route, method, status, took, bytes);
 }
 
 const Router& Api::router() const {

@@ -20,6 +20,8 @@ class Api : public net::Handler {
 
   net::ServerResponse answer(const net::ServerRequest& request) override;
   net::ServerResponse refuse(int status, std::string_view detail) override;
+  void answered(std::string_view route, std::string_view method, int status,
+                std::chrono::microseconds took, std::uint64_t bytes) override;
 
   const Router& router() const;
 
