@@ -19,10 +19,8 @@ namespace {
 /// in which it was created itself is told with nothing but the group and the manager, which may be
 /// published behind it.
 ///
-/// Who is narrowed is told at the first change of each contact and not at the last: whoever goes on
-/// from between a change that took somebody out of their sight and a later one of the same contact
-/// would not be told of it otherwise. And for them a group or manager may come into sight, or leave
-/// it, by changes of other fields.
+/// Of each contact the last of these changes, or, for who is narrowed, the first one. For them a
+/// group or a manager may also come into sight, or leave it, by changes of other fields.
 std::string touched_sql(bool narrowed) {
   const std::string becomes_another =
       narrowed ? "line.operation <> 'updated'"
@@ -49,8 +47,8 @@ std::string touched_sql(bool narrowed) {
          "(number) FROM touched GROUP BY entry_id, purged ORDER BY 4, 1";
 }
 
-/// Of a narrowed feed, the lines that one call looks at, whether they are told or not.
-constexpr int kLinesLookedAt = 20'000;
+/// Of a narrowed feed, the lines or contacts that one call looks at, told or not.
+constexpr int kLookedAt = 20'000;
 
 /// Whether somebody was purged who was not told of as deleted up to `number`, or may not have been.
 bool purged_unseen(Statements& statements, std::int64_t number) {
@@ -142,6 +140,44 @@ class Feed::Impl : public Reading {
         narrowed(!permitted.everything()),
         touched(touched_sql(narrowed)) {}
 
+  /// For who is narrowed, whoever was permitted at `after` or is at the end of the answer: as they
+  /// are at that end, and not as they are now. Else those who go on from there would not be told
+  /// of somebody whom they saw before their time, and who has left since.
+  FeedAnswer compacted(const FeedPosition& after, int limit, const HistoryBounds& bounds,
+                       const std::function<void(const FeedItem&)>& visit) {
+    if (purged_unseen(statements, after.number))
+      return {Standing::too_old, {}, false};
+    FeedAnswer answer{Standing::known, {bounds.feed_id, bounds.newest}, false};
+    EntryStates before(statements, after.number, permission);
+    EntryStates now(statements, bounds.newest, permission);
+    std::vector<std::int64_t> rows;
+    {
+      Query query(statements, touched);
+      query.bind(after.number);
+      std::int64_t last = 0;
+      for (int looked_at = 0; query.next(); ++looked_at) {
+        const std::int64_t row = query.integer(0);
+        const std::int64_t number = query.integer(3);
+        const bool enough = rows.size() >= static_cast<std::size_t>(limit) || looked_at > kLookedAt;
+        if (enough && number != last) {  // several may owe it to one change
+          answer.next.number = number - 1;
+          answer.more = true;
+          break;
+        }
+        last = number;
+        if (row != 0 && (now.permitted_then(row) || before.permitted_then(row)))
+          rows.push_back(row);
+      }
+    }
+    EntryStates end(statements, answer.next.number, permission);
+    for (const std::int64_t row : rows)
+      if (const auto stored = end.load(row))
+        visit(item_of(end, *stored, answer.next.number));
+      else if (const auto left = before.permitted_then(row))
+        visit(left_item(*left, answer.next.number));
+    return answer;
+  }
+
   const Permission permission;
   const bool narrowed;
   const std::string touched;
@@ -165,7 +201,7 @@ FeedAnswer Feed::changes(const FeedPosition& after, int limit,
         kHistoryLines + "WHERE ch.number > ?1 ORDER BY ch.number LIMIT ?2";
     Query query(impl_->statements, kSql);
     // one more tells whether there are more
-    query.bind(after.number, impl_->narrowed ? kLinesLookedAt : std::int64_t{limit} + 1);
+    query.bind(after.number, impl_->narrowed ? kLookedAt : std::int64_t{limit} + 1);
     ToldLines lines(impl_->statements, impl_->permission);
     int looked_at = 0;
     for (int visited = 0; query.next(); ++looked_at) {
@@ -180,7 +216,7 @@ FeedAnswer Feed::changes(const FeedPosition& after, int limit,
         ++visited;
       }
     }
-    if (impl_->narrowed && looked_at == kLinesLookedAt) {
+    if (impl_->narrowed && looked_at == kLookedAt) {
       answer.more = true;
       return answer;
     }
@@ -196,14 +232,13 @@ FeedAnswer Feed::compacted(const FeedPosition& after, int limit,
     const HistoryBounds bounds = history_bounds(impl_->statements);
     if (const Standing standing = standing_of(after, bounds); standing != Standing::known)
       return {standing, {}, false};
-    if (impl_->narrowed && purged_unseen(impl_->statements, after.number))
-      return {Standing::too_old, {}, false};
+    if (impl_->narrowed)
+      return impl_->compacted(after, limit, bounds, visit);
     FeedAnswer answer{Standing::known, {bounds.feed_id, after.number}, false};
     EntryStates states(impl_->statements, bounds.newest, impl_->permission);
-    EntryStates before(impl_->statements, after.number, impl_->permission);
     Query touched(impl_->statements, impl_->touched);
     touched.bind(after.number);
-    for (int visited = 0; touched.next();) {
+    for (int visited = 0; touched.next(); ++visited) {
       const std::int64_t number = touched.integer(3);
       // several may owe it to one change: those belong together, or the rest would be missed
       if (visited >= limit && number != answer.next.number) {
@@ -211,19 +246,11 @@ FeedAnswer Feed::compacted(const FeedPosition& after, int limit,
         return answer;
       }
       answer.next.number = number;
-      if (const std::int64_t row = touched.integer(0); row != 0) {
-        if (const auto stored = states.load(row)) {
+      if (touched.integer(0) != 0) {
+        if (const auto stored = states.load(touched.integer(0)))
           visit(item_of(states, *stored, number));
-          ++visited;
-        } else if (const auto left = before.permitted_then(row)) {
-          visit(left_item(*left, number));
-          ++visited;
-        }
         continue;
       }
-      if (impl_->narrowed)
-        continue;  // told of as deleted before
-      ++visited;
       FeedItem purged;
       purged.action = Action::purge;
       purged.number = number;

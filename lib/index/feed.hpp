@@ -58,7 +58,8 @@ struct FeedAnswer {
 
 /// With a permission, whoever leaves what is permitted is removed, whyever that is, and whoever
 /// enters it is put; of all others nothing is told, and the positions move on all the same.
-/// `forward` and `purge` do not occur: the first is a removal, and the second was told as one.
+/// `forward` and `purge` do not occur: the first is a removal, and the second was told as one. The
+/// number of all items is that of the position which is returned.
 ///
 /// One connection, one thread. Each call sees one moment, from the first visit to the position that
 /// it returns, so that nothing is missed between two calls; never blocks the writer and is never

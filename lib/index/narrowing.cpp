@@ -23,8 +23,8 @@ bool is_extension_attribute(Attribute attribute) {
 /// What readers may ask for beside the views: nothing that says who there is.
 bool is_open(std::string_view table) {
   static const std::set<std::string_view> kOpen = {
-      "active_policy", "collection",  "conflict_kind", "connector", "history",
-      "search_state",  "search_word", "sqlite_master", "upkeep"};
+      "active_policy", "collection",   "conflict_kind", "connector",     "history",
+      "json_each",     "search_state", "search_word",   "sqlite_master", "upkeep"};
   return kOpen.contains(table) || table.starts_with("name_search") ||
          table.starts_with("word_search");
 }
@@ -40,9 +40,12 @@ void search_name_of(sqlite3_context* context, int, sqlite3_value** names) {
   sqlite3_result_text(context, words.data(), static_cast<int>(words.size()), SQLITE_TRANSIENT);
 }
 
-/// The last argument is the view that reads the table, if any does.
-int allow(void*, int action, const char* table, const char*, const char* schema, const char* view) {
-  if (action != SQLITE_READ || schema == nullptr || std::string_view(schema) != "main")
+/// The last argument is the view that reads the table, if any does. Without a column nothing is
+/// read, and SQLite may have forgotten the view.
+int allow(void*, int action, const char* table, const char* column, const char* schema,
+          const char* view) {
+  if (action != SQLITE_READ || schema == nullptr || std::string_view(schema) != "main" ||
+      *column == '\0')
     return SQLITE_OK;
   return view != nullptr || is_open(table) ? SQLITE_OK : SQLITE_DENY;
 }
@@ -59,8 +62,10 @@ class Narrowing {
     const std::string entry_there = "EXISTS (SELECT 1 FROM temp.entry e WHERE e.id = x.";
     view("membership", "x.group_id, x.member_id", "main.membership x",
          entry_there + "member_id) AND " + entry_there + "group_id)" + only_if("groups"));
-    view("address", "x.*", "main.address x", entry_there + "entry_id)" + only_if("addresses"));
-    view("phone", "x.*", "main.phone x", entry_there + "entry_id)" + only_if("phones"));
+    view("address", without_connector("address"), "main.address x",
+         entry_there + "entry_id)" + only_if("addresses"));
+    view("phone", without_connector("phone"), "main.phone x",
+         entry_there + "entry_id)" + only_if("phones"));
     view("former_address", "x.*", "main.former_address x",
          entry_there + "entry_id) AND " + permitted_since() + only_if("addresses"));
     view("label_group", "x.*", "main.label_group x", entry_there + "group_id)" + only_if("labels"));
@@ -150,6 +155,17 @@ class Narrowing {
     while (query.executeStep())
       names.push_back(query.getColumn(0).getString());
     return names;
+  }
+
+  /// Whose record has a value is told with all attributes only.
+  std::string without_connector(const std::string& table) const {
+    if (!permission_.attributes)
+      return "x.*";
+    std::string columns;
+    for (const std::string& column : columns_of(table))
+      columns += (columns.empty() ? "" : ", ") +
+                 (column == "connector_id" ? "NULL AS connector_id" : "x." + column);
+    return columns;
   }
 
   std::string masked(const std::string& table, const std::set<std::string>& told) const {
