@@ -54,6 +54,7 @@ class Api::Impl {
     add_operation_routes(router_);
     add_health_routes(router_);
     add_lookup_routes(router_);
+    add_me_routes(router_);
     add_page_routes(router_);
   }
 

@@ -10,8 +10,8 @@ class Authority {
  public:
   virtual ~Authority() = default;
 
-  /// Thread-safe. Somebody with the scope `none` where nothing was shown that says who asks. Refused
-  /// with 401 for what was shown and is wrong, expired or revoked.
+  /// Thread-safe. Somebody with the scope `none` where nothing was shown that says who asks.
+  /// Refused with 401 for what was shown and is wrong, expired or revoked.
   virtual Principal admit(const net::ServerRequest& request) const = 0;
 };
 
