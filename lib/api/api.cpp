@@ -1,10 +1,12 @@
 #include "api/api.hpp"
 
+#include <mutex>
 #include <utility>
 
 #include "api/authority.hpp"
 #include "api/problem.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 
 namespace gald::api {
 
@@ -25,6 +27,18 @@ void require(const Principal& who, Scope scope) {
                   {{"WWW-Authenticate", "Bearer realm=\"gald\""}});
   throw Refused(403, "the token has the scope \"" + std::string(to_string(who.scope)) +
                          "\", and this takes \"" + std::string(to_string(scope)) + "\"");
+}
+
+/// A page of another origin can have a browser send a POST with the certificate that it has, but
+/// none with a token, to a Unix socket, or of JSON: for that the browser asks first, and gets no.
+void require_no_forgery(const net::ServerRequest& request) {
+  const std::string_view given = request.header("Content-Type").value_or("");
+  const std::string_view type = base::trim(given.substr(0, given.find(';')));
+  const bool json = base::ascii_iequals(type, "application/json");
+  if (!json && (!given.empty() || !request.body.empty()))
+    throw Refused(415, "expected Content-Type: application/json, or no body and no type");
+  if (!json && !request.header("Authorization") && !request.peer.user)
+    throw Refused(403, "without a token, Content-Type: application/json is needed here");
 }
 
 }  // namespace
@@ -62,15 +76,34 @@ class Api::Impl {
       response.route = route;
       return response;
     } catch (const Refused& refused) {
-      net::ServerResponse response = problem(refused.status(), refused.what(), refused.headers());
-      response.route = route;
-      return response;
+      return refusal(refused.status(), refused.what(), route, refused.headers());
+    } catch (const index::MomentGone& gone) {
+      return refusal(410, gone.what(), route);
+    } catch (const index::NoSuchRun& unknown) {
+      return refusal(404, unknown.what(), route);
     }
   }
 
   const Router& router() const { return router_; }
 
+  bool news() {
+    try {
+      const index::FeedPosition newest = (*pool_.take({})).feed().newest();
+      const std::lock_guard lock(mutex_);
+      return std::exchange(seen_, newest) != newest;
+    } catch (const Refused&) {
+      return false;  // no index yet
+    }
+  }
+
  private:
+  static net::ServerResponse refusal(int status, std::string_view detail, const std::string& route,
+                                     const Refused::Headers& headers = {}) {
+    net::ServerResponse response = problem(status, detail, headers);
+    response.route = route;
+    return response;
+  }
+
   net::ServerResponse routed(const net::ServerRequest& request, std::string& name) {
     const std::string_view target = request.target;
     const std::size_t end = std::min(target.find('?'), target.size());
@@ -83,10 +116,12 @@ class Api::Impl {
                     {{"Allow", joined(match.methods)}});
     name = match.route->pattern;
     require(who, match.route->scope);
+    if (match.route->method != "GET")
+      require_no_forgery(request);
     const Parameters parameters(target.substr(std::min(end + 1, target.size())),
                                 match.route->parameters);
     const ReaderPool::Loan readers = pool_.take(who.permission);
-    Call call{request, parameters, match.path, who, *readers, services_};
+    Call call{request, parameters, match.path, who, *readers, services_, pool_};
     return match.route->answer(call);
   }
 
@@ -94,6 +129,8 @@ class Api::Impl {
   const Services services_;
   ReaderPool pool_;
   Router router_;
+  std::mutex mutex_;
+  index::FeedPosition seen_;  // guarded by mutex_
 };
 
 Api::Api(std::filesystem::path index_file, const Authority& authority, Services services)
@@ -107,6 +144,10 @@ net::ServerResponse Api::answer(const net::ServerRequest& request) {
 
 net::ServerResponse Api::refuse(int status, std::string_view detail) {
   return problem(status, detail);
+}
+
+bool Api::news() {
+  return impl_->news();
 }
 
 const Router& Api::router() const {

@@ -21,6 +21,9 @@ class Api : public net::Handler {
   net::ServerResponse answer(const net::ServerRequest& request) override;
   net::ServerResponse refuse(int status, std::string_view detail) override;
 
+  /// Whether something was published since it was last called.
+  bool news() override;
+
   const Router& router() const;
 
  private:
