@@ -62,6 +62,7 @@ void add_change_routes(Router& router);   ///< the feed, history and explanation
 void add_export_routes(Router& router);
 void add_operation_routes(Router& router);  ///< conflicts, plans, runs, cycles
 void add_health_routes(Router& router);     ///< health and metrics
+void add_me_routes(Router& router);         ///< who asks
 void add_page_routes(Router& router);       ///< the console and the description of the API
 
 }  // namespace gald::api

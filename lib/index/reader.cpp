@@ -204,6 +204,19 @@ Overview Reader::overview() const {
   });
 }
 
+Glance Reader::glance() const {
+  return explained(impl_->file, [&] {
+    Query query(impl_->statements,
+                "SELECT EXISTS (SELECT 1 FROM entry),"
+                " (SELECT coalesce(max(number), 0) FROM change), coalesce(max(id), 0),"
+                " coalesce((SELECT ended_at IS NOT NULL FROM run ORDER BY id DESC LIMIT 1), 0),"
+                " (SELECT count(*) FROM plan WHERE state = 'open') FROM run");
+    query.next();
+    return Glance{query.integer(0) != 0, query.integer(1), query.integer(2), query.integer(3) != 0,
+                  query.integer(4)};
+  });
+}
+
 std::vector<GroupSize> Reader::group_sizes() const {
   return explained(impl_->file, [&] {
     std::vector<GroupSize> sizes;

@@ -118,6 +118,15 @@ struct Overview {
   std::vector<std::pair<std::string, std::int64_t>> conflicts;
 };
 
+/// How the index stands.
+struct Glance {
+  bool published = false;        ///< a first publication has happened
+  std::int64_t last_change = 0;  ///< number of the newest change; 0: none
+  std::int64_t last_run = 0;     ///< 0: none
+  bool run_ended = false;        ///< that run has
+  std::int64_t open_plans = 0;
+};
+
 struct LookupHit;
 struct LookupOptions;
 
@@ -165,6 +174,9 @@ class Reader {
   std::vector<model::HistoryLine> changes_of_run(std::int64_t run, int limit) const;
 
   Overview overview() const;
+
+  /// Costs the same however much is in the index.
+  Glance glance() const;
 
   /// Of all groups that are not deleted, the largest first.
   std::vector<GroupSize> group_sizes() const;
