@@ -297,7 +297,7 @@ class HttpServer::Impl {
       if (std::exchange(door.resting, false))
         accept(door);
     if (tls_ && now >= certificate_due_) {
-      certificate_due_ = now + std::chrono::seconds(10);
+      certificate_due_ = now + context_.options.certificate_interval;
       if (auto newer = ServerTls::if_changed(*tls_, context_.options))
         tls_ = std::move(newer);
     }
