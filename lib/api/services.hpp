@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "index/lookup.hpp"
+#include "sync/live_status.hpp"
 
 namespace gald::api {
 
@@ -15,6 +17,17 @@ struct Services {
   const base::Clock& clock;
   std::string version;
   index::LookupOptions lookup = {};  ///< regions and preferences, as configured
+
+  struct Collection {
+    std::string connector;
+    std::string connector_kind;  ///< "active-directory"
+    std::string name;
+  };
+
+  /// What is read, as configured; the index also knows what was read once. Empty: not known here.
+  std::vector<Collection> collections = {};
+
+  const sync::LiveStatus* live = nullptr;  ///< nullptr: there is no service around this
 
   /// Asks for a cycle now; what is under way is not disturbed.
   std::function<void()> cycle_now = {};

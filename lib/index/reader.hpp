@@ -15,6 +15,7 @@
 #include "index/contact_filter.hpp"
 #include "model/entry.hpp"
 #include "model/plan.hpp"
+#include "model/run.hpp"
 #include "model/staged_record.hpp"
 #include "reconcile/policy.hpp"
 
@@ -74,6 +75,7 @@ struct RunSummary {
   std::string ended_at;  ///< empty: still running, or it died
   std::string outcome;   ///< "complete" | "partial" | "failed"; empty with ended_at
   std::string error;
+  model::PublishedCounts published = {};
 };
 
 /// A conflict as an operator reads it (reconcile/conflict.hpp).
@@ -114,6 +116,15 @@ struct Overview {
 
   /// How many of each kind there are; kinds without any are left out.
   std::vector<std::pair<std::string, std::int64_t>> conflicts;
+};
+
+/// How the index stands.
+struct Glance {
+  bool published = false;        ///< a first publication has happened
+  std::int64_t last_change = 0;  ///< number of the newest change; 0: none
+  std::int64_t last_run = 0;     ///< 0: none
+  bool run_ended = false;        ///< that run has
+  std::int64_t open_plans = 0;
 };
 
 struct LookupHit;
@@ -164,11 +175,19 @@ class Reader {
 
   Overview overview() const;
 
+  /// Costs the same however much is in the index.
+  Glance glance() const;
+
   /// Of all groups that are not deleted, the largest first.
   std::vector<GroupSize> group_sizes() const;
   std::vector<CollectionState> collections() const;
   std::vector<CredentialState> credentials() const;
-  std::vector<RunSummary> runs(int limit) const;  ///< newest first
+
+  /// Newest first; with `before`, those with a smaller number.
+  std::vector<RunSummary> runs(int limit, std::optional<std::int64_t> before = {}) const;
+
+  /// What a run read, by connector and collection; the remedies are not kept.
+  std::vector<model::CollectionReport> read_by_run(std::int64_t run) const;
 
   /// What the index was published with; a configured one may still wait in a plan.
   reconcile::Policy policy_in_force() const;

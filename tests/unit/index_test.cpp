@@ -533,9 +533,9 @@ TEST_F(IndexTest, StoppedInTheMiddleTheNextPublicationDoesTheRest) {
   index_->position(kUsers);
   apply(kUsers, changes, "1");
   std::stop_source stop;
-  const auto first =
-      index_->publish(index_->begin_run(), {.progress = [&](std::int64_t) { stop.request_stop(); }},
-                      stop.get_token());
+  const auto first = index_->publish(
+      index_->begin_run(), {.progress = [&](std::int64_t, std::int64_t) { stop.request_stop(); }},
+      stop.get_token());
   EXPECT_LT(first.created, 1200);
   EXPECT_GT(first.created, 0);
   open();
