@@ -166,7 +166,7 @@ struct ServerOptions {
   std::size_t body_limit = 64 * 1024;
   std::chrono::milliseconds request_timeout{10'000};  ///< from its first byte to its last
   std::chrono::milliseconds idle_timeout{75'000};     ///< between two requests
-  std::chrono::milliseconds stall_timeout{30'000};    ///< a client that takes no byte for so long
+  std::chrono::milliseconds stall_timeout{30'000};    ///< a client that takes nothing for so long
   std::chrono::milliseconds news_interval{500};       ///< how often news() is asked for
 };
 

@@ -405,6 +405,7 @@ void HttpSession::send(Message message) {
 void HttpSession::start_writing(Buffers buffers, Then then) {
   state_ = State::writing;
   then_ = then;
+  under_way_ = 0;
   sent_ += asio::buffer_size(buffers);
   on_some_written();
   write(buffers);
@@ -528,6 +529,13 @@ void HttpSession::sweep(Steady::time_point now) {
       return close();
     request_.waited = true;  // a half-closed connection still takes an answer
     return unpark();
+  }
+  if (state_ == State::writing) {
+    // The system takes more from us only once much of what it has is gone: a slow client would look
+    // like one that takes nothing.
+    const int left = bytes_under_way(descriptor());
+    if (left < std::exchange(under_way_, left))
+      on_some_written();
   }
   if (now < deadline_)
     return;
