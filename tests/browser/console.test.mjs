@@ -5,8 +5,20 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 
-import { api, gald, makeToken, open, shot, startBrowser, startGald, stopBrowser, stopGald, tenant, until, url }
-  from "./browser.mjs";
+import {
+  api,
+  gald,
+  makeToken,
+  open,
+  shot,
+  startBrowser,
+  startGald,
+  stopBrowser,
+  stopGald,
+  tenant,
+  until,
+  url,
+} from "./browser.mjs";
 
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -27,10 +39,16 @@ after(async () => {
 
 const text = (page, selector) => page.locator(selector).first().innerText();
 const count = async (page) => Number((await text(page, ".count")).replace(/\D/g, ""));
-const settled = (page) => page.waitForFunction(() => !document.querySelector("[aria-busy='true'], .skeleton"));
+const settled = (page) =>
+  page.waitForFunction(() => !document.querySelector("[aria-busy='true'], .skeleton"));
 const clean = (page) => assert.deepEqual(page.trouble, []);
 
-const listed = (...filters) => gald("list", "--json", ...filters).trim().split("\n").filter(Boolean).map(JSON.parse);
+const listed = (...filters) =>
+  gald("list", "--json", ...filters)
+    .trim()
+    .split("\n")
+    .filter(Boolean)
+    .map(JSON.parse);
 
 test("a first import shows how far it is", async () => {
   const page = await open("#/overview", { token });
@@ -39,7 +57,11 @@ test("a first import shows how far it is", async () => {
   await shot(page, "first-import");
   await tenant("POST", "/settings", { latency: 0 });
   // The page needs no reload: it sees what was published.
-  await until(async () => Number((await text(page, ".tile dd")).replace(/\D/g, "")) > 200, "the totals", 60);
+  await until(
+    async () => Number((await text(page, ".tile dd")).replace(/\D/g, "")) > 200,
+    "the totals",
+    60,
+  );
   clean(page);
   await page.context().close();
 });
@@ -73,17 +95,28 @@ test("the page is small, comes in one round, and asks nobody else", async () => 
   await client.send("Network.enable");
   let bytes = 0;
   const rounds = new Map();
-  client.on("Network.loadingFinished", ({ encodedDataLength }) => { bytes += encodedDataLength; });
-  client.on("Network.requestWillBeSent", ({ request, initiator }) => rounds.set(request.url, initiator.type));
+  client.on("Network.loadingFinished", ({ encodedDataLength }) => {
+    bytes += encodedDataLength;
+  });
+  client.on("Network.requestWillBeSent", ({ request, initiator }) =>
+    rounds.set(request.url, initiator.type),
+  );
   await client.send("Network.clearBrowserCache");
   await page.reload({ waitUntil: "networkidle" });
   const assets = [...rounds].filter(([address]) => !address.includes("/api/"));
   assert.ok(assets.length > 10);
   // The document names all that it needs: nothing is asked for by what was asked for.
-  assert.deepEqual(assets.filter(([, type]) => !["other", "parser"].includes(type)), []);
+  assert.deepEqual(
+    assets.filter(([, type]) => !["other", "parser"].includes(type)),
+    [],
+  );
   assert.ok(bytes < 150_000, `${bytes} bytes`);
-  const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime);
-  console.log(`${bytes} bytes in ${assets.length} requests, first content after ${paint.toFixed(0)} ms`);
+  const paint = await page.evaluate(
+    () => performance.getEntriesByName("first-contentful-paint")[0].startTime,
+  );
+  console.log(
+    `${bytes} bytes in ${assets.length} requests, first content after ${paint.toFixed(0)} ms`,
+  );
   clean(page);
   await page.context().close();
 });
@@ -92,8 +125,16 @@ test("the overview tells what gald status tells", async () => {
   const page = await open("#/overview", { token });
   await page.waitForSelector(".tiles");
   await settled(page);
-  const tiles = Object.fromEntries(await page.locator(".tile").evaluateAll((all) =>
-    all.map((tile) => [tile.querySelector("dt").innerText, Number(tile.querySelector("dd").innerText.replace(/\D/g, ""))])));
+  const tiles = Object.fromEntries(
+    await page
+      .locator(".tile")
+      .evaluateAll((all) =>
+        all.map((tile) => [
+          tile.querySelector("dt").innerText,
+          Number(tile.querySelector("dd").innerText.replace(/\D/g, "")),
+        ]),
+      ),
+  );
   const people = listed();
   const all = listed("--all");
   const of = (key, value) => people.filter((one) => one[key] === value).length;
@@ -106,8 +147,17 @@ test("the overview tells what gald status tells", async () => {
   assert.equal(tiles.Deleted, all.length - people.length);
   assert.equal(tiles.Hidden, of("hidden", true));
   assert.equal(tiles.Groups, listed("--kind", "group").length);
-  assert.equal(tiles.Conflicts, gald("conflicts", "--json").trim().split("\n").filter(Boolean).length);
-  assert.deepEqual(await page.locator("tbody th .said").allInnerTexts().then((names) => names.includes("ad/directory")), true);
+  assert.equal(
+    tiles.Conflicts,
+    gald("conflicts", "--json").trim().split("\n").filter(Boolean).length,
+  );
+  assert.deepEqual(
+    await page
+      .locator("tbody th .said")
+      .allInnerTexts()
+      .then((names) => names.includes("ad/directory")),
+    true,
+  );
   assert.equal(await page.locator(".chart svg").count(), 2);
   await shot(page, "overview");
   await page.click(".tile:has-text('Cloud') a");
@@ -128,8 +178,14 @@ test("the list has everybody, in order, however far one scrolls", async () => {
   const seen = new Map();
   for (let last = -1; ;) {
     await page.waitForFunction(() => !document.querySelector(".row .blank"));
-    for (const [index, name] of await page.locator(".spacer .row").evaluateAll((rows) =>
-      rows.map((row) => [row.getAttribute("aria-rowindex"), row.querySelector(".name").textContent])))
+    for (const [index, name] of await page
+      .locator(".spacer .row")
+      .evaluateAll((rows) =>
+        rows.map((row) => [
+          row.getAttribute("aria-rowindex"),
+          row.querySelector(".name").textContent,
+        ]),
+      ))
       seen.set(Number(index) - 2, name);
     const top = await page.evaluate(() => {
       const rows = document.querySelector(".rows");
@@ -140,8 +196,10 @@ test("the list has everybody, in order, however far one scrolls", async () => {
     last = top;
     await page.waitForTimeout(60);
   }
-  assert.deepEqual([...Array(people.length).keys()].map((index) => seen.get(index)),
-    people.map((one) => one.displayName ?? "(no name)"));
+  assert.deepEqual(
+    [...Array(people.length).keys()].map((index) => seen.get(index)),
+    people.map((one) => one.displayName ?? "(no name)"),
+  );
   clean(page);
   await page.context().close();
 });
@@ -150,7 +208,10 @@ test("search and filters say what they find", async () => {
   const page = await open("#/contacts", { token });
   await page.waitForSelector(".row .name a");
   await page.selectOption("select:near(:text('Source'))", "hybrid");
-  await until(async () => await count(page) === listed("--source", "hybrid").length, "hybrid contacts");
+  await until(
+    async () => (await count(page)) === listed("--source", "hybrid").length,
+    "hybrid contacts",
+  );
   await page.fill("input[type=search]", "mull");
   await page.waitForSelector(".row .name a:has-text('Jürgen Müller')");
   assert.match(page.url(), /source=hybrid/);
@@ -158,17 +219,23 @@ test("search and filters say what they find", async () => {
   await page.fill("input[type=search]", "nobodyiscalledso");
   await page.waitForSelector(".empty:has-text('Nobody')");
   await page.click("text=Clear");
-  await until(async () => await count(page) === listed().length, "everybody again");
+  await until(async () => (await count(page)) === listed().length, "everybody again");
   await page.fill(".field input", "no such group");
   await page.keyboard.press("Tab");
   await page.waitForSelector(".failure:has-text('no such group')");
   await page.fill(".field input", "Sales");
   await page.keyboard.press("Tab");
-  await until(async () => await count(page) === listed("--group", "Sales").length, "the members of Sales");
+  await until(
+    async () => (await count(page)) === listed("--group", "Sales").length,
+    "the members of Sales",
+  );
   await page.selectOption("select:near(:text('Order'))", "-displayName");
   await page.waitForFunction(() => document.querySelector(".row[aria-rowindex='2'] .name a"));
   const names = listed("--group", "Sales").map((one) => one.displayName);
-  await until(async () => await text(page, ".row[aria-rowindex='2'] .name") === names.at(-1), "the last one first");
+  await until(
+    async () => (await text(page, ".row[aria-rowindex='2'] .name")) === names.at(-1),
+    "the last one first",
+  );
   clean(page);
   await page.context().close();
 });
@@ -213,11 +280,14 @@ test("everything can be done with the keyboard", async () => {
   await page.keyboard.press("/");
   await page.keyboard.press("Control+a");
   await page.keyboard.press("Delete");
-  await until(async () => await count(page) > 200, "everybody");
-  await page.keyboard.press("Enter");  // into the list
+  await until(async () => (await count(page)) > 200, "everybody");
+  await page.keyboard.press("Enter"); // into the list
   await page.keyboard.press("End");
   const last = listed().at(-1).displayName;
-  await page.waitForFunction((name) => document.querySelector(".row.active .name")?.textContent === name, last);
+  await page.waitForFunction(
+    (name) => document.querySelector(".row.active .name")?.textContent === name,
+    last,
+  );
   await page.keyboard.press("Home");
   await page.keyboard.press("PageDown");
   await page.keyboard.press("ArrowUp");
@@ -249,12 +319,19 @@ test("a contact tells what it is, its groups, its history and its sources", asyn
   const page = await open(`#/contacts/${someone.id}`, { token });
   await page.waitForSelector(".facts");
   const basics = await text(page, "[role=tabpanel]");
-  for (const value of [someone.jobTitle, someone.companyName, someone.department, someone.mail, ...someone.phones.map((one) => one.raw),
-    ...someone.addresses.map((one) => one.value)].filter(Boolean))
+  for (const value of [
+    someone.jobTitle,
+    someone.companyName,
+    someone.department,
+    someone.mail,
+    ...someone.phones.map((one) => one.raw),
+    ...someone.addresses.map((one) => one.value),
+  ].filter(Boolean))
     assert.ok(basics.includes(value), value);
   await shot(page, "contact-basics");
   await page.click("#tab-groups");
-  for (const group of someone.groups) await page.waitForSelector(`.groups a:has-text('${group.displayName}')`);
+  for (const group of someone.groups)
+    await page.waitForSelector(`.groups a:has-text('${group.displayName}')`);
   await shot(page, "contact-groups");
   await page.click("#tab-history");
   await page.waitForSelector(".history li");
@@ -279,34 +356,57 @@ test("hostile names are names", async () => {
   const page = await open("#/contacts", { token });
   await page.waitForSelector(".row .name a");
   await page.fill("input[type=search]", "hostile");
-  await until(async () => await page.locator(".spacer .row .name a").count() >= 10, "the hostile ones");
+  await until(
+    async () => (await page.locator(".spacer .row .name a").count()) >= 10,
+    "the hostile ones",
+  );
   await shot(page, "hostile");
   for (const one of names) {
     await page.goto(`${url}/#/contacts/${one.id}`);
     await page.waitForSelector(".who h1");
-    await page.waitForFunction((name) => document.querySelector(".who h1")?.textContent === name, one.displayName);
+    await page.waitForFunction(
+      (name) => document.querySelector(".who h1")?.textContent === name,
+      one.displayName,
+    );
     for (const tab of ["groups", "history", "sources"]) {
       await page.click(`#tab-${tab}`);
       await settled(page);
     }
-    assert.equal(await page.evaluate(() => document.querySelectorAll("main script, main img, main iframe, main [onmouseover], "
-      + "main a[href^='javascript']").length), 0);
+    assert.equal(
+      await page.evaluate(
+        () =>
+          document.querySelectorAll(
+            "main script, main img, main iframe, main [onmouseover], " +
+              "main a[href^='javascript']",
+          ).length,
+      ),
+      0,
+    );
   }
-  for (const hash of ["#/overview", "#/conflicts", "#/runs", "#/<img src=x onerror=alert(1)>", "#/contacts/%3Cscript%3E",
-    "#/contacts?q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&group=%22%3E%3Cscript%3E"]) {
+  for (const hash of [
+    "#/overview",
+    "#/conflicts",
+    "#/runs",
+    "#/<img src=x onerror=alert(1)>",
+    "#/contacts/%3Cscript%3E",
+    "#/contacts?q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&group=%22%3E%3Cscript%3E",
+  ]) {
     await page.goto(`${url}/${hash}`);
     await settled(page);
   }
   assert.equal(await page.evaluate(() => window.hit), undefined);
   // Even a script that tried could not make markup of a string.
-  assert.equal(await page.evaluate(() => {
-    try {
-      document.querySelector("main").innerHTML = "<p>markup</p>";
-      return "made";
-    } catch (error) {
-      return error.name;
-    }
-  }), "TypeError");
+  assert.equal(
+    await page.evaluate(() => {
+      try {
+        document.querySelector("main").innerHTML = "<p>markup</p>";
+        return "made";
+      } catch (error) {
+        return error.name;
+      }
+    }),
+    "TypeError",
+  );
   page.trouble = page.trouble.filter((line) => !line.includes("TrustedHTML"));
   clean(page);
   await page.context().close();
@@ -315,7 +415,12 @@ test("hostile names are names", async () => {
 test("an export is what gald export writes", async () => {
   const page = await open("#/contacts?source=hybrid", { token });
   await page.waitForSelector(".row .name a");
-  for (const [format, columns, words] of [["csv", "visible", []], ["csv", "all", ["--columns", "all"]], ["jsonl", null, []], ["xlsx", "visible", null]]) {
+  for (const [format, columns, words] of [
+    ["csv", "visible", []],
+    ["csv", "all", ["--columns", "all"]],
+    ["jsonl", null, []],
+    ["xlsx", "visible", null],
+  ]) {
     await page.click("button:has-text('Export')");
     await page.selectOption("dialog select", format);
     if (columns) await page.check(`dialog input[value=${columns}]`);
@@ -335,8 +440,18 @@ test("an export is what gald export writes", async () => {
     await page.click("dialog button:has-text('Close')");
     await page.waitForSelector("dialog", { state: "detached" });
   }
-  await page.route(/export/, (route) => route.fulfill({ status: 503, contentType: "application/problem+json",
-    body: JSON.stringify({ type: "about:blank", title: "Service Unavailable", status: 503, detail: "two exports are being made already" }) }));
+  await page.route(/export/, (route) =>
+    route.fulfill({
+      status: 503,
+      contentType: "application/problem+json",
+      body: JSON.stringify({
+        type: "about:blank",
+        title: "Service Unavailable",
+        status: 503,
+        detail: "two exports are being made already",
+      }),
+    }),
+  );
   await page.click("button:has-text('Export')");
   await page.click("dialog button[type=submit]");
   await page.waitForSelector("dialog .failure:has-text('two exports')");
@@ -372,8 +487,15 @@ test("what is held is approved or rejected", async () => {
   const page = await open("#/overview", { token });
   await page.waitForSelector(".tiles");
   const before = listed().length;
-  await vanish(new Set(["Ada", "Bruno", "Chiara"].flatMap((given) => listed().map((one) => one.displayName)
-    .filter((name) => name?.startsWith(given + " ")))));
+  await vanish(
+    new Set(
+      ["Ada", "Bruno", "Chiara"].flatMap((given) =>
+        listed()
+          .map((one) => one.displayName)
+          .filter((name) => name?.startsWith(given + " ")),
+      ),
+    ),
+  );
   await page.click("text=Sync now");
   await page.waitForSelector("main :text('A cycle was asked for')");
   // The plan appears by itself.
@@ -398,8 +520,15 @@ test("what is held is approved or rejected", async () => {
   await until(() => listed().length < before, "what was approved is done");
 
   const then = listed().length;
-  await vanish(new Set(["Dilan", "Elif", "Farid"].flatMap((given) => listed().map((one) => one.displayName)
-    .filter((name) => name?.startsWith(given + " ")))));
+  await vanish(
+    new Set(
+      ["Dilan", "Elif", "Farid"].flatMap((given) =>
+        listed()
+          .map((one) => one.displayName)
+          .filter((name) => name?.startsWith(given + " ")),
+      ),
+    ),
+  );
   await page.goto(`${url}/#/overview`);
   await page.click("text=Sync now");
   await page.waitForSelector(".held .plan", { timeout: 60_000 });
@@ -424,7 +553,10 @@ test("a token that may only read decides nothing", async () => {
   const page = await open("#/overview", { token: reader });
   await page.waitForSelector(".tiles");
   await settled(page);
-  assert.equal(await page.locator("button:has-text('Sync now'), button:has-text('Approve')").count(), 0);
+  assert.equal(
+    await page.locator("button:has-text('Sync now'), button:has-text('Approve')").count(),
+    0,
+  );
   await page.goto(`${url}/#/plans/1`);
   await page.waitForSelector(".plan");
   assert.equal(await page.locator("button:has-text('Approve')").count(), 0);
@@ -479,7 +611,7 @@ test("a gald that goes away is missed, and is seen when it is back", async () =>
   await stopGald();
   await page.waitForSelector(".banner:has-text('does not answer')", { timeout: 20_000 });
   await shot(page, "away");
-  assert.ok(await page.locator(".row .name a").count() > 5);
+  assert.ok((await page.locator(".row .name a").count()) > 5);
   await page.fill("input[type=search]", "keller");
   await startGald();
   await page.waitForSelector(".banner", { state: "hidden", timeout: 40_000 });
@@ -491,8 +623,18 @@ test("a gald that goes away is missed, and is seen when it is back", async () =>
 const VIEWS = () => {
   const [someone] = listed().filter((one) => one.displayName === "Jürgen Müller");
   const contact = `#/contacts/${someone.id}`;
-  return ["#/overview", "#/contacts", "#/conflicts", "#/plans", "#/plans/1", "#/runs", contact, `${contact}?tab=groups`,
-    `${contact}?tab=history`, `${contact}?tab=sources`];
+  return [
+    "#/overview",
+    "#/contacts",
+    "#/conflicts",
+    "#/plans",
+    "#/plans/1",
+    "#/runs",
+    contact,
+    `${contact}?tab=groups`,
+    `${contact}?tab=history`,
+    `${contact}?tab=sources`,
+  ];
 };
 
 for (const dark of [false, true])
@@ -505,15 +647,32 @@ for (const dark of [false, true])
         await page.waitForSelector("h1");
         await settled(page);
         await page.waitForTimeout(150);
-        const name = view.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "").replace(/-[0-9a-f]{8}-[0-9a-f-]{27}/, "");
+        const name = view
+          .replace(/[^a-z0-9]+/gi, "-")
+          .replace(/^-|-$/g, "")
+          .replace(/-[0-9a-f]{8}-[0-9a-f-]{27}/, "");
         await shot(page, `${name}-${phone ? "phone" : "window"}-${dark ? "dark" : "light"}`);
-        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${view} is too wide`);
+        assert.ok(
+          await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+          `${view} is too wide`,
+        );
         await page.evaluate(axe);
-        const found = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa",
-          "wcag22aa", "best-practice"] }));
-        assert.deepEqual(found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`),
-          [], view);
-        assert.ok(found.passes.some((one) => one.id === "color-contrast"), view);
+        const found = await page.evaluate(() =>
+          axe.run(document, {
+            runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+          }),
+        );
+        assert.deepEqual(
+          found.violations.map(
+            (one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`,
+          ),
+          [],
+          view,
+        );
+        assert.ok(
+          found.passes.some((one) => one.id === "color-contrast"),
+          view,
+        );
       }
       clean(page);
       await page.context().close();
