@@ -146,8 +146,10 @@ class Api::Impl {
     add_contact_routes(router_);
     add_change_routes(router_);
     add_export_routes(router_);
+    add_group_routes(router_);
     add_operation_routes(router_);
     add_health_routes(router_);
+    add_lookup_routes(router_);
     add_me_routes(router_);
     add_page_routes(router_);
   }

@@ -11,6 +11,7 @@
 #include "index/entry_store.hpp"
 #include "index/lookup.hpp"
 #include "index/narrowing.hpp"
+#include "index/page.hpp"
 #include "index/policy_json.hpp"
 #include "index/preview.hpp"
 #include "index/query.hpp"
@@ -118,6 +119,23 @@ void Reader::contacts(const ContactFilter& filter,
     while (query.next())
       if (!visit(impl_->contact(query)))
         return;
+  });
+}
+
+Page Reader::page(const PageQuery& query,
+                  const std::function<void(const model::Contact&)>& visit) const {
+  return explained(impl_->file, [&] {
+    static const std::string kSql = "SELECT " + contact_columns() + " FROM entry e WHERE e.id = ?1";
+    SQLite::Transaction snapshot(impl_->database);
+    std::vector<std::int64_t> rows;
+    const Page page = find_page(impl_->statements, query, rows);
+    for (const std::int64_t row : rows) {
+      Query contact(impl_->statements, kSql);
+      contact.bind(row);
+      if (contact.next())
+        visit(impl_->contact(contact));
+    }
+    return page;
   });
 }
 
@@ -244,6 +262,17 @@ std::vector<GroupSize> Reader::group_sizes() const {
     while (query.next())
       sizes.push_back({query.text(0), query.text(1), query.integer(2)});
     return sizes;
+  });
+}
+
+std::int64_t Reader::member_count(std::string_view group_id) const {
+  return explained(impl_->file, [&] {
+    Query query(impl_->statements,
+                "SELECT count(*) FROM membership WHERE group_id ="
+                " (SELECT id FROM entry WHERE uuid = ?1)");
+    query.bind(group_id);
+    query.next();
+    return query.integer(0);
   });
 }
 
