@@ -5,7 +5,7 @@ import { h } from "/console/dom.js";
 const PAGE = 100;
 const PAGES_KEPT = 40;
 const RETRY = 3000;
-const BEYOND = 8;  // rows above and below those in sight
+const BEYOND = 8; // rows above and below those in sight
 
 // Browsers limit the height of an element, at 17 to 33 million pixels. Longer lists move through a
 // shorter one: small steps of the scroll bar are taken as they are, leaps in proportion.
@@ -16,19 +16,36 @@ export class Rows {
   /// `open(item)` is what a click or Enter does. `failed(problem)` and `arrived()` tell of pages.
   constructor({ label, columns, fetch, cells, href, open, failed, arrived }) {
     Object.assign(this, { fetch, cells, href, open, failed, arrived });
-    this.head = h("div", { class: "row head", role: "row", "aria-rowindex": "1" },
-      columns.map((column) => h("span", { role: "columnheader", class: column.class }, column.name)));
+    this.head = h(
+      "div",
+      { class: "row head", role: "row", "aria-rowindex": "1" },
+      columns.map((column) =>
+        h("span", { role: "columnheader", class: column.class }, column.name),
+      ),
+    );
     this.spacer = h("div", { class: "spacer", role: "rowgroup" });
-    this.element = h("div", { class: "rows", role: "grid", tabindex: "0", "aria-label": label,
-      "aria-rowcount": "-1", onscroll: () => this.#scrolled(), onkeydown: (event) => this.#pressed(event),
-      onfocus: () => this.#mark(this.active), onclick: (event) => this.#clicked(event) },
-      h("div", { role: "rowgroup", class: "top" }, this.head), this.spacer);
+    this.element = h(
+      "div",
+      {
+        class: "rows",
+        role: "grid",
+        tabindex: "0",
+        "aria-label": label,
+        "aria-rowcount": "-1",
+        onscroll: () => this.#scrolled(),
+        onkeydown: (event) => this.#pressed(event),
+        onfocus: () => this.#mark(this.active),
+        onclick: (event) => this.#clicked(event),
+      },
+      h("div", { role: "rowgroup", class: "top" }, this.head),
+      this.spacer,
+    );
     this.total = 0;
     this.active = 0;
-    this.top = 0;   // pixels of the whole list above the window
-    this.seen = 0;  // scrollTop when it was last looked at
-    this.shown = new Map();  // index: element
-    this.pages = new Map();  // number: {items, stop}
+    this.top = 0; // pixels of the whole list above the window
+    this.seen = 0; // scrollTop when it was last looked at
+    this.shown = new Map(); // index: element
+    this.pages = new Map(); // number: {items, stop}
     this.resized = new ResizeObserver(() => this.#measure());
     this.resized.observe(this.element);
   }
@@ -81,10 +98,18 @@ export class Rows {
     return this.pages.get(Math.floor(index / PAGE))?.items?.[index % PAGE];
   }
 
-  get #whole() { return this.total * this.height; }
-  get #window() { return Math.max(1, this.element.clientHeight - this.head.offsetHeight); }
-  get #most() { return Math.max(0, this.#whole - this.#window); }
-  get #bar() { return Math.max(0, Math.min(this.#whole, TALLEST) - this.#window); }
+  get #whole() {
+    return this.total * this.height;
+  }
+  get #window() {
+    return Math.max(1, this.element.clientHeight - this.head.offsetHeight);
+  }
+  get #most() {
+    return Math.max(0, this.#whole - this.#window);
+  }
+  get #bar() {
+    return Math.max(0, Math.min(this.#whole, TALLEST) - this.#window);
+  }
 
   #measure() {
     const style = getComputedStyle(this.element);
@@ -200,11 +225,26 @@ export class Rows {
   }
 
   #make(index, item) {
-    const row = h("div", { class: "row", role: "row", id: `row-${index}`, "aria-rowindex": String(index + 2),
-      "aria-busy": !item && "true" },
-      item ? this.cells(item).map(({ class: kind, content, beside }, column) => h("span", { role: "gridcell", class: kind },
-        column === 0 ? h("a", { href: this.href(item), tabindex: "-1" }, content) : content, beside))
-        : h("span", { role: "gridcell", class: "blank" }));
+    const row = h(
+      "div",
+      {
+        class: "row",
+        role: "row",
+        id: `row-${index}`,
+        "aria-rowindex": String(index + 2),
+        "aria-busy": !item && "true",
+      },
+      item
+        ? this.cells(item).map(({ class: kind, content, beside }, column) =>
+            h(
+              "span",
+              { role: "gridcell", class: kind },
+              column === 0 ? h("a", { href: this.href(item), tabindex: "-1" }, content) : content,
+              beside,
+            ),
+          )
+        : h("span", { role: "gridcell", class: "blank" }),
+    );
     row.item = item;
     row.index = index;
     if (index === this.active) row.classList.add("active");
@@ -217,7 +257,8 @@ export class Rows {
     if (near) {
       const start = this.active * this.height;
       if (start < this.top) this.#move(start);
-      else if (start + this.height > this.top + this.#window) this.#move(start + this.height - this.#window);
+      else if (start + this.height > this.top + this.#window)
+        this.#move(start + this.height - this.#window);
     }
     const row = this.shown.get(this.active);
     row?.classList.add("active");
@@ -227,7 +268,14 @@ export class Rows {
 
   #pressed(event) {
     const page = Math.max(1, Math.floor(this.#window / this.height) - 1);
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -this.total, End: this.total };
+    const steps = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -this.total,
+      End: this.total,
+    };
     if (event.altKey || event.ctrlKey || event.metaKey || this.total === 0) return;
     if (event.key in steps) {
       event.preventDefault();
