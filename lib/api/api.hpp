@@ -23,6 +23,11 @@ class Api : public net::Handler {
   void answered(std::string_view route, std::string_view method, int status,
                 std::chrono::microseconds took, std::uint64_t bytes) override;
 
+  /// Answers with an ETag that were given before, while nothing in the index has changed. Nobody
+  /// who has seen a change, by whichever route, gets an answer from before it.
+  std::shared_ptr<const net::ReadyAnswer> ready(const net::RequestHead& head) override;
+  bool news() override;
+
   const Router& router() const;
 
  private:
