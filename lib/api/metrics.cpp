@@ -172,8 +172,8 @@ class AnswerCounters {
  public:
   explicit AnswerCounters(prometheus::Registry& registry)
       : requests_(counters(registry, "gald_api_requests_total",
-                           "Requests that were answered; the route is other where nothing is, and "
-                           "where no route was asked.")),
+                           "Requests that were answered; the route is other where there is "
+                           "none, and for what was refused before it was known.")),
         took_(histograms(registry, "gald_api_request_duration_seconds",
                          "From the last byte of a request to the last of its answer; the feed's "
                          "long polls and streams included.")),
