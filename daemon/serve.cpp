@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/api.hpp"
+#include "api/metrics.hpp"
 #include "api/token_authority.hpp"
 #include "decision.hpp"
 #include "platform.hpp"
@@ -20,6 +21,16 @@ constexpr std::chrono::seconds kPatience{2};
 
 /// Beside connections: the index in every worker and the sources.
 constexpr std::size_t kOtherFiles = 256;
+
+std::vector<api::Services::Collection> collections_of(
+    const std::vector<std::unique_ptr<sync::Connector>>& connectors) {
+  std::vector<api::Services::Collection> collections;
+  for (const auto& connector : connectors)
+    for (const sync::Collection& collection : connector->collections())
+      collections.push_back({connector->name(), std::string(to_string(connector->kind())),
+                             collection.name, collection.complete_every});
+  return collections;
+}
 
 }  // namespace
 
@@ -49,7 +60,9 @@ class ApiServer::Impl {
                     .index_file = config_.index_file,
                     .requests_per_minute = config_.api.requests_per_minute},
                    clock_),
-        api_(parts.config.index_file, authority_, services(std::move(parts.cycle_now))),
+        metrics_(collections_of(parts.connectors),
+                 {.process = process_figures, .load = [this] { return server_.load(); }}),
+        api_(parts.config.index_file, authority_, services(parts)),
         server_(options(), api_) {
     constexpr std::string_view kUnix = "unix:";
     if (!config_.index_group.empty())
@@ -62,6 +75,8 @@ class ApiServer::Impl {
 
   net::HttpServer& server() { return server_; }
 
+  api::Metrics& metrics() { return metrics_; }
+
  private:
   net::ServerOptions options() const {
     net::ServerOptions options = server_options(config_, credentials_folder());
@@ -69,11 +84,15 @@ class ApiServer::Impl {
     return options;
   }
 
-  api::Services services(std::function<void()> cycle_now) {
+  api::Services services(const Parts& parts) {
     return {.clock = clock_,
             .version = GALD_VERSION,
             .lookup = config_.lookup,
-            .cycle_now = std::move(cycle_now),
+            .collections = collections_of(parts.connectors),
+            .interval = config_.interval,
+            .live = &parts.live,
+            .metrics = &metrics_,
+            .cycle_now = parts.cycle_now,
             .decide = [this](std::int64_t plan, api::Services::Decision decision) {
               return decided(plan, decision);
             }};
@@ -105,6 +124,7 @@ class ApiServer::Impl {
   const base::Clock& clock_;
   std::stop_source stopping_;
   const api::TokenAuthority authority_;
+  api::Metrics metrics_;
   api::Api api_;
   net::HttpServer server_;  // the last, as it calls the others
 };
@@ -115,6 +135,10 @@ ApiServer::~ApiServer() = default;
 
 void ApiServer::published() {
   impl_->server().wake();
+}
+
+void ApiServer::run_ended(const model::RunReport& report) {
+  impl_->metrics().run_ended(report);
 }
 
 std::vector<std::string> ApiServer::addresses() const {
