@@ -61,6 +61,9 @@ class Signals {
 /// Whether this process may create and change files in the folder; the reason if not.
 std::optional<std::string> not_writable(const std::filesystem::path& folder);
 
+/// Lets this process have so many files and connections open, as far as the system allows.
+void allow_open_files(std::size_t count);
+
 bool group_exists(const std::string& group);
 
 /// Whether this process may give its files to the group.

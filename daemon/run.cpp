@@ -1,6 +1,7 @@
 // `gald run`: the service.
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <random>
 #include <stop_token>
 
@@ -12,6 +13,7 @@
 #include "output.hpp"
 #include "platform.hpp"
 #include "report.hpp"
+#include "serve.hpp"
 #include "service.hpp"
 #include "text.hpp"
 
@@ -101,6 +103,7 @@ int execute(const RunCommand&, const Context& context) {
 
   std::stop_source stopping;
   Heartbeat heartbeat;
+  std::optional<ApiServer> api;
   Service service({
       .schedule = {.interval = config.interval, .jitter = config.jitter},
       .clock = clock,
@@ -108,6 +111,8 @@ int execute(const RunCommand&, const Context& context) {
       .cycle =
           [&](std::stop_token stop) {
             run_logged_cycle(config, connectors, clock, heartbeat, stop);
+            if (api)
+              api->published();
           },
       .waiting =
           [](base::TimePoint next) {
@@ -134,12 +139,18 @@ int execute(const RunCommand&, const Context& context) {
           },
       .every = watchdog_limit().value_or(std::chrono::milliseconds(0)) / 2,
   });
+  if (!config.api.listen.empty()) {
+    api.emplace(ApiServer::Parts{config, clock, [&] { service.cycle_now(); }});
+    for (const std::string& address : api->addresses())
+      base::log::info("api.listening", "the API is there", {{"address", address}});
+  }
   base::log::info("service.ready", "running",
                   {{"connectors", connectors.size()},
                    {"interval_s", config.interval.count() / 1000},
                    {"version", GALD_VERSION}});
   notify_service_manager("READY=1");
   service.loop(stopping.get_token());
+  api.reset();
   base::log::info("service.stopped", "ended");
   return exit_code::kComplete;
 }

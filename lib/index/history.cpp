@@ -9,6 +9,7 @@
 #include "index/change_log.hpp"
 #include "index/entry_states.hpp"
 #include "index/reading.hpp"
+#include "index/told_lines.hpp"
 #include "model/forms.hpp"
 #include "reconcile/difference.hpp"
 
@@ -109,7 +110,8 @@ std::string operation_between(const EntryState& before, const EntryState& now) {
 
 class History::Impl : public Reading {
  public:
-  explicit Impl(const std::filesystem::path& path) : Reading(path) {
+  Impl(const std::filesystem::path& path, const Permission& permitted)
+      : Reading(path), permission(permitted) {
     // Beside the file, and on disk if it gets large: what is sorted by the names of the past.
     database.exec(
         "CREATE TEMP TABLE past (row INTEGER PRIMARY KEY, name TEXT, uuid TEXT NOT NULL);"
@@ -206,6 +208,8 @@ class History::Impl : public Reading {
     return ids;
   }
 
+  const Permission permission;
+
  private:
   std::set<std::int64_t> rows_known_as(const std::string& what, const std::string& folded) {
     std::set<std::int64_t> rows;
@@ -247,8 +251,8 @@ class History::Impl : public Reading {
   }
 };
 
-History::History(const std::filesystem::path& file)
-    : impl_(explained(file, [&] { return std::make_unique<Impl>(file); })) {}
+History::History(const std::filesystem::path& file, const Permission& permission)
+    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission); })) {}
 
 History::~History() = default;
 History::History(History&&) noexcept = default;
@@ -258,7 +262,7 @@ void History::contacts(const Moment& moment, const ContactFilter& filter,
   explained(impl_->file, [&] {
     SQLite::Transaction picture(impl_->database);
     const std::int64_t number = impl_->number_of(moment);
-    EntryStates states(impl_->statements, number);
+    EntryStates states(impl_->statements, number, impl_->permission);
     const std::set<std::string> groups = filter.group.empty()
                                              ? std::set<std::string>()
                                              : impl_->groups_known_as(states, number, filter.group);
@@ -285,7 +289,7 @@ std::vector<Contact> History::find(const Moment& moment, std::string_view id_or_
   return explained(impl_->file, [&] {
     SQLite::Transaction picture(impl_->database);
     const std::int64_t number = impl_->number_of(moment);
-    EntryStates states(impl_->statements, number);
+    EntryStates states(impl_->statements, number, impl_->permission);
     Known known = impl_->known_as(states, number, std::string(id_or_address));
     std::vector<StoredState> found = std::move(known.by_address);
     if (known.by_id) {
@@ -318,8 +322,8 @@ void History::differences(const Moment& before, const Moment& after,
     if (first > last)
       throw std::runtime_error(
           "the second moment is before the first one; name the earlier one first");
-    EntryStates then(impl_->statements, first);
-    EntryStates later(impl_->statements, last);
+    EntryStates then(impl_->statements, first, impl_->permission);
+    EntryStates later(impl_->statements, last, impl_->permission);
     impl_->collect_changed(later, first, last, [](const StoredState&) { return true; });
     Query rows(impl_->statements, "SELECT row FROM temp.past ORDER BY name COLLATE NOCASE, uuid");
     while (rows.next()) {
@@ -353,17 +357,20 @@ std::vector<model::HistoryLine> History::lines(std::string_view id, int limit,
     static const std::string kSql = kHistoryLines +
                                     "WHERE (ch.entry_id = (SELECT id FROM entry WHERE uuid = ?1)"
                                     " OR (ch.entry_id = 0 AND ch.old_value = ?1))"
-                                    " AND ch.number < ?3"
-                                    " ORDER BY ch.number DESC LIMIT ?2";
+                                    " AND ch.number < ?2 ORDER BY ch.number DESC";
+    SQLite::Transaction picture(impl_->database);
+    ToldLines lines(impl_->statements, impl_->permission);
     Query query(impl_->statements, kSql);
-    query.bind(id, limit, before.value_or(std::numeric_limits<std::int64_t>::max()));
-    return read_lines(query);
+    query.bind(id, before.value_or(std::numeric_limits<std::int64_t>::max()));
+    return lines.read(query, limit);
   });
 }
 
 HistoryState History::state() const {
   return explained(impl_->file, [&]() -> HistoryState {
     SQLite::Transaction picture(impl_->database);
+    if (!impl_->permission.everything())  // how much was told of others
+      return {0, 0, "", history_bounds(impl_->statements).at};
     const HistorySize size = history_size(impl_->statements);
     return {size.changes, size.bytes, size.oldest_at, history_bounds(impl_->statements).at};
   });

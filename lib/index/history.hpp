@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "index/permission.hpp"
 #include "index/reader.hpp"
 #include "model/entry.hpp"
 
@@ -58,12 +59,13 @@ struct HistoryState {
 /// does not grow with the index. Never blocks the writer and is never blocked.
 ///
 /// Contacts of the past have no records and no connectors: the history tells what was published,
-/// and not from where. Whoever was purged since is not in the past either.
+/// and not from where. Whoever was purged since is not in the past either. With a permission, only
+/// those who are permitted now are, in the moments in which they were.
 class History {
  public:
   /// Throws like Reader(). So do all calls, and for a moment MomentGone, with the oldest that can
   /// be asked for, and NoSuchRun.
-  explicit History(const std::filesystem::path& file);
+  explicit History(const std::filesystem::path& file, const Permission& permission = {});
   ~History();
   History(History&&) noexcept;
 

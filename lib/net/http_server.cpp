@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 
 #include "base/log.hpp"
-#include "base/text.hpp"
 #include "net/http_session.hpp"
 #include "net/listening.hpp"
 #include "net/server_tls.hpp"
@@ -140,13 +139,6 @@ class TlsSession : public HttpSession {
 
 }  // namespace
 
-std::optional<std::string_view> ServerRequest::header(std::string_view name) const {
-  for (const auto& [known, value] : headers)
-    if (base::ascii_iequals(known, name))
-      return value;
-  return std::nullopt;
-}
-
 class HttpServer::Impl {
  public:
   Impl(ServerOptions options, Handler& handler)
@@ -158,6 +150,12 @@ class HttpServer::Impl {
       tls_ = std::make_shared<ServerTls>(given);
     for (const std::string& address : given.listen)
       doors_.emplace_back(Listening(address, given.socket_mode), context_.io);
+    for (const std::string& address : given.listen_if_possible)
+      try {
+        doors_.emplace_back(Listening(address, given.socket_mode), context_.io);
+      } catch (const std::runtime_error& error) {
+        base::log::warning("api.not_listening", error.what());
+      }
     for (Door& door : doors_)
       accept(door);
     sweep_later();

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/log.hpp"
+#include "net/accept_encoding.hpp"
 #include "net/listening.hpp"
 
 namespace gald::net {
@@ -265,9 +266,8 @@ bool HttpSession::is_welcome_host(std::string_view host) const {
   if (name == "localhost" || name == "127.0.0.1" || name == "[::1]")
     return true;
   const auto& more = context_.options.hosts;
-  return std::any_of(more.begin(), more.end(), [&](const std::string& one) {
-    return one == "*" || base::ascii_iequals(one, name);
-  });
+  return std::any_of(more.begin(), more.end(),
+                     [&](const std::string& one) { return base::ascii_iequals(one, name); });
 }
 
 // ---- answering ----------------------------------------------------------------------------------
@@ -284,6 +284,7 @@ void HttpSession::dispatch() {
   request_.body = std::move(body_);
   request_.peer = peer_;
   request_.waited = false;
+  waits_until_.reset();
   ask(false);
 }
 
@@ -405,6 +406,7 @@ void HttpSession::send(Message message) {
 void HttpSession::start_writing(Buffers buffers, Then then) {
   state_ = State::writing;
   then_ = then;
+  under_way_ = 0;
   sent_ += asio::buffer_size(buffers);
   on_some_written();
   write(buffers);
@@ -498,7 +500,9 @@ void HttpSession::park(milliseconds time) {
   // Of what came while the worker looked, nobody knows whether it saw it.
   if (context_.draining || seen_wakes_ != context_.wakes)
     return unpark();
-  deadline_ = Steady::now() + time;
+  if (!stream_ && !waits_until_)
+    waits_until_ = Steady::now() + time;  // from the first time on, however often it is woken
+  deadline_ = stream_ ? Steady::now() + time : *waits_until_;
 }
 
 void HttpSession::unpark() {
@@ -528,6 +532,13 @@ void HttpSession::sweep(Steady::time_point now) {
       return close();
     request_.waited = true;  // a half-closed connection still takes an answer
     return unpark();
+  }
+  if (state_ == State::writing) {
+    // The system takes more from us only once much of what it has is gone: a slow client would look
+    // like one that takes nothing.
+    const int left = bytes_under_way(descriptor());
+    if (left < std::exchange(under_way_, left))
+      on_some_written();
   }
   if (now < deadline_)
     return;

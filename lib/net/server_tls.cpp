@@ -21,7 +21,7 @@ namespace {
 constexpr unsigned char kHttp11[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) {
-  const unsigned long code = ERR_peek_last_error();
+  const unsigned long code = ERR_peek_error();
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   ERR_clear_error();
   throw std::runtime_error(file.string() + ": " + what +
@@ -100,6 +100,15 @@ std::shared_ptr<ServerTls> ServerTls::if_changed(const ServerTls& current,
   } catch (const std::runtime_error& error) {
     base::log::warning("api.certificate", std::string(error.what()) + "; the one before stays");
     return nullptr;
+  }
+}
+
+std::optional<std::string> certificate_problem(const ServerOptions& options) {
+  try {
+    const ServerTls tls(options);
+    return std::nullopt;
+  } catch (const std::runtime_error& error) {
+    return error.what();
   }
 }
 
