@@ -6,6 +6,7 @@
 
 #include "api/answer_cache.hpp"
 #include "api/authority.hpp"
+#include "api/metrics.hpp"
 #include "api/problem.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -159,8 +160,10 @@ class Api::Impl {
     add_contact_routes(router_);
     add_change_routes(router_);
     add_export_routes(router_);
+    add_group_routes(router_);
     add_operation_routes(router_);
     add_health_routes(router_);
+    add_lookup_routes(router_);
     add_me_routes(router_);
     add_page_routes(router_);
   }
@@ -204,6 +207,8 @@ class Api::Impl {
   }
 
   const Router& router() const { return router_; }
+
+  Metrics* metrics() const { return services_.metrics; }
 
  private:
   net::ServerResponse refusal(int status, std::string_view detail, const std::string& route,
@@ -286,6 +291,12 @@ std::shared_ptr<const net::ReadyAnswer> Api::ready(const net::RequestHead& head)
 
 bool Api::news() {
   return impl_->news();
+}
+
+void Api::answered(std::string_view route, std::string_view method, int status,
+                   std::chrono::microseconds took, std::uint64_t bytes) {
+  if (Metrics* const metrics = impl_->metrics())
+    metrics->answered(route, method, status, took, bytes);
 }
 
 const Router& Api::router() const {
