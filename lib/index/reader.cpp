@@ -11,6 +11,7 @@
 #include "index/entry_store.hpp"
 #include "index/lookup.hpp"
 #include "index/narrowing.hpp"
+#include "index/page.hpp"
 #include "index/policy_json.hpp"
 #include "index/preview.hpp"
 #include "index/query.hpp"
@@ -118,6 +119,23 @@ void Reader::contacts(const ContactFilter& filter,
     while (query.next())
       if (!visit(impl_->contact(query)))
         return;
+  });
+}
+
+Page Reader::page(const PageQuery& query,
+                  const std::function<void(const model::Contact&)>& visit) const {
+  return explained(impl_->file, [&] {
+    static const std::string kSql = "SELECT " + contact_columns() + " FROM entry e WHERE e.id = ?1";
+    SQLite::Transaction snapshot(impl_->database);
+    std::vector<std::int64_t> rows;
+    const Page page = find_page(impl_->statements, query, rows);
+    for (const std::int64_t row : rows) {
+      Query contact(impl_->statements, kSql);
+      contact.bind(row);
+      if (contact.next())
+        visit(impl_->contact(contact));
+    }
+    return page;
   });
 }
 
@@ -247,6 +265,17 @@ std::vector<GroupSize> Reader::group_sizes() const {
   });
 }
 
+std::int64_t Reader::member_count(std::string_view group_id) const {
+  return explained(impl_->file, [&] {
+    Query query(impl_->statements,
+                "SELECT count(*) FROM membership WHERE group_id ="
+                " (SELECT id FROM entry WHERE uuid = ?1)");
+    query.bind(group_id);
+    query.next();
+    return query.integer(0);
+  });
+}
+
 std::vector<CollectionState> Reader::collections() const {
   return explained(impl_->file, [&] {
     std::vector<CollectionState> states;
@@ -268,7 +297,9 @@ std::vector<CollectionState> Reader::collections() const {
         " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence_code = " +
         code_of("'live'", kPresences) +
         "),"
-        " (SELECT count(*) FROM quarantined q WHERE q.connector = c.name AND q.collection = l.name)"
+        " (SELECT count(*) FROM quarantined q WHERE q.connector = c.name AND q.collection = "
+        "l.name),"
+        " coalesce(l.full_at, ''), l.position <> x''"
         " FROM collection l JOIN connector c ON c.id = l.connector_id"
         " LEFT JOIN latest ON latest.connector = c.name AND latest.collection = l.name"
         " LEFT JOIN read now ON now.connector = c.name AND now.collection = l.name"
@@ -278,7 +309,8 @@ std::vector<CollectionState> Reader::collections() const {
     Query query(impl_->statements, kSql);
     while (query.next())
       states.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
-                        query.text(5), query.text(6), query.integer(7), query.integer(8)});
+                        query.text(5), query.text(6), query.integer(7), query.integer(8),
+                        query.text(9), query.integer(10) != 0});
     return states;
   });
 }

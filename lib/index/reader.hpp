@@ -61,6 +61,8 @@ struct CollectionState {
   std::string last_error;     ///< of the last attempt, if that failed
   std::int64_t live_records = 0;
   std::int64_t quarantined = 0;
+  std::string last_full_read = {};  ///< end of the last complete round that saw everything
+  bool has_cursor = false;          ///< the next round only asks what changed
 };
 
 /// A credential that ends by itself, as the last cycle saw it.
@@ -130,6 +132,8 @@ struct Glance {
 
 struct LookupHit;
 struct LookupOptions;
+struct Page;
+struct PageQuery;
 
 /// A group and how many direct members it has.
 struct GroupSize {
@@ -155,6 +159,11 @@ class Reader {
   /// NoSuchGroup before the first contact.
   void contacts(const ContactFilter& filter,
                 const std::function<bool(const model::Contact&)>& visit) const;
+
+  /// A part of contacts(), in one of several orders (page.hpp). Who is there from the first page to
+  /// the last comes exactly once, in order, whatever is published meanwhile, unless it is renamed;
+  /// in the orders of change, who changes moves. Throws NoSuchGroup and ForeignPosition.
+  Page page(const PageQuery& query, const std::function<void(const model::Contact&)>& visit) const;
 
   /// By id (a merged contact's id leads to the survivor), by mail, or by any address; when there is
   /// none, by display name. Groups too. Several only when an address or name is shared.
@@ -184,6 +193,9 @@ class Reader {
 
   /// Of all groups that are not deleted, the largest first.
   std::vector<GroupSize> group_sizes() const;
+
+  /// Direct ones of the group with this id.
+  std::int64_t member_count(std::string_view group_id) const;
   std::vector<CollectionState> collections() const;
   std::vector<CredentialState> credentials() const;
 
