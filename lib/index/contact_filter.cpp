@@ -1,7 +1,10 @@
 #include "index/contact_filter.hpp"
 
+#include <algorithm>
 #include <set>
 
+#include "index/change_log.hpp"
+#include "index/codes.hpp"
 #include "index/labels.hpp"
 #include "index/query.hpp"
 #include "model/forms.hpp"
@@ -34,9 +37,12 @@ std::string json_array(const std::set<std::int64_t>& rows) {
   return text + "]";
 }
 
-template <typename Value>
-std::optional<std::string> name_of(const std::optional<Value>& value) {
-  return value ? std::optional(std::string(to_string(*value))) : std::nullopt;
+/// The conditions are over the codes, so that an index that has them can do without the rows.
+template <typename Value, typename Words>
+std::optional<std::int64_t> coded(const std::optional<Value>& value, const Words& words) {
+  if (!value)
+    return std::nullopt;
+  return std::find(words.begin(), words.end(), to_string(*value)) - words.begin();
 }
 
 std::string_view condition_for(Visibility visibility) {
@@ -55,18 +61,19 @@ std::string_view condition_for(Visibility visibility) {
 
 ContactCondition::ContactCondition(Statements& statements, const ContactFilter& filter)
     : sql_("(e.forward_to IS NULL"),
-      source_(name_of(filter.source)),
-      status_(name_of(filter.status)),
-      kind_(name_of(filter.kind)),
+      source_(coded(filter.source, kSources)),
+      status_(coded(filter.status, kStatuses)),
+      kind_(coded(filter.kind, kEntryKinds)),
       changed_after_(filter.changed_after) {
   const auto add = [&](std::string_view condition) { (sql_ += " AND ") += condition; };
-  add(kind_ ? "e.kind = :filter_kind" : "e.kind <> 'group'");
+  // "+": most are of one kind, and to look these up in the index of classes would take longer
+  add(kind_ ? "+e.kind_code = :filter_kind" : "e.kind_code <> 3");
   if (source_)
-    add("e.source = :filter_source");
+    add("e.source_code = :filter_source");
   if (status_)
-    add("e.status = :filter_status");
+    add("e.status_code = :filter_status");
   else if (!filter.with_deleted)
-    add("e.status <> 'deleted'");
+    add("e.status_code <> 2");
   if (!filter.group.empty()) {
     groups_ = json_array(find_groups(statements, filter.group));
     add("e.id IN (SELECT member_id FROM membership"
@@ -82,8 +89,11 @@ ContactCondition::ContactCondition(Statements& statements, const ContactFilter& 
   if (changed_after_)
     add("e.change_number > :filter_changed_after");
   if (filter.changed_since) {
+    // there is an index over the numbers, and what is told later has greater ones
     changed_since_ = filter.changed_since->time_since_epoch().count();
-    add("e.changed_at >= :filter_changed_since");
+    told_before_ = last_number_at(
+        statements, base::to_iso8601(*filter.changed_since - std::chrono::milliseconds(1)));
+    add("e.change_number > :filter_told_before AND e.changed_at >= :filter_changed_since");
   }
   sql_ += ")";
 }
@@ -100,6 +110,7 @@ void ContactCondition::bind(Query& query) const {
   set(":filter_label", label_);
   set(":filter_changed_after", changed_after_);
   set(":filter_changed_since", changed_since_);
+  set(":filter_told_before", told_before_);
 }
 
 }  // namespace gald::index

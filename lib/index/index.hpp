@@ -47,7 +47,7 @@ struct CollectionKey {
 /// How to publish.
 struct Publication {
   reconcile::Policy policy = {};
-  std::function<void(std::int64_t)> progress = {};  ///< gets the number of records done so far
+  std::function<void(std::int64_t, std::int64_t)> progress = {};  ///< records done, and of how many
 
   /// How much may vanish unasked, and whether changes of scope and policy are asked about.
   /// Nothing: all is applied at once.

@@ -33,6 +33,7 @@ model::PublishedCounts Publisher::publish(const Publication& how, std::stop_toke
                                           bool only_released) {
   any_lost_ = database_.execAndGet("SELECT EXISTS (SELECT 1 FROM last_live)").getInt() != 0;
   std::int64_t done = 0;
+  const std::int64_t all = how.progress ? touched_in_all() : 0;
   std::int64_t last = 0;  // in the first publication no index tells which records are touched
   while (!stop.stop_requested()) {
     const std::vector<std::int64_t> touched = touched_records(last, only_released);
@@ -49,11 +50,21 @@ model::PublishedCounts Publisher::publish(const Publication& how, std::stop_toke
     transaction.commit();
     done += static_cast<std::int64_t>(touched.size());
     if (how.progress)
-      how.progress(done);
+      how.progress(done, all);
   }
   while (!only_released && !stop.stop_requested() && apply_touched_members()) {
   }
   return counts_;
+}
+
+std::int64_t Publisher::touched_in_all() {
+  // before the first publication all are, and counting them would mean to read them
+  return Query(statements_,
+               "SELECT CASE WHEN EXISTS (SELECT 1 FROM entry)"
+               " THEN (SELECT count(*) FROM record WHERE touched = 1)"
+               " ELSE (SELECT coalesce(max(id), 0) FROM record) END")
+      .integers()
+      .at(0);
 }
 
 std::vector<std::int64_t> Publisher::touched_records(std::int64_t after, bool only_released) {

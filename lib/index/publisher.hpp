@@ -37,6 +37,7 @@ class Publisher {
                                  bool only_released = false);
 
  private:
+  std::int64_t touched_in_all();
   std::vector<std::int64_t> touched_records(std::int64_t after, bool only_released);
   void apply(const reconcile::Plan& plan, Batch& batch);
   void apply_entry(const reconcile::PlannedEntry& planned, Batch& batch,

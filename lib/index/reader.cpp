@@ -1,5 +1,6 @@
 #include "index/reader.hpp"
 
+#include <limits>
 #include <stdexcept>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -9,11 +10,14 @@
 #include "index/codes.hpp"
 #include "index/entry_store.hpp"
 #include "index/lookup.hpp"
+#include "index/narrowing.hpp"
+#include "index/page.hpp"
 #include "index/policy_json.hpp"
 #include "index/preview.hpp"
 #include "index/query.hpp"
 #include "index/reading.hpp"
 #include "index/search.hpp"
+#include "index/told_lines.hpp"
 #include "model/forms.hpp"
 
 namespace gald::index {
@@ -32,7 +36,23 @@ constexpr int kColumnsOfEntry = 31;
 
 class Reader::Impl : public Reading {
  public:
-  using Reading::Reading;
+  Impl(const std::filesystem::path& path, const Permission& permitted)
+      : Reading(path), permission(permitted), search(statements, permission) {
+    narrow(database, permission);
+    if (!permission.everything())
+      complete.emplace(path);
+  }
+
+  /// What was told of the past says more than the tables: who was permitted then.
+  template <typename... Values>
+  std::vector<model::HistoryLine> lines(const std::string& sql, int limit, Values&&... values) {
+    Reading& reading = complete ? *complete : *this;
+    SQLite::Transaction picture(reading.database);
+    ToldLines lines(reading.statements, permission);
+    Query query(reading.statements, sql);
+    query.bind(std::forward<Values>(values)...);
+    return lines.read(query, limit);
+  }
 
   model::Contact contact(Query& row) {
     model::Contact contact;
@@ -74,11 +94,15 @@ class Reader::Impl : public Reading {
     return contact;
   }
 
-  Search search{statements};
+  const Permission permission;
+  Search search;
+
+ private:
+  std::optional<Reading> complete;  ///< of a narrowed reader: not narrowed, for lines()
 };
 
-Reader::Reader(const std::filesystem::path& file)
-    : impl_(explained(file, [&] { return std::make_unique<Impl>(file); })) {}
+Reader::Reader(const std::filesystem::path& file, const Permission& permission)
+    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission); })) {}
 
 Reader::~Reader() = default;
 Reader::Reader(Reader&&) noexcept = default;
@@ -95,6 +119,23 @@ void Reader::contacts(const ContactFilter& filter,
     while (query.next())
       if (!visit(impl_->contact(query)))
         return;
+  });
+}
+
+Page Reader::page(const PageQuery& query,
+                  const std::function<void(const model::Contact&)>& visit) const {
+  return explained(impl_->file, [&] {
+    static const std::string kSql = "SELECT " + contact_columns() + " FROM entry e WHERE e.id = ?1";
+    SQLite::Transaction snapshot(impl_->database);
+    std::vector<std::int64_t> rows;
+    const Page page = find_page(impl_->statements, query, rows);
+    for (const std::int64_t row : rows) {
+      Query contact(impl_->statements, kSql);
+      contact.bind(row);
+      if (contact.next())
+        visit(impl_->contact(contact));
+    }
+    return page;
   });
 }
 
@@ -150,21 +191,15 @@ std::vector<LookupHit> Reader::lookup(std::string_view number_or_address,
 
 std::vector<model::HistoryLine> Reader::history(std::string_view entry_id, int limit) const {
   return explained(impl_->file, [&] {
-    static const std::string kSql =
-        kHistoryLines + "WHERE e.uuid = ?1 ORDER BY ch.number DESC LIMIT ?2";
-    Query query(impl_->statements, kSql);
-    query.bind(entry_id, limit);
-    return read_lines(query);
+    static const std::string kSql = kHistoryLines + "WHERE e.uuid = ?1 ORDER BY ch.number DESC";
+    return impl_->lines(kSql, limit, entry_id);
   });
 }
 
 std::vector<model::HistoryLine> Reader::changes_of_run(std::int64_t run, int limit) const {
   return explained(impl_->file, [&] {
-    static const std::string kSql =
-        kHistoryLines + "WHERE ch.run_id = ?1 ORDER BY ch.number LIMIT ?2";
-    Query query(impl_->statements, kSql);
-    query.bind(run, limit);
-    return read_lines(query);
+    static const std::string kSql = kHistoryLines + "WHERE ch.run_id = ?1 ORDER BY ch.number";
+    return impl_->lines(kSql, limit, run);
   });
 }
 
@@ -203,6 +238,19 @@ Overview Reader::overview() const {
   });
 }
 
+Glance Reader::glance() const {
+  return explained(impl_->file, [&] {
+    Query query(impl_->statements,
+                "SELECT EXISTS (SELECT 1 FROM entry),"
+                " (SELECT coalesce(max(number), 0) FROM change), coalesce(max(id), 0),"
+                " coalesce((SELECT ended_at IS NOT NULL FROM run ORDER BY id DESC LIMIT 1), 0),"
+                " (SELECT count(*) FROM plan WHERE state = 'open') FROM run");
+    query.next();
+    return Glance{query.integer(0) != 0, query.integer(1), query.integer(2), query.integer(3) != 0,
+                  query.integer(4)};
+  });
+}
+
 std::vector<GroupSize> Reader::group_sizes() const {
   return explained(impl_->file, [&] {
     std::vector<GroupSize> sizes;
@@ -214,6 +262,17 @@ std::vector<GroupSize> Reader::group_sizes() const {
     while (query.next())
       sizes.push_back({query.text(0), query.text(1), query.integer(2)});
     return sizes;
+  });
+}
+
+std::int64_t Reader::member_count(std::string_view group_id) const {
+  return explained(impl_->file, [&] {
+    Query query(impl_->statements,
+                "SELECT count(*) FROM membership WHERE group_id ="
+                " (SELECT id FROM entry WHERE uuid = ?1)");
+    query.bind(group_id);
+    query.next();
+    return query.integer(0);
   });
 }
 
@@ -238,7 +297,9 @@ std::vector<CollectionState> Reader::collections() const {
         " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence_code = " +
         code_of("'live'", kPresences) +
         "),"
-        " (SELECT count(*) FROM quarantined q WHERE q.connector = c.name AND q.collection = l.name)"
+        " (SELECT count(*) FROM quarantined q WHERE q.connector = c.name AND q.collection = "
+        "l.name),"
+        " coalesce(l.full_at, ''), l.position <> x''"
         " FROM collection l JOIN connector c ON c.id = l.connector_id"
         " LEFT JOIN latest ON latest.connector = c.name AND latest.collection = l.name"
         " LEFT JOIN read now ON now.connector = c.name AND now.collection = l.name"
@@ -248,7 +309,8 @@ std::vector<CollectionState> Reader::collections() const {
     Query query(impl_->statements, kSql);
     while (query.next())
       states.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
-                        query.text(5), query.text(6), query.integer(7), query.integer(8)});
+                        query.text(5), query.text(6), query.integer(7), query.integer(8),
+                        query.text(9), query.integer(10) != 0});
     return states;
   });
 }
@@ -265,18 +327,55 @@ std::vector<CredentialState> Reader::credentials() const {
   });
 }
 
-std::vector<RunSummary> Reader::runs(int limit) const {
+std::vector<RunSummary> Reader::runs(int limit, std::optional<std::int64_t> before) const {
   return explained(impl_->file, [&] {
     std::vector<RunSummary> runs;
-    Query query(
-        impl_->statements,
-        "SELECT id, started_at, coalesce(ended_at, ''), coalesce(outcome, ''), error FROM run"
-        " ORDER BY id DESC LIMIT ?1");
-    query.bind(limit);
+    Query query(impl_->statements,
+                "SELECT id, started_at, coalesce(ended_at, ''), coalesce(outcome, ''), error,"
+                " created, updated, deleted, restored, memberships FROM run"
+                " WHERE id < ?2 ORDER BY id DESC LIMIT ?1");
+    query.bind(limit, before.value_or(std::numeric_limits<std::int64_t>::max()));
     while (query.next())
-      runs.push_back(
-          {query.integer(0), query.text(1), query.text(2), query.text(3), query.text(4)});
+      runs.push_back({query.integer(0),
+                      query.text(1),
+                      query.text(2),
+                      query.text(3),
+                      query.text(4),
+                      {query.integer(5), query.integer(6), query.integer(7), query.integer(8),
+                       query.integer(9)}});
     return runs;
+  });
+}
+
+std::vector<model::CollectionReport> Reader::read_by_run(std::int64_t run) const {
+  return explained(impl_->file, [&] {
+    std::vector<model::CollectionReport> found;
+    Query query(impl_->statements,
+                "SELECT connector, collection, complete, full_round, error, pages, requests, units,"
+                " bytes, objects, waited_ms, took_ms, added, updated, removed, unchanged, rejected"
+                " FROM run_collection WHERE run_id = ?1 ORDER BY connector, collection");
+    query.bind(run);
+    while (query.next()) {
+      model::CollectionReport& read = found.emplace_back();
+      read.connector = query.text(0);
+      read.collection = query.text(1);
+      read.complete = query.integer(2) != 0;
+      read.full = query.integer(3) != 0;
+      read.error = query.text(4);
+      read.pages = static_cast<int>(query.integer(5));
+      read.requests = static_cast<int>(query.integer(6));
+      read.units = query.real(7);
+      read.bytes = static_cast<std::uint64_t>(query.integer(8));
+      read.objects = query.integer(9);
+      read.waited = std::chrono::milliseconds(query.integer(10));
+      read.took = std::chrono::milliseconds(query.integer(11));
+      read.staged.added = query.integer(12);
+      read.staged.updated = query.integer(13);
+      read.staged.removed = query.integer(14);
+      read.staged.unchanged = query.integer(15);
+      read.staged.rejected = query.integer(16);
+    }
+    return found;
   });
 }
 
@@ -319,8 +418,14 @@ std::vector<model::StagedRecord> Reader::records(const model::Entry& entry,
     }
     BatchLoader loader(impl_->statements, base::to_iso8601(now));
     std::vector<model::StagedRecord> found;
-    for (const std::int64_t id : ids)
+    for (const std::int64_t id : ids) {
       found.push_back(loader.load_record(id));
+      if (!impl_->permission.everything())  // a manager is told by id, if that one may be seen
+        erase_if(found.back().attributes, [](const auto& one) {
+          return one.first == model::Attribute::manager ||
+                 one.first == model::Attribute::manager_name;
+        });
+    }
     return found;
   });
 }

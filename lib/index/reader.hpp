@@ -13,8 +13,10 @@
 
 #include "base/clock.hpp"
 #include "index/contact_filter.hpp"
+#include "index/permission.hpp"
 #include "model/entry.hpp"
 #include "model/plan.hpp"
+#include "model/run.hpp"
 #include "model/staged_record.hpp"
 #include "reconcile/policy.hpp"
 
@@ -59,6 +61,8 @@ struct CollectionState {
   std::string last_error;     ///< of the last attempt, if that failed
   std::int64_t live_records = 0;
   std::int64_t quarantined = 0;
+  std::string last_full_read = {};  ///< end of the last complete round that saw everything
+  bool has_cursor = false;          ///< the next round only asks what changed
 };
 
 /// A credential that ends by itself, as the last cycle saw it.
@@ -74,6 +78,7 @@ struct RunSummary {
   std::string ended_at;  ///< empty: still running, or it died
   std::string outcome;   ///< "complete" | "partial" | "failed"; empty with ended_at
   std::string error;
+  model::PublishedCounts published = {};
 };
 
 /// A conflict as an operator reads it (reconcile/conflict.hpp).
@@ -116,8 +121,19 @@ struct Overview {
   std::vector<std::pair<std::string, std::int64_t>> conflicts;
 };
 
+/// How the index stands.
+struct Glance {
+  bool published = false;        ///< a first publication has happened
+  std::int64_t last_change = 0;  ///< number of the newest change; 0: none
+  std::int64_t last_run = 0;     ///< 0: none
+  bool run_ended = false;        ///< that run has
+  std::int64_t open_plans = 0;
+};
+
 struct LookupHit;
 struct LookupOptions;
+struct Page;
+struct PageQuery;
 
 /// A group and how many direct members it has.
 struct GroupSize {
@@ -126,13 +142,16 @@ struct GroupSize {
   std::int64_t members = 0;
 };
 
+/// With a permission, all that is not permitted does not exist (narrowing.hpp); of the runs and
+/// collections it says when they were, and of plans nothing.
+///
 /// One connection, one thread. Sees the state of the moment for each call; never blocks the writer
 /// and is never blocked.
 class Reader {
  public:
   /// Throws std::runtime_error with one clear line when there is no index, when it is not one, or
   /// when it was made by a newer gald.
-  explicit Reader(const std::filesystem::path& file);
+  explicit Reader(const std::filesystem::path& file, const Permission& permission = {});
   ~Reader();
   Reader(Reader&&) noexcept;
 
@@ -140,6 +159,11 @@ class Reader {
   /// NoSuchGroup before the first contact.
   void contacts(const ContactFilter& filter,
                 const std::function<bool(const model::Contact&)>& visit) const;
+
+  /// A part of contacts(), in one of several orders (page.hpp). Who is there from the first page to
+  /// the last comes exactly once, in order, whatever is published meanwhile, unless it is renamed;
+  /// in the orders of change, who changes moves. Throws NoSuchGroup and ForeignPosition.
+  Page page(const PageQuery& query, const std::function<void(const model::Contact&)>& visit) const;
 
   /// By id (a merged contact's id leads to the survivor), by mail, or by any address; when there is
   /// none, by display name. Groups too. Several only when an address or name is shared.
@@ -164,11 +188,22 @@ class Reader {
 
   Overview overview() const;
 
+  /// Costs the same however much is in the index.
+  Glance glance() const;
+
   /// Of all groups that are not deleted, the largest first.
   std::vector<GroupSize> group_sizes() const;
+
+  /// Direct ones of the group with this id.
+  std::int64_t member_count(std::string_view group_id) const;
   std::vector<CollectionState> collections() const;
   std::vector<CredentialState> credentials() const;
-  std::vector<RunSummary> runs(int limit) const;  ///< newest first
+
+  /// Newest first; with `before`, those with a smaller number.
+  std::vector<RunSummary> runs(int limit, std::optional<std::int64_t> before = {}) const;
+
+  /// What a run read, by connector and collection; the remedies are not kept.
+  std::vector<model::CollectionReport> read_by_run(std::int64_t run) const;
 
   /// What the index was published with; a configured one may still wait in a plan.
   reconcile::Policy policy_in_force() const;

@@ -1,6 +1,7 @@
 #include "net/gzip.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include <zlib.h>
 
@@ -85,6 +86,67 @@ Gunzipped gunzip(std::string_view compressed, std::uint64_t limit) {
   result.text.reserve(filled + kSpare);
   result.text.resize(filled);
   return result;
+}
+
+class GzipWriter::Impl {
+ public:
+  explicit Impl(Room room) {
+    // The window and the memory of the compressor, as powers of two (zlib.h); 16: gzip.
+    const int window = room == Room::small ? 12 : 15;
+    const int memory = room == Room::small ? 5 : 8;
+    if (deflateInit2(&stream_, kLevel, Z_DEFLATED, window + 16, memory, Z_DEFAULT_STRATEGY) != Z_OK)
+      throw std::bad_alloc();
+  }
+
+  ~Impl() { deflateEnd(&stream_); }
+
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  std::string add(std::string_view piece, bool end) {
+    std::string out;
+    do {
+      // zlib counts in 32 bits.
+      const std::string_view part = piece.substr(0, 1u << 30);
+      piece.remove_prefix(part.size());
+      stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(part.data()));
+      stream_.avail_in = static_cast<uInt>(part.size());
+      compress(out, end && piece.empty() ? Z_FINISH : Z_SYNC_FLUSH);
+    } while (!piece.empty());
+    return out;
+  }
+
+ private:
+  void compress(std::string& out, int flush) {
+    std::size_t filled = out.size();
+    do {
+      out.resize(filled + std::max<std::size_t>(stream_.avail_in / 4, 512));
+      const std::size_t room = out.size() - filled;
+      stream_.next_out = reinterpret_cast<Bytef*>(out.data() + filled);
+      stream_.avail_out = static_cast<uInt>(room);
+      deflate(&stream_, flush);
+      filled += room - stream_.avail_out;
+    } while (stream_.avail_out == 0);
+    out.resize(filled);
+  }
+
+  static constexpr int kLevel = 5;
+
+  z_stream stream_{};
+};
+
+GzipWriter::GzipWriter(Room room) : impl_(std::make_unique<Impl>(room)) {}
+
+GzipWriter::~GzipWriter() = default;
+GzipWriter::GzipWriter(GzipWriter&&) noexcept = default;
+GzipWriter& GzipWriter::operator=(GzipWriter&&) noexcept = default;
+
+std::string GzipWriter::add(std::string_view piece, bool end) {
+  return impl_->add(piece, end);
+}
+
+std::string gzip(std::string_view text) {
+  return GzipWriter(GzipWriter::Room::usual).add(text, true);
 }
 
 }  // namespace gald::net

@@ -59,8 +59,15 @@ class BodySource {
   /// Throws to break the connection off: the client sees that the body is not complete.
   virtual Piece next() = 0;
 
-  /// Of the whole body, where it is known before.
+  /// Of the whole body, where it is known before; then next() gives exactly so many bytes.
   virtual std::optional<std::uint64_t> length() const { return std::nullopt; }
+};
+
+/// A whole message as it went out, to be sent again as it is.
+struct ReadyAnswer {
+  std::string message;  ///< status line, headers and body; the server keeps its Date up to date
+  int status = 200;
+  std::string route;
 };
 
 struct ServerResponse {
@@ -75,6 +82,10 @@ struct ServerResponse {
 
   /// What the metrics call the request: "/contacts/{id}". Never what the client wrote.
   std::string route = {};
+
+  /// Called on the worker with what this answer has become, compressed where the client takes that;
+  /// not for HEAD, a stream, or a connection that ends. For whoever wants to give it to ready().
+  std::function<void(std::shared_ptr<const ReadyAnswer>)> keep = {};
 };
 
 /// A request as the io thread sees it, before anything was copied.
@@ -92,20 +103,20 @@ class Handler {
  public:
   virtual ~Handler() = default;
 
-  /// A whole message (status line, headers, body), if there is one that can be sent as it is.
-  /// Called on the io thread: must not wait for anything. nullptr: ask answer().
-  virtual std::shared_ptr<const std::string> ready(const RequestHead&) { return nullptr; }
+  /// Called on the io thread for a GET without a body: must not wait for anything. What it returns
+  /// goes out as it is; nullptr: ask answer().
+  virtual std::shared_ptr<const ReadyAnswer> ready(const RequestHead&) { return nullptr; }
 
   /// Called on a worker, from several at a time; may block. What it throws is answered with 500 and
   /// logged.
   virtual ServerResponse answer(const ServerRequest& request) = 0;
 
-  /// Of a request that never comes to answer(): 400, 408, 413, 414, 429, 431, 503. `detail` is a
-  /// sentence for the client.
+  /// Of a request that never comes to answer(): 400, 408, 413, 414, 417, 421, 431, 500, 503.
+  /// `detail` is a sentence for the client. Called on any thread; must not wait for anything.
   virtual ServerResponse refuse(int status, std::string_view detail) = 0;
 
-  /// What was answered to whom, for metrics. Called on the io thread; `route` is empty for what was
-  /// refused or ready.
+  /// What was answered, for metrics. Called on the io thread once the answer has gone out, or has
+  /// failed to; `route` is empty for what was refused.
   virtual void answered(std::string_view route, std::string_view method, int status,
                         std::chrono::microseconds took, std::uint64_t bytes) {
     static_cast<void>(route), static_cast<void>(method), static_cast<void>(status);
@@ -113,13 +124,25 @@ class Handler {
   }
 
   /// Whether there is anything new for those who wait. Called on a worker now and then while
-  /// somebody does.
+  /// anybody is connected.
   virtual bool news() { return false; }
 };
 
+/// From where an address can be reached.
+enum class Reach {
+  machine,  ///< "127.0.0.1:8389", "[::1]:8389", "unix:/run/gald/gald.sock"
+  others,   ///< "0.0.0.0:443", "192.0.2.7:8389", "[::]:8389"
+};
+
+/// Nothing for what is no such address.
+std::optional<Reach> reach_of(std::string_view address);
+
 struct ServerOptions {
-  /// "127.0.0.1:8389", "[::1]:8389", "unix:/run/gald/gald.sock". Port 0: any.
+  /// As above. Port 0: any.
   std::vector<std::string> listen;
+
+  /// The same, but what cannot be listened on is logged and left out.
+  std::vector<std::string> listen_if_possible = {};
 
   /// PEM; with a certificate, every TCP address speaks TLS 1.2 or newer, and only TLS. The files
   /// are read again when they change.
@@ -128,6 +151,11 @@ struct ServerOptions {
   std::filesystem::path client_ca_file =
       {};  ///< who signs the certificates of clients; empty: none
   bool require_client_certificate = false;
+
+  /// What a client may call this server, without the port, beside localhost, 127.0.0.1 and [::1]:
+  /// for TCP addresses without TLS, as a page of another origin may have its name lead to them (DNS
+  /// rebinding).
+  std::vector<std::string> hosts = {};
 
   std::uint32_t socket_mode = 0660;  ///< of Unix sockets
   int workers = 2;
@@ -138,9 +166,13 @@ struct ServerOptions {
   std::size_t body_limit = 64 * 1024;
   std::chrono::milliseconds request_timeout{10'000};  ///< from its first byte to its last
   std::chrono::milliseconds idle_timeout{75'000};     ///< between two requests
-  std::chrono::milliseconds stall_timeout{30'000};    ///< a client that takes no byte for so long
-  std::chrono::milliseconds news_interval{500};       ///< how often news() is asked for
+  std::chrono::milliseconds stall_timeout{30'000};    ///< a client that takes nothing for so long
+  std::chrono::milliseconds certificate_interval{10'000};  ///< how often its files are looked at
+  std::chrono::milliseconds news_interval{500};            ///< how often news() is asked for
 };
+
+/// Why the certificates cannot be used, in one line that names the file.
+std::optional<std::string> certificate_problem(const ServerOptions& options);
 
 /// HTTP/1.1 (RFC 9110, 9112): keep-alive, pipelining, HEAD, chunked bodies. One io thread and some
 /// workers; memory is bounded by the limits, whatever clients do.

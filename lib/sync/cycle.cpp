@@ -115,8 +115,8 @@ class Reading {
     last_page_ = clock_.now();
     if (options_.progress) {
       const std::lock_guard lock(progress_mutex_);
-      options_.progress(
-          {Progress::Stage::reading, report_.connector, report_.collection, report_.objects});
+      options_.progress({Progress::Stage::reading, report_.connector, report_.collection,
+                         report_.objects, report_.full, page.last});
     }
     if (counts.held > 0)
       hold(counts);
@@ -397,18 +397,19 @@ model::RunReport run_cycle(const std::vector<std::unique_ptr<Connector>>& connec
     if (!index.published_before())
       report.waiting_for = index.never_complete(awaited(connectors, report.collections));
     if (report.waiting_for.empty() && !stop.stop_requested()) {
-      report.published =
-          index.publish(report.id,
-                        {.policy = options.policy,
-                         .progress =
-                             [&](std::int64_t done) {
-                               if (options.progress)
-                                 options.progress({Progress::Stage::publishing, {}, {}, done});
-                             },
-                         .guard = options.guard,
-                         .keep_deleted = options.keep_deleted,
-                         .keep_history = options.keep_history},
-                        stop);
+      report.published = index.publish(
+          report.id,
+          {.policy = options.policy,
+           .progress =
+               [&](std::int64_t done, std::int64_t all) {
+                 if (options.progress)
+                   options.progress(
+                       {Progress::Stage::publishing, {}, {}, done, true, done >= all, all});
+               },
+           .guard = options.guard,
+           .keep_deleted = options.keep_deleted,
+           .keep_history = options.keep_history},
+          stop);
       report.plans = index.plans_of(report.id);
       log_plans(report);
     }

@@ -20,9 +20,12 @@ namespace gald::sync {
 struct Progress {
   enum class Stage { reading, publishing };
   Stage stage = Stage::reading;
-  std::string connector;     ///< while reading
-  std::string collection;    ///< while reading
-  std::int64_t objects = 0;  ///< read from this collection, or published, so far
+  std::string connector;      ///< while reading
+  std::string collection;     ///< while reading
+  std::int64_t objects = 0;   ///< read from this collection, or published, so far
+  bool full = false;          ///< everything is read, not only what changed
+  bool done = false;          ///< this collection is
+  std::int64_t expected = 0;  ///< while publishing: how many records there are
 };
 
 struct CycleOptions {

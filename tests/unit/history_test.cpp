@@ -317,7 +317,9 @@ TEST_F(HistoryTest, WhatAPublicationBringsBehindASnapshotIsInTheFeed) {
 
   std::optional<FeedPosition> between;
   const std::int64_t run = index_.begin_run();
-  index_.publish(run, {.progress = [&](std::int64_t) { between = between ? between : now(); }}, {});
+  index_.publish(
+      run, {.progress = [&](std::int64_t, std::int64_t) { between = between ? between : now(); }},
+      {});
   ASSERT_TRUE(between);
   ASSERT_LT(between->number, 700) << "there has to be something behind it";
 

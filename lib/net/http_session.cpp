@@ -1,0 +1,600 @@
+#include "net/http_session.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "base/log.hpp"
+#include "net/accept_encoding.hpp"
+#include "net/listening.hpp"
+
+namespace gald::net {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::size_t kFirstRead = 1024;  // most requests are shorter, and most connections idle
+constexpr std::size_t kTargetLimit = 8 * 1024;
+constexpr std::chrono::seconds kLingering{2};
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/// "http://host:80/path": the host and what is behind it (RFC 9112 section 3.2.2).
+struct Target {
+  std::string_view host;
+  std::string_view path;
+};
+
+std::optional<Target> split_absolute(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (base::ascii_iequals(target.substr(0, scheme.size()), scheme)) {
+      target.remove_prefix(scheme.size());
+      const std::size_t slash = target.find('/');
+      if (slash == target.npos)
+        return Target{target, "/"};
+      return Target{target.substr(0, slash), target.substr(slash)};
+    }
+  return std::nullopt;
+}
+
+std::string_view without_port(std::string_view host) {
+  const std::size_t colon = host.rfind(':');
+  const bool in_brackets = host.find(']', std::min(colon, host.size())) != host.npos;
+  return colon == host.npos || in_brackets ? host : host.substr(0, colon);
+}
+
+/// No control character, no space and nothing beyond ASCII is in a target (RFC 3986).
+bool is_visible(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+}  // namespace
+
+/// What a worker made of a request.
+struct HttpSession::Answer {
+  Message message;
+  int status = 200;
+  std::string route;
+  std::shared_ptr<BodySource> stream;
+  std::optional<milliseconds> wait;
+  bool failed = false;  ///< there is not even an answer that says so
+};
+
+/// What a worker made of the next piece of a stream.
+struct HttpSession::Piece {
+  std::string bytes;
+  bool end = false;
+  bool failed = false;
+  milliseconds ask_again{0};
+};
+
+HttpSession::HttpSession(SessionContext& context, Peer peer, bool checks_host)
+    : context_(context), peer_(std::move(peer)), checks_host_(checks_host) {}
+
+void HttpSession::begin() {
+  place_ = context_.sessions.insert(context_.sessions.end(), shared_from_this());
+  ++context_.connections;
+  if (!peer_.address.empty())
+    ++context_.per_address[peer_.address];
+  since_ = Steady::now();
+  deadline_ = since_ + context_.options.request_timeout;
+  state_ = State::shaking_hands;
+  shake_hands();
+}
+
+void HttpSession::on_hands_shaken(const error_code& ec, const std::string& certificate) {
+  if (state_ == State::closed)
+    return;
+  if (ec || context_.draining)
+    return close();
+  peer_.certificate = certificate;
+  next_request();
+}
+
+std::optional<Steady::time_point> HttpSession::idle_since() const {
+  return state_ == State::idle ? std::optional(since_) : std::nullopt;
+}
+
+// ---- reading ------------------------------------------------------------------------------------
+
+void HttpSession::next_request() {
+  text_.clear();
+  body_.clear();
+  body_.shrink_to_fit();
+  parser_.reset();
+  head_checked_ = false;
+  keep_alive_ = true;
+  status_ = 0;
+  sent_ = 0;
+  route_.clear();
+  message_ = {};
+  ready_.reset();
+  stream_.reset();
+  if (!request_.method.empty())
+    request_ = {};  // an idle connection keeps little
+  if (context_.draining)
+    return close();
+  since_ = Steady::now();
+  if (used_ < filled_) {  // it was sent together with the one before
+    state_ = State::reading;
+    deadline_ = since_ + context_.options.request_timeout;
+    return parse();
+  }
+  used_ = filled_ = 0;
+  if (in_.size() > kFirstRead) {
+    in_.resize(kFirstRead);
+    in_.shrink_to_fit();
+  }
+  state_ = State::idle;
+  deadline_ = since_ + context_.options.idle_timeout;
+  read_more();
+}
+
+void HttpSession::read_more() {
+  if (used_ == filled_) {
+    used_ = filled_ = 0;
+  } else if (filled_ == in_.size() && used_ > 0) {
+    std::memmove(in_.data(), in_.data() + used_, filled_ - used_);
+    filled_ -= used_;
+    used_ = 0;
+  }
+  if (filled_ == in_.size()) {
+    const std::size_t most = context_.options.header_limit + kFirstRead;
+    if (in_.size() >= most)
+      return refuse(400, "expected shorter lines between the pieces of the body", false);
+    in_.resize(std::min(most, std::max(kFirstRead, in_.size() * 2)));
+  }
+  read_some(asio::buffer(in_.data() + filled_, in_.size() - filled_));
+}
+
+void HttpSession::on_read(const error_code& ec, std::size_t size) {
+  if (state_ == State::closed)
+    return;
+  if (late_)
+    return refuse(408, "the request took too long to arrive", false);
+  if (ec)
+    return close();
+  if (state_ == State::lingering)
+    return read_some(asio::buffer(in_.data(), in_.size()));
+  filled_ += size;
+  if (state_ == State::idle) {
+    state_ = State::reading;
+    since_ = Steady::now();
+    deadline_ = since_ + context_.options.request_timeout;
+  }
+  parse();
+}
+
+void HttpSession::parse() {
+  // RFC 9112 section 2.2: an empty line before a request is none.
+  while (!parser_ && filled_ - used_ >= 2 && in_.compare(used_, 2, "\r\n") == 0)
+    used_ += 2;
+  if (!parser_ && used_ == filled_) {
+    state_ = State::idle;
+    deadline_ = since_ + context_.options.idle_timeout;
+    return read_more();
+  }
+  if (!parser_)
+    parser_.emplace(text_, body_, context_.options.header_limit, context_.options.body_limit);
+  while (true) {
+    if (used_ == filled_)
+      return read_more();
+    error_code ec;
+    used_ += parser_->put(asio::const_buffer(in_.data() + used_, filled_ - used_), ec);
+    if (ec == http::error::need_more)
+      return read_more();
+    if (ec)
+      return parser_failed(ec);
+    if (parser_->is_header_done() && !head_checked_ && !check_head())
+      return;
+    if (parser_->is_done())
+      return dispatch();
+  }
+}
+
+void HttpSession::parser_failed(const error_code& ec) {
+  if (ec == http::error::header_limit || ec == http::error::buffer_overflow) {
+    if (!text_.started())
+      return refuse(414, "expected a target of at most 8 KiB", false);
+    return refuse(431,
+                  "expected headers of at most " +
+                      std::to_string(context_.options.header_limit / 1024) + " KiB, and at most " +
+                      std::to_string(RequestParser::kMostFields),
+                  false);
+  }
+  if (ec == http::error::body_limit)
+    return refuse(
+        413,
+        "expected a body of at most " + std::to_string(context_.options.body_limit / 1024) + " KiB",
+        false);
+  refuse(400, "expected a request of HTTP/1.1: " + ec.message(), false);
+}
+
+/// False: the request goes no further, or not before something was written.
+bool HttpSession::check_head() {
+  head_checked_ = true;
+  keep_alive_ = parser_->keep_alive();
+  target_ = text_.target();
+  if (target_.size() > kTargetLimit) {
+    refuse(414, "expected a target of at most 8 KiB", false);
+    return false;
+  }
+  if (const std::optional<std::string> fault = fault_of_head()) {
+    refuse(400, *fault, false);
+    return false;
+  }
+  std::string_view host = text_.value_of(http::field::host);
+  if (const std::optional<Target> absolute = split_absolute(target_)) {
+    host = absolute->host;
+    target_ = absolute->path;
+  }
+  if (checks_host_ && !host.empty() && !is_welcome_host(host)) {
+    refuse(421,
+           "this server does not answer for the host that was asked for; the configuration names "
+           "those that it answers for: [api] hosts",
+           false);
+    return false;
+  }
+  const std::string_view expect = text_.value_of(http::field::expect);
+  if (expect.empty())
+    return true;
+  if (!base::ascii_iequals(expect, "100-continue")) {
+    refuse(417, "expected no other expectation than 100-continue", false);
+    return false;
+  }
+  if (parser_->is_done() || text_.version() < 11 || used_ < filled_)
+    return true;
+  start_writing({asio::buffer(kContinue)}, Then::read_body);
+  return false;
+}
+
+std::optional<std::string> HttpSession::fault_of_head() const {
+  if (!is_visible(target_) || (!target_.starts_with('/') && !split_absolute(target_)))
+    return "expected a target that begins with \"/\" (RFC 9112 section 3.2)";
+  const std::size_t hosts = text_.count(http::field::host);
+  if (hosts > 1 || (hosts == 0 && text_.version() >= 11))
+    return "expected one Host header";
+  if (!is_visible(text_.value_of(http::field::host)))
+    return "expected a host name in the Host header";
+  if (text_.count(http::field::authorization) > 1)
+    return "expected one Authorization header";
+  if (text_.count(http::field::transfer_encoding) != 0 && text_.version() < 11)
+    return "Transfer-Encoding has no meaning in HTTP/1.0";
+  return std::nullopt;
+}
+
+bool HttpSession::is_welcome_host(std::string_view host) const {
+  const std::string name = base::ascii_lower(without_port(host));
+  if (name == "localhost" || name == "127.0.0.1" || name == "[::1]")
+    return true;
+  const auto& more = context_.options.hosts;
+  return std::any_of(more.begin(), more.end(),
+                     [&](const std::string& one) { return base::ascii_iequals(one, name); });
+}
+
+// ---- answering ----------------------------------------------------------------------------------
+
+void HttpSession::dispatch() {
+  keep_alive_ = keep_alive_ && !context_.draining;
+  if (send_ready())
+    return;
+  request_.method = text_.method();
+  request_.target = target_;
+  request_.headers.clear();
+  for (std::size_t i = 0; i < text_.fields(); ++i)
+    request_.headers.emplace_back(text_.name(i), text_.value(i));
+  request_.body = std::move(body_);
+  request_.peer = peer_;
+  request_.waited = false;
+  ask(false);
+}
+
+bool HttpSession::send_ready() {
+  if (!keep_alive_ || text_.version() < 11 || text_.method() != "GET" || !body_.empty())
+    return false;
+  ready_ = context_.handler.ready(
+      {text_.method(), target_, text_.value_of(http::field::authorization),
+       text_.value_of(http::field::if_none_match), text_.value_of(http::field::accept_encoding),
+       text_.value_of(http::field::accept), peer_});
+  if (!ready_)
+    return false;
+  if (const std::time_t now = std::time(nullptr); now != context_.date_of) {
+    context_.date_of = now;
+    context_.date = http_date(now);
+  }
+  date_ = context_.date;
+  status_ = ready_->status;
+  const std::string_view message = ready_->message;
+  const std::size_t date = date_in(message);
+  start_writing(
+      {asio::buffer(message.data(), date), asio::buffer(date_),
+       asio::buffer(message.data() + date + date_.size(), message.size() - date - date_.size())},
+      Then::next_request);
+  return true;
+}
+
+namespace {
+
+ServerResponse response_to(Handler& handler, const ServerRequest& request) {
+  try {
+    return handler.answer(request);
+  } catch (const std::exception& error) {
+    base::log::error("api.failed", error.what(), {{"method", request.method}});
+  } catch (...) {
+    base::log::error("api.failed", "an exception that is no std::exception",
+                     {{"method", request.method}});
+  }
+  return handler.refuse(500, "the answer could not be made; the log says why");
+}
+
+}  // namespace
+
+void HttpSession::ask(bool again) {
+  state_ = State::answering;
+  deadline_ = Steady::time_point::max();
+  seen_wakes_ = context_.wakes;
+  auto work = [self = shared_from_this()]() mutable {
+    Answer answer;
+    try {
+      answer = self->make_answer();
+    } catch (const std::exception& error) {  // no memory
+      answer.failed = true;
+      base::log::error("api.failed", error.what(), {{"method", self->request_.method}});
+    }
+    asio::io_context& io = self->context_.io;
+    asio::post(io, [self = std::move(self), answer = std::move(answer)]() mutable {
+      self->answered(std::move(answer));
+    });
+  };
+  if (again)
+    return context_.workers.go_on(std::move(work));
+  if (context_.workers.ask(std::move(work), context_.options.waiting_requests))
+    return;
+  refuse(503, "too many requests are waiting; try again in a moment", keep_alive_);
+}
+
+/// Runs on a worker.
+HttpSession::Answer HttpSession::make_answer() {
+  ServerResponse response = response_to(context_.handler, request_);
+  Answer answer;
+  answer.wait = response.wait;
+  if (answer.wait)
+    return answer;
+  Sending sending;
+  sending.head = request_.method == "HEAD";
+  sending.gzip = accepts_gzip(request_.header("Accept-Encoding").value_or(""));
+  sending.chunks = text_.version() >= 11;
+  sending.keep_alive = keep_alive_;
+  answer.message = message_of(response, sending);
+  answer.status = response.status;
+  answer.route = std::move(response.route);
+  if (!sending.head)
+    answer.stream = std::move(response.stream);
+  if (response.keep && !sending.head && !answer.stream && sending.keep_alive && sending.chunks)
+    response.keep(std::make_shared<ReadyAnswer>(
+        ReadyAnswer{answer.message.head + answer.message.body, answer.status, answer.route}));
+  return answer;
+}
+
+void HttpSession::answered(Answer answer) {
+  if (state_ == State::closed)
+    return;
+  if (answer.failed)
+    return close();
+  if (answer.wait)
+    return park(*answer.wait);
+  status_ = answer.status;
+  route_ = std::move(answer.route);
+  stream_ = std::move(answer.stream);
+  send(std::move(answer.message));
+}
+
+void HttpSession::refuse(int status, std::string_view detail, bool keep_alive) {
+  ServerResponse response = context_.handler.refuse(status, detail);
+  if (status == 503)
+    response.headers.emplace_back("Retry-After", "1");
+  keep_alive_ = keep_alive;
+  status_ = status;
+  stream_.reset();
+  Sending sending;
+  sending.head = text_.method() == "HEAD";
+  sending.keep_alive = keep_alive;
+  send(message_of(response, sending));
+}
+
+void HttpSession::send(Message message) {
+  message_ = std::move(message);
+  if (message_.until_close)
+    keep_alive_ = false;
+  start_writing({asio::buffer(message_.head), asio::buffer(message_.body)},
+                stream_       ? Then::next_piece
+                : keep_alive_ ? Then::next_request
+                              : Then::close);
+}
+
+void HttpSession::start_writing(Buffers buffers, Then then) {
+  state_ = State::writing;
+  then_ = then;
+  under_way_ = 0;
+  sent_ += asio::buffer_size(buffers);
+  on_some_written();
+  write(buffers);
+}
+
+void HttpSession::on_some_written() {
+  deadline_ = Steady::now() + context_.options.stall_timeout;
+}
+
+void HttpSession::on_written(const error_code& ec) {
+  if (state_ == State::closed)
+    return;
+  if (ec)
+    return close();
+  switch (then_) {
+    case Then::read_body:
+      state_ = State::reading;
+      deadline_ = since_ + context_.options.request_timeout;
+      return read_more();
+    case Then::next_piece:
+      message_.head.clear();
+      message_.body.clear();
+      return next_piece();
+    case Then::next_request:
+      told();
+      return next_request();
+    case Then::close:
+      told();
+      return linger();
+  }
+}
+
+void HttpSession::told() {
+  if (status_ == 0)
+    return;
+  context_.handler.answered(
+      ready_ ? std::string_view(ready_->route) : std::string_view(route_), text_.method(), status_,
+      std::chrono::duration_cast<microseconds>(Steady::now() - since_), sent_);
+  status_ = 0;
+}
+
+// ---- bodies that are made while they are sent ---------------------------------------------------
+
+void HttpSession::next_piece() {
+  state_ = State::answering;
+  deadline_ = Steady::time_point::max();
+  seen_wakes_ = context_.wakes;
+  context_.workers.go_on([self = shared_from_this()]() mutable {
+    Piece piece = self->make_piece();
+    asio::io_context& io = self->context_.io;
+    asio::post(io, [self = std::move(self), piece = std::move(piece)]() mutable {
+      self->got(std::move(piece));
+    });
+  });
+}
+
+/// Runs on a worker.
+HttpSession::Piece HttpSession::make_piece() {
+  Piece piece;
+  try {
+    const BodySource::Piece next = stream_->next();
+    piece.end = next.end;
+    piece.ask_again = next.ask_again;
+    if (!next.bytes.empty() || next.end)
+      piece.bytes = framed(message_, next.bytes, next.end);
+  } catch (const std::exception& error) {
+    piece.failed = true;
+    base::log::error("api.broken_off", error.what(), {{"route", route_}});
+  }
+  return piece;
+}
+
+void HttpSession::got(Piece piece) {
+  if (state_ == State::closed)
+    return;
+  if (piece.failed)
+    return close();
+  if (piece.bytes.empty() && !piece.end)
+    return park(piece.ask_again);
+  message_.body = std::move(piece.bytes);
+  if (piece.end)
+    stream_.reset();
+  start_writing({asio::buffer(message_.body)}, !piece.end    ? Then::next_piece
+                                               : keep_alive_ ? Then::next_request
+                                                             : Then::close);
+}
+
+void HttpSession::park(milliseconds time) {
+  state_ = State::parked;
+  ++context_.kept_open;
+  // Of what came while the worker looked, nobody knows whether it saw it.
+  if (context_.draining || seen_wakes_ != context_.wakes)
+    return unpark();
+  deadline_ = Steady::now() + time;
+}
+
+void HttpSession::unpark() {
+  --context_.kept_open;
+  if (stream_ && context_.draining) {
+    message_.body = framed(message_, {}, true);
+    stream_.reset();
+    keep_alive_ = false;
+    return start_writing({asio::buffer(message_.body)}, Then::close);
+  }
+  if (stream_)
+    return next_piece();
+  request_.waited = request_.waited || context_.draining || Steady::now() >= deadline_;
+  ask(true);
+}
+
+void HttpSession::wake() {
+  if (state_ == State::parked)
+    unpark();
+}
+
+// ---- ends ---------------------------------------------------------------------------------------
+
+void HttpSession::sweep(Steady::time_point now) {
+  if (state_ == State::parked && has_hung_up(descriptor())) {
+    if (stream_)
+      return close();
+    request_.waited = true;  // a half-closed connection still takes an answer
+    return unpark();
+  }
+  if (state_ == State::writing) {
+    // The system takes more from us only once much of what it has is gone: a slow client would look
+    // like one that takes nothing.
+    const int left = bytes_under_way(descriptor());
+    if (left < std::exchange(under_way_, left))
+      on_some_written();
+  }
+  if (now < deadline_)
+    return;
+  if (state_ == State::parked)
+    return unpark();
+  if (state_ != State::reading)
+    return close();
+  late_ = true;
+  cancel_reading();
+}
+
+void HttpSession::drain() {
+  if (state_ == State::parked)
+    unpark();
+  else if (state_ == State::idle || state_ == State::reading || state_ == State::shaking_hands)
+    close();
+}
+
+void HttpSession::linger() {
+  // Closing a socket that has something unread makes the system throw away what was sent.
+  state_ = State::lingering;
+  deadline_ = Steady::now() + kLingering;
+  end_writing();
+}
+
+void HttpSession::on_writing_ended() {
+  if (state_ == State::closed)
+    return;
+  in_.resize(std::max(in_.size(), kFirstRead));
+  read_some(asio::buffer(in_.data(), in_.size()));
+}
+
+void HttpSession::close() {
+  if (state_ == State::closed)
+    return;
+  if (state_ == State::parked)
+    --context_.kept_open;
+  told();
+  state_ = State::closed;
+  close_socket();
+  --context_.connections;
+  if (!peer_.address.empty())
+    if (const auto it = context_.per_address.find(peer_.address); --it->second == 0)
+      context_.per_address.erase(it);
+  context_.sessions.erase(place_);
+}
+
+}  // namespace gald::net
