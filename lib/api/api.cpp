@@ -8,6 +8,7 @@
 #include "api/authority.hpp"
 #include "api/problem.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "index/watch.hpp"
 #include "net/accept_encoding.hpp"
 
@@ -30,6 +31,18 @@ void require(const Principal& who, Scope scope) {
                   {{"WWW-Authenticate", "Bearer realm=\"gald\""}});
   throw Refused(403, "the token has the scope \"" + std::string(to_string(who.scope)) +
                          "\", and this takes \"" + std::string(to_string(scope)) + "\"");
+}
+
+/// A page of another origin can have a browser send a POST with the certificate that it has, but
+/// none with a token, to a Unix socket, or of JSON: for that the browser asks first, and gets no.
+void require_no_forgery(const net::ServerRequest& request) {
+  const std::string_view given = request.header("Content-Type").value_or("");
+  const std::string_view type = base::trim(given.substr(0, given.find(';')));
+  const bool json = base::ascii_iequals(type, "application/json");
+  if (!json && (!given.empty() || !request.body.empty()))
+    throw Refused(415, "expected Content-Type: application/json, or no body and no type");
+  if (!json && !request.header("Authorization") && !request.peer.user)
+    throw Refused(403, "without a token, Content-Type: application/json is needed here");
 }
 
 /// Numbers the states of the index. Thread-safe.
@@ -161,10 +174,11 @@ class Api::Impl {
       response.route = route;
       return response;
     } catch (const Refused& refused) {
-      states_.look();  // what is not there any more is news too
-      net::ServerResponse response = problem(refused.status(), refused.what(), refused.headers());
-      response.route = route;
-      return response;
+      return refusal(refused.status(), refused.what(), route, refused.headers());
+    } catch (const index::MomentGone& gone) {
+      return refusal(410, gone.what(), route);
+    } catch (const index::NoSuchRun& unknown) {
+      return refusal(404, unknown.what(), route);
     }
   }
 
@@ -178,15 +192,30 @@ class Api::Impl {
     return found && authority_.may_ask(*who, head) ? std::move(found) : nullptr;
   }
 
-  /// On one thread at a time.
+  /// On one thread at a time. A cycle writes all the time, and publishes now and then.
   bool news() {
     const std::uint64_t state = states_.look();
-    return state != std::exchange(told_, state);
+    if (state == std::exchange(told_, state))
+      return false;
+    try {
+      const index::FeedPosition newest = (*pool_.take({})).feed().newest();
+      return newest != std::exchange(newest_told_, newest);
+    } catch (const Refused&) {
+      return false;  // there is no index yet
+    }
   }
 
   const Router& router() const { return router_; }
 
  private:
+  net::ServerResponse refusal(int status, std::string_view detail, const std::string& route,
+                              const Refused::Headers& headers = {}) {
+    states_.look();  // what is not there any more is news too
+    net::ServerResponse response = problem(status, detail, headers);
+    response.route = route;
+    return response;
+  }
+
   net::ServerResponse routed(const net::ServerRequest& request, std::string& name) {
     const std::string_view target = request.target;
     const std::size_t end = std::min(target.find('?'), target.size());
@@ -199,11 +228,13 @@ class Api::Impl {
                     {{"Allow", joined(match.methods)}});
     name = match.route->pattern;
     require(who, match.route->scope);
+    if (match.route->method != "GET")
+      require_no_forgery(request);
     const Parameters parameters(target.substr(std::min(end + 1, target.size())),
                                 match.route->parameters);
     const std::uint64_t before = states_.look();
     const ReaderPool::Loan readers = pool_.take(who.permission);
-    Call call{request, parameters, match.path, who, *readers, services_};
+    Call call{request, parameters, match.path, who, *readers, services_, pool_};
     net::ServerResponse response = match.route->answer(call);
     // Before this answer is sent: with it, those from before a change that it may tell of are over.
     const std::uint64_t after = states_.look();
@@ -235,6 +266,7 @@ class Api::Impl {
   Router router_;
   std::string key_;         // of ready(), which uses its memory again
   std::uint64_t told_ = 0;  // by news()
+  index::FeedPosition newest_told_;
 };
 
 Api::Api(std::filesystem::path index_file, const Authority& authority, Services services)

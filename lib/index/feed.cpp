@@ -276,4 +276,11 @@ FeedAnswer Feed::snapshot(const std::function<void(const FeedItem&)>& visit) con
   });
 }
 
+FeedPosition Feed::newest() const {
+  return explained(impl_->file, [&]() -> FeedPosition {
+    const HistoryBounds bounds = history_bounds(impl_->statements);
+    return {bounds.feed_id, bounds.newest};
+  });
+}
+
 }  // namespace gald::index

@@ -88,6 +88,9 @@ class Feed {
   /// Everything there is, in no particular order.
   FeedAnswer snapshot(const std::function<void(const FeedItem&)>& visit) const;
 
+  /// That of whoever has everything as it is now.
+  FeedPosition newest() const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

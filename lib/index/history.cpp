@@ -1,6 +1,7 @@
 #include "index/history.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <stdexcept>
 #include <utility>
@@ -122,10 +123,10 @@ class History::Impl : public Reading {
     std::int64_t found = 0;
     if (const auto* after = std::get_if<AfterRun>(&moment)) {
       if (bounds.kept_after != 0 && after->run < bounds.run)
-        throw std::runtime_error("run " + std::to_string(after->run) +
-                                 ": the history does not go back to it; the first run that can be"
-                                 " asked for is " +
-                                 std::to_string(bounds.run));
+        throw MomentGone("run " + std::to_string(after->run) +
+                         ": the history does not go back to it; the first run that can be"
+                         " asked for is " +
+                         std::to_string(bounds.run));
       require_run(after->run);
       Query query(statements,
                   "SELECT number FROM change WHERE run_id <= ?1 ORDER BY run_id DESC, number DESC"
@@ -135,10 +136,10 @@ class History::Impl : public Reading {
     } else {
       const std::string at = base::to_iso8601(std::get<base::TimePoint>(moment));
       if (bounds.kept_after != 0 && at < bounds.at)
-        throw std::runtime_error(at +
-                                 ": the history does not go back to then; the oldest moment"
-                                 " that can be asked for is " +
-                                 bounds.at);
+        throw MomentGone(at +
+                         ": the history does not go back to then; the oldest moment"
+                         " that can be asked for is " +
+                         bounds.at);
       found = last_number_at(statements, at);
     }
     return std::max(found, bounds.kept_after);
@@ -245,8 +246,8 @@ class History::Impl : public Reading {
     Query query(statements, "SELECT 1 FROM run WHERE id = ?1");
     query.bind(run);
     if (!query.next())
-      throw std::runtime_error("run " + std::to_string(run) +
-                               ": there was no such run; `gald status` shows the last ones");
+      throw NoSuchRun("run " + std::to_string(run) +
+                      ": there was no such run; `gald status` shows the last ones");
   }
 };
 
@@ -350,16 +351,17 @@ void History::differences(const Moment& before, const Moment& after,
   });
 }
 
-std::vector<model::HistoryLine> History::lines(std::string_view id, int limit) const {
+std::vector<model::HistoryLine> History::lines(std::string_view id, int limit,
+                                               std::optional<std::int64_t> before) const {
   return explained(impl_->file, [&] {
     static const std::string kSql = kHistoryLines +
-                                    "WHERE ch.entry_id = (SELECT id FROM entry WHERE uuid = ?1)"
-                                    " OR (ch.entry_id = 0 AND ch.old_value = ?1)"
-                                    " ORDER BY ch.number DESC";
+                                    "WHERE (ch.entry_id = (SELECT id FROM entry WHERE uuid = ?1)"
+                                    " OR (ch.entry_id = 0 AND ch.old_value = ?1))"
+                                    " AND ch.number < ?2 ORDER BY ch.number DESC";
     SQLite::Transaction picture(impl_->database);
     ToldLines lines(impl_->statements, impl_->permission);
     Query query(impl_->statements, kSql);
-    query.bind(id);
+    query.bind(id, before.value_or(std::numeric_limits<std::int64_t>::max()));
     return lines.read(query, limit);
   });
 }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -24,6 +25,18 @@ struct AfterRun {
 
 /// A moment of the past: a time, or the end of a run. What was told at that time belongs to it.
 using Moment = std::variant<base::TimePoint, AfterRun>;
+
+/// The history that is kept does not go back to the moment.
+class MomentGone : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A moment is the end of a run that there never was.
+class NoSuchRun : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 /// What is different with an entry between two moments.
 struct EntryDifference {
@@ -50,8 +63,8 @@ struct HistoryState {
 /// those who are permitted now are, in the moments in which they were.
 class History {
  public:
-  /// Throws like Reader(). So do all calls, and for a moment before the history that is kept, with
-  /// the oldest that can be asked for.
+  /// Throws like Reader(). So do all calls, and for a moment MomentGone, with the oldest that can
+  /// be asked for, and NoSuchRun.
   explicit History(const std::filesystem::path& file, const Permission& permission = {});
   ~History();
   History(History&&) noexcept;
@@ -67,8 +80,10 @@ class History {
   void differences(const Moment& before, const Moment& after,
                    const std::function<void(const EntryDifference&)>& visit) const;
 
-  /// What was told of an id, be it published, merged or purged; newest first.
-  std::vector<model::HistoryLine> lines(std::string_view id, int limit) const;
+  /// What was told of an id, be it published, merged or purged; newest first. With `before`, only
+  /// lines with a smaller number.
+  std::vector<model::HistoryLine> lines(std::string_view id, int limit,
+                                        std::optional<std::int64_t> before = {}) const;
 
   HistoryState state() const;
 
