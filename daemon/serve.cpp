@@ -9,6 +9,7 @@
 
 #include "api/api.hpp"
 #include "api/authority.hpp"
+#include "api/metrics.hpp"
 #include "decision.hpp"
 #include "platform.hpp"
 #include "secrets.hpp"
@@ -43,6 +44,16 @@ class LocalAuthority : public api::Authority {
       api::Principal{.name = "an account of this machine", .scope = api::Scope::admin});
 };
 
+std::vector<api::Services::Collection> collections_of(
+    const std::vector<std::unique_ptr<sync::Connector>>& connectors) {
+  std::vector<api::Services::Collection> collections;
+  for (const auto& connector : connectors)
+    for (const sync::Collection& collection : connector->collections())
+      collections.push_back({connector->name(), std::string(to_string(connector->kind())),
+                             collection.name, collection.complete_every});
+  return collections;
+}
+
 }  // namespace
 
 net::ServerOptions server_options(const Config& config, const std::filesystem::path& credentials) {
@@ -67,7 +78,9 @@ class ApiServer::Impl {
   explicit Impl(Parts parts)
       : config_(parts.config),
         clock_(parts.clock),
-        api_(parts.config.index_file, authority_, services(std::move(parts.cycle_now))),
+        metrics_(collections_of(parts.connectors),
+                 {.process = process_figures, .load = [this] { return server_.load(); }}),
+        api_(parts.config.index_file, authority_, services(parts)),
         server_(options(), api_) {
     constexpr std::string_view kUnix = "unix:";
     if (!config_.index_group.empty())
@@ -80,6 +93,8 @@ class ApiServer::Impl {
 
   net::HttpServer& server() { return server_; }
 
+  api::Metrics& metrics() { return metrics_; }
+
  private:
   net::ServerOptions options() const {
     net::ServerOptions options = server_options(config_, credentials_folder());
@@ -87,11 +102,15 @@ class ApiServer::Impl {
     return options;
   }
 
-  api::Services services(std::function<void()> cycle_now) {
+  api::Services services(const Parts& parts) {
     return {.clock = clock_,
             .version = GALD_VERSION,
             .lookup = config_.lookup,
-            .cycle_now = std::move(cycle_now),
+            .collections = collections_of(parts.connectors),
+            .interval = config_.interval,
+            .live = &parts.live,
+            .metrics = &metrics_,
+            .cycle_now = parts.cycle_now,
             .decide = [this](std::int64_t plan, api::Services::Decision decision) {
               return decided(plan, decision);
             }};
@@ -123,6 +142,7 @@ class ApiServer::Impl {
   const base::Clock& clock_;
   std::stop_source stopping_;
   const LocalAuthority authority_;
+  api::Metrics metrics_;
   api::Api api_;
   net::HttpServer server_;  // the last, as it calls the others
 };
@@ -133,6 +153,10 @@ ApiServer::~ApiServer() = default;
 
 void ApiServer::published() {
   impl_->server().wake();
+}
+
+void ApiServer::run_ended(const model::RunReport& report) {
+  impl_->metrics().run_ended(report);
 }
 
 std::vector<std::string> ApiServer::addresses() const {

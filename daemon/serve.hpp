@@ -9,7 +9,10 @@
 
 #include "base/clock.hpp"
 #include "config.hpp"
+#include "model/run.hpp"
 #include "net/http_server.hpp"
+#include "sync/connector.hpp"
+#include "sync/live_status.hpp"
 
 namespace gald::daemon {
 
@@ -21,6 +24,8 @@ class ApiServer {
   struct Parts {
     const Config& config;
     const base::Clock& clock;
+    const std::vector<std::unique_ptr<sync::Connector>>& connectors;
+    const sync::LiveStatus& live;
     std::function<void()> cycle_now;
   };
 
@@ -31,6 +36,9 @@ class ApiServer {
 
   /// Thread-safe: there may be news for those who wait.
   void published();
+
+  /// Thread-safe: what a run did is counted.
+  void run_ended(const model::RunReport& report);
 
   /// Where it listens.
   std::vector<std::string> addresses() const;

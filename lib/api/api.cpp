@@ -6,6 +6,7 @@
 
 #include "api/answer_cache.hpp"
 #include "api/authority.hpp"
+#include "api/metrics.hpp"
 #include "api/problem.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -207,6 +208,8 @@ class Api::Impl {
 
   const Router& router() const { return router_; }
 
+  Metrics* metrics() const { return services_.metrics; }
+
  private:
   net::ServerResponse refusal(int status, std::string_view detail, const std::string& route,
                               const Refused::Headers& headers = {}) {
@@ -280,6 +283,12 @@ net::ServerResponse Api::answer(const net::ServerRequest& request) {
 
 net::ServerResponse Api::refuse(int status, std::string_view detail) {
   return problem(status, detail);
+}
+
+void Api::answered(std::string_view route, std::string_view method, int status,
+                   std::chrono::microseconds took, std::uint64_t bytes) {
+  if (Metrics* const metrics = impl_->metrics())
+    metrics->answered(route, method, status, took, bytes);
 }
 
 std::shared_ptr<const net::ReadyAnswer> Api::ready(const net::RequestHead& head) {

@@ -297,7 +297,9 @@ std::vector<CollectionState> Reader::collections() const {
         " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence_code = " +
         code_of("'live'", kPresences) +
         "),"
-        " (SELECT count(*) FROM quarantined q WHERE q.connector = c.name AND q.collection = l.name)"
+        " (SELECT count(*) FROM quarantined q WHERE q.connector = c.name AND q.collection = "
+        "l.name),"
+        " coalesce(l.full_at, ''), l.position <> x''"
         " FROM collection l JOIN connector c ON c.id = l.connector_id"
         " LEFT JOIN latest ON latest.connector = c.name AND latest.collection = l.name"
         " LEFT JOIN read now ON now.connector = c.name AND now.collection = l.name"
@@ -307,7 +309,8 @@ std::vector<CollectionState> Reader::collections() const {
     Query query(impl_->statements, kSql);
     while (query.next())
       states.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
-                        query.text(5), query.text(6), query.integer(7), query.integer(8)});
+                        query.text(5), query.text(6), query.integer(7), query.integer(8),
+                        query.text(9), query.integer(10) != 0});
     return states;
   });
 }

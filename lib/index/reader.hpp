@@ -61,6 +61,8 @@ struct CollectionState {
   std::string last_error;     ///< of the last attempt, if that failed
   std::int64_t live_records = 0;
   std::int64_t quarantined = 0;
+  std::string last_full_read = {};  ///< end of the last complete round that saw everything
+  bool has_cursor = false;          ///< the next round only asks what changed
 };
 
 /// A credential that ends by itself, as the last cycle saw it.
