@@ -285,18 +285,18 @@ net::ServerResponse Api::refuse(int status, std::string_view detail) {
   return problem(status, detail);
 }
 
-void Api::answered(std::string_view route, std::string_view method, int status,
-                   std::chrono::microseconds took, std::uint64_t bytes) {
-  if (Metrics* const metrics = impl_->metrics())
-    metrics->answered(route, method, status, took, bytes);
-}
-
 std::shared_ptr<const net::ReadyAnswer> Api::ready(const net::RequestHead& head) {
   return impl_->ready(head);
 }
 
 bool Api::news() {
   return impl_->news();
+}
+
+void Api::answered(std::string_view route, std::string_view method, int status,
+                   std::chrono::microseconds took, std::uint64_t bytes) {
+  if (Metrics* const metrics = impl_->metrics())
+    metrics->answered(route, method, status, took, bytes);
 }
 
 const Router& Api::router() const {

@@ -133,7 +133,8 @@ TEST_F(ApiCache, NobodyWhoHasSeenAChangeGetsAnAnswerFromBefore) {
   const auto seen_by = [&](const std::string& target, Headers headers) {
     EXPECT_TRUE(ask_and_keep(kTarget));
     EXPECT_TRUE(is_ready(kTarget));
-    apply({named(++last, "Somebody", std::to_string(last))});
+    ++last;
+    apply({named(last, "Somebody", std::to_string(last))});
     publish();
     ask(target, std::move(headers));
     EXPECT_FALSE(is_ready(kTarget)) << target;
