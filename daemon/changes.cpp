@@ -2,10 +2,8 @@
 #include <limits>
 #include <optional>
 
-#include <nlohmann/json.hpp>
-
 #include "commands.hpp"
-#include "export/contact_json.hpp"
+#include "export/history_json.hpp"
 #include "history_text.hpp"
 #include "index/reader.hpp"
 #include "output.hpp"
@@ -14,8 +12,6 @@
 namespace gald::daemon {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 /// Quiet runs are most of them: 30 minutes apart, these are the last weeks.
 constexpr int kRunsToLookAt = 2000;
@@ -30,7 +26,7 @@ std::optional<std::int64_t> newest_run_with_changes(const index::Reader& reader)
 }
 
 void print_change(const model::HistoryLine& line, bool json) {
-  print_line(json ? to_json(line) : describe_in_run(line));
+  print_line(json ? exporting::to_json(line) : describe_in_run(line));
 }
 
 int print_run(const ChangesCommand& command, const Context& context) {
@@ -58,19 +54,6 @@ int print_run(const ChangesCommand& command, const Context& context) {
 
 // --- the feed ------------------------------------------------------------------------------------
 
-std::string to_json(const index::FeedItem& item) {
-  using Action = index::FeedItem::Action;
-  Json object = {{"action", to_string(item.action)},
-                 {"number", item.number},
-                 {"id", item.id},
-                 {"kind", to_string(item.kind)}};
-  if (item.action == Action::forward)
-    object["forwardTo"] = item.forward_to;
-  if (item.action == Action::put || item.action == Action::remove)
-    object["contact"] = Json::parse(exporting::told_json(item.contact));
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 std::string describe(const index::FeedItem& item) {
   const auto name = item.contact.entry.values.find(model::Attribute::display_name);
   std::string text =
@@ -95,7 +78,7 @@ int print_feed(const ChangesCommand& command, const Context& context) {
   const index::Feed feed(context.config.index_file);
   const int limit = command.limit.value_or(std::numeric_limits<int>::max());
   const auto print_item = [&](const index::FeedItem& item) {
-    print_line(command.json ? to_json(item) : describe(item));
+    print_line(command.json ? exporting::to_json(item) : describe(item));
   };
   index::FeedAnswer answer;
   if (command.snapshot)
@@ -111,7 +94,7 @@ int print_feed(const ChangesCommand& command, const Context& context) {
     return exit_code::kReadEverything;
   }
   const std::string position = index::to_string(answer.next);
-  print_line(command.json ? Json({{"position", position}, {"more", answer.more}}).dump()
+  print_line(command.json ? exporting::position_json(answer)
                           : "go on from position " + position +
                                 (answer.more ? ", there is more" : ", there is no more"));
   return exit_code::kComplete;

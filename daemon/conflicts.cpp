@@ -1,9 +1,8 @@
 // `gald conflicts`: what contradicts itself, and what to do about it.
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "commands.hpp"
+#include "export/run_json.hpp"
 #include "index/reader.hpp"
 #include "output.hpp"
 #include "text.hpp"
@@ -12,22 +11,7 @@ namespace gald::daemon {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using index::ConflictLine;
-
-std::string to_json(const ConflictLine& line) {
-  const auto side = [](const ConflictLine::Side& of) {
-    return of.id.empty() ? Json(nullptr)
-                         : Json({{"id", of.id},
-                                 {"kind", of.kind},
-                                 {"displayName", of.display_name.empty() ? Json(nullptr)
-                                                                         : Json(of.display_name)}});
-  };
-  const Json object = {{"kind", line.kind},         {"contact", side(line.contact)},
-                       {"other", side(line.other)}, {"evidence", line.evidence},
-                       {"since", line.since},       {"remedy", line.remedy}};
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 void print_side(const ConflictLine::Side& side) {
   if (!side.id.empty())
@@ -43,7 +27,7 @@ int execute(const ConflictsCommand& command, const Context& context) {
   reader.conflicts({command.kind, {}}, [&](const ConflictLine& line) {
     any = true;
     if (command.json) {
-      print_line(to_json(line));
+      print_line(exporting::to_json(line));
       return true;
     }
     if (line.kind != kind) {

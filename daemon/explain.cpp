@@ -3,10 +3,9 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
-#include "base/guid.hpp"
+#include "base/clock.hpp"
 #include "commands.hpp"
+#include "export/explain_json.hpp"
 #include "output.hpp"
 #include "text.hpp"
 
@@ -14,7 +13,6 @@ namespace gald::daemon {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using reconcile::ExplainedRecord;
 using reconcile::ExplainedValue;
 using reconcile::Explanation;
@@ -82,48 +80,9 @@ std::string describe_conflict(const index::ConflictLine& line, const std::string
   return text + "      " + line.remedy + "\n";
 }
 
-Json to_json(const Reason& reason) {
-  return {{"rule", reason.rule}, {"text", reason.text}};
-}
-
-Json to_json(const ExplainedRecord& record) {
-  return {{"connector", record.connector},
-          {"type", to_string(record.connector_kind)},
-          {"kind", to_string(record.kind)},
-          {"anchor", record.anchor},
-          {"presence", to_string(record.presence)},
-          {"joined", to_json(record.joined)},
-          {"keys", record.keys}};
-}
-
-Json to_json(const ExplainedValue& value) {
-  Json others = Json::array();
-  for (const ExplainedValue::Other& other : value.others)
-    others.push_back({{"connector", other.connector}, {"value", other.value}});
-  return {{"attribute", value.attribute},
-          {"value", value.value},
-          {"connector", value.connector},
-          {"reason", to_json(value.reason)},
-          {"others", others}};
-}
-
-ExplainReport read_report(const index::Reader& reader, const model::Entry& entry,
-                          const std::string& asked, const reconcile::Policy& policy) {
-  ExplainReport report;
-  report.explanation =
-      reconcile::explain(entry, reader.records(entry, base::SystemClock().now()), policy);
-  reader.conflicts({{}, entry.id}, [&](const index::ConflictLine& line) {
-    report.conflicts.push_back(line);
-    return true;
-  });
-  if (const auto id = base::Guid::parse(asked); id && id->text() != entry.id)
-    report.merged_id = id->text();
-  return report;
-}
-
 }  // namespace
 
-std::string describe(const ExplainReport& report) {
+std::string describe(const index::ExplainReport& report) {
   const Explanation& told = report.explanation;
   std::string text = headline(told.entry);
   if (!report.merged_id.empty())
@@ -149,38 +108,6 @@ std::string describe(const ExplainReport& report) {
   return text;
 }
 
-std::string to_json(const ExplainReport& report) {
-  const Explanation& told = report.explanation;
-  Json records = Json::array();
-  for (const ExplainedRecord& record : told.records)
-    records.push_back(to_json(record));
-  Json values = Json::array();
-  for (const ExplainedValue& value : told.values)
-    values.push_back(to_json(value));
-  Json conflicts = Json::array();
-  for (const index::ConflictLine& line : report.conflicts) {
-    const std::string& other = line.contact.id == told.entry.id ? line.other.id : line.contact.id;
-    conflicts.push_back({{"kind", line.kind},
-                         {"other", other.empty() ? Json(nullptr) : Json(other)},
-                         {"evidence", line.evidence},
-                         {"since", line.since},
-                         {"remedy", line.remedy}});
-  }
-  const Json object = {
-      {"id", told.entry.id},
-      {"displayName", title(told.entry)},
-      {"mergedId", report.merged_id.empty() ? Json(nullptr) : Json(report.merged_id)},
-      {"pending", told.pending},
-      {"kind", {{"value", to_string(told.entry.kind)}, {"reason", to_json(told.kind)}}},
-      {"source", {{"value", to_string(told.entry.source)}, {"reason", to_json(told.source)}}},
-      {"status", {{"value", to_string(told.entry.status)}, {"reason", to_json(told.status)}}},
-      {"visibility", to_json(told.visibility)},
-      {"records", records},
-      {"values", values},
-      {"conflicts", conflicts}};
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 int execute(const ExplainCommand& command, const Context& context) {
   const index::Reader reader(context.config.index_file);
   const std::vector<model::Contact> found = reader.find(command.what);
@@ -190,9 +117,10 @@ int execute(const ExplainCommand& command, const Context& context) {
   }
   bool first = true;
   for (const model::Contact& contact : found) {
-    const ExplainReport report =
-        read_report(reader, contact.entry, command.what, reader.policy_in_force());
-    print(command.json ? to_json(report) + "\n" : (first ? "" : "\n") + describe(report));
+    const index::ExplainReport report =
+        index::explain_report(reader, contact.entry, command.what, base::SystemClock().now());
+    print(command.json ? exporting::to_json(report) + "\n"
+                       : (first ? "" : "\n") + describe(report));
     first = false;
   }
   return exit_code::kComplete;

@@ -2,22 +2,11 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "index/reader.hpp"
-#include "reconcile/explain.hpp"
+#include "index/explain_report.hpp"
 
 namespace gald::daemon {
 
-struct ExplainReport {
-  reconcile::Explanation explanation;
-  std::vector<index::ConflictLine> conflicts;
-  std::string merged_id;  ///< the id that was asked for, if it has become another contact's
-};
-
-std::string describe(const ExplainReport& report);
-
-/// One JSON object on one line.
-std::string to_json(const ExplainReport& report);
+std::string describe(const index::ExplainReport& report);
 
 }  // namespace gald::daemon

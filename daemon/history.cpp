@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "commands.hpp"
+#include "export/history_json.hpp"
 #include "history_text.hpp"
 #include "index/reader.hpp"
 #include "output.hpp"
@@ -41,7 +42,7 @@ int execute(const HistoryCommand& command, const Context& context) {
     if (ids.size() > 1 && !command.json)
       print_line(id);
     for (const model::HistoryLine& line : lines)
-      print_line(command.json ? to_json(line) : describe_in_history(line));
+      print_line(command.json ? exporting::to_json(line) : describe_in_history(line));
     flush_output();
     if (lines.empty())
       complain(id + ": nothing that was told of it is kept");

@@ -1,7 +1,5 @@
 #include "history_text.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "text.hpp"
 
 namespace gald::daemon {
@@ -41,28 +39,6 @@ std::string describe_in_history(const model::HistoryLine& line) {
 std::string describe_in_run(const model::HistoryLine& line) {
   return "run " + std::to_string(line.run) + "  " + pad(to_string(line.kind), 7) + "  " +
          pad(line.display_name, 28) + "  " + describe_change(line);
-}
-
-std::string to_json(const model::HistoryLine& line) {
-  using Json = nlohmann::ordered_json;
-  const auto text_or_null = [](const auto& text) {
-    return text.empty() ? Json(nullptr) : Json(text);
-  };
-  const auto value_or_null = [](const std::optional<std::string>& value) {
-    return value ? Json(*value) : Json(nullptr);
-  };
-  const Json object = {{"number", line.number},
-                       {"run", line.run},
-                       {"at", line.at},
-                       {"id", line.entry_id},
-                       {"kind", to_string(line.kind)},
-                       {"displayName", text_or_null(line.display_name)},
-                       {"operation", line.operation},
-                       {"field", text_or_null(line.change.field)},
-                       {"oldValue", value_or_null(line.change.old_value)},
-                       {"newValue", value_or_null(line.change.new_value)},
-                       {"connector", text_or_null(line.change.connector)}};
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace gald::daemon

@@ -16,7 +16,4 @@ std::string describe_in_run(const model::HistoryLine& line);
 /// The same behind the time and the run.
 std::string describe_in_history(const model::HistoryLine& line);
 
-/// One JSON object on one line.
-std::string to_json(const model::HistoryLine& line);
-
 }  // namespace gald::daemon

@@ -8,6 +8,8 @@
 #include "commands.hpp"
 #include "compose.hpp"
 #include "decision.hpp"
+#include "export/history_json.hpp"
+#include "export/run_json.hpp"
 #include "history_text.hpp"
 #include "index/backup.hpp"
 #include "index/rebuild.hpp"
@@ -31,7 +33,7 @@ constexpr int kChangesShown = 100'000;
 constexpr std::chrono::seconds kPatience{30};
 
 std::string text_of(const model::HeldPlan& plan, bool json) {
-  return json ? to_json(plan) + "\n" : describe(plan);
+  return json ? exporting::to_json(plan) + "\n" : describe(plan);
 }
 
 int list(const PlanCommand& command, const Config& config) {
@@ -51,7 +53,7 @@ int unknown(std::int64_t number) {
 void show_contacts(const index::Reader& reader, std::int64_t number, bool json) {
   reader.planned(number, base::to_iso8601(base::SystemClock().now()),
                  [&](const model::HeldChange& change) {
-                   print(json ? to_json(change) + "\n" : describe(change));
+                   print(json ? exporting::to_json(change) + "\n" : describe(change));
                  });
 }
 
@@ -98,7 +100,7 @@ int decide_on(const PlanCommand& command, const Config& config) {
     return exit_code::kFailed;
   }
   if (command.json)
-    print_line(to_json(outcome.report));
+    print_line(exporting::to_json(outcome.report));
   else if (approve)
     print(describe(outcome.report));
   else
@@ -161,14 +163,14 @@ int preview(const PlanCommand& command, const Context& context) {
     return exit_code::kFailed;
   const model::RunReport report = trial_cycle(copy.file(), connectors, clock,
                                               cycle_options(context.config), stopping.get_token());
-  print(command.json ? to_json(report) + "\n" : describe(report));
+  print(command.json ? exporting::to_json(report) + "\n" : describe(report));
   const index::Reader reader(copy.file());
   auto lines = reader.changes_of_run(report.id, kChangesShown + 1);
   const bool more = lines.size() > static_cast<std::size_t>(kChangesShown);
   if (more)
     lines.pop_back();
   for (const model::HistoryLine& line : lines)
-    print_line(command.json ? to_json(line) : describe_in_run(line));
+    print_line(command.json ? exporting::to_json(line) : describe_in_run(line));
   for (const model::HeldPlan& plan : report.plans)
     if (plan.run == report.id && plan.state == model::PlanState::open)
       show_contacts(reader, plan.number, command.json);

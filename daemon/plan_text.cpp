@@ -1,23 +1,11 @@
 #include "plan_text.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "history_text.hpp"
 #include "text.hpp"
 
 namespace gald::daemon {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
-
-std::string line_of(const Json& object) {
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 std::string name_of(const model::Entry& entry) {
   const auto it = entry.values.find(model::Attribute::display_name);
@@ -61,42 +49,6 @@ std::string describe(const model::HeldChange& change) {
   for (const std::string& record : change.records)
     text += "    because of " + printable(record) + "\n";
   return text;
-}
-
-std::string to_json(const model::HeldPlan& plan) {
-  return line_of(
-      {{"plan", plan.number},
-       {"state", model::to_string(plan.state)},
-       {"createdAt", plan.created_at},
-       {"run", plan.run},
-       {"reason", model::to_string(plan.reason)},
-       {"connector", text_or_null(plan.connector)},
-       {"subject", text_or_null(plan.subject)},
-       {"text", plan.text},
-       {"records", plan.records},
-       {"deleted", plan.deleted},
-       {"updated", plan.updated},
-       {"created", plan.created},
-       {"supersededBy", plan.superseded_by == 0 ? Json(nullptr) : Json(plan.superseded_by)},
-       {"decidedAt", text_or_null(plan.decided_at)}});
-}
-
-std::string to_json(const model::HeldChange& change) {
-  const auto value_or_null = [](const std::optional<std::string>& value) {
-    return value ? Json(*value) : Json(nullptr);
-  };
-  Json changes = Json::array();
-  for (const model::FieldChange& field : change.changes)
-    changes.push_back({{"field", field.field},
-                       {"oldValue", value_or_null(field.old_value)},
-                       {"newValue", value_or_null(field.new_value)},
-                       {"connector", text_or_null(field.connector)}});
-  return line_of({{"id", change.entry.id},
-                  {"kind", model::to_string(change.entry.kind)},
-                  {"displayName", text_or_null(name_of(change.entry))},
-                  {"operation", change.operation},
-                  {"changes", changes},
-                  {"records", change.records}});
 }
 
 }  // namespace gald::daemon

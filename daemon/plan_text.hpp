@@ -16,8 +16,4 @@ std::string describe_open(const std::vector<model::HeldPlan>& plans);
 
 std::string describe(const model::HeldChange& change);
 
-/// One JSON object on one line.
-std::string to_json(const model::HeldPlan& plan);
-std::string to_json(const model::HeldChange& change);
-
 }  // namespace gald::daemon

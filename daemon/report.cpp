@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include <nlohmann/json.hpp>
-
 #include "command_line.hpp"
 #include "plan_text.hpp"
 #include "text.hpp"
@@ -12,8 +10,6 @@
 namespace gald::daemon {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string right(const std::string& text, std::size_t width) {
   return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
@@ -72,34 +68,6 @@ std::string describe(const model::PublishedCounts& published) {
          counted(published.memberships, "membership") + " changed";
 }
 
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
-
-Json to_json_object(const model::CollectionReport& read) {
-  return {{"connector", read.connector},
-          {"collection", read.collection},
-          {"complete", read.complete},
-          {"round", read.full ? "full" : "changes"},
-          {"error", text_or_null(read.error)},
-          {"remedy", text_or_null(read.remedy)},
-          {"pages", read.pages},
-          {"requests", read.requests},
-          {"units", read.units},
-          {"bytes", read.bytes},
-          {"objects", read.objects},
-          {"requestsPerObject", read.objects > 0 ? Json(static_cast<double>(read.requests) /
-                                                        static_cast<double>(read.objects))
-                                                 : Json(nullptr)},
-          {"waitedMs", read.waited.count()},
-          {"tookMs", read.took.count()},
-          {"added", read.staged.added},
-          {"updated", read.staged.updated},
-          {"removed", read.staged.removed},
-          {"unchanged", read.staged.unchanged},
-          {"rejected", read.staged.rejected}};
-}
-
 }  // namespace
 
 std::string describe(const model::RunReport& report) {
@@ -124,32 +92,6 @@ std::string describe(const model::RunReport& report) {
       text += "  " + printable(name) + "\n";
   }
   return text + describe_open(report.plans);
-}
-
-std::string to_json(const model::RunReport& report) {
-  Json collections = Json::array();
-  for (const model::CollectionReport& read : report.collections)
-    collections.push_back(to_json_object(read));
-  Json plans = Json::array();
-  for (const model::HeldPlan& plan : report.plans)
-    plans.push_back(Json::parse(to_json(plan)));
-  const Json object = {{"run", report.id},
-                       {"outcome", to_string(report.outcome)},
-                       {"startedAt", base::to_iso8601(report.started)},
-                       {"endedAt", base::to_iso8601(report.ended)},
-                       {"error", text_or_null(report.error)},
-                       {"damage", text_or_null(report.damage)},
-                       {"collections", collections},
-                       {"published",
-                        {{"created", report.published.created},
-                         {"updated", report.published.updated},
-                         {"deleted", report.published.deleted},
-                         {"restored", report.published.restored},
-                         {"memberships", report.published.memberships}}},
-                       {"waitingFor", report.waiting_for},
-                       {"plans", plans}};
-  // An error text of a server need not be UTF-8.
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string summarize(const model::RunReport& report) {

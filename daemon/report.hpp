@@ -10,9 +10,6 @@ namespace gald::daemon {
 /// Several lines, with a line end behind the last.
 std::string describe(const model::RunReport& report);
 
-/// One JSON object on one line.
-std::string to_json(const model::RunReport& report);
-
 /// The STATUS= line of a service manager: "complete: 3 created, 1 updated, 0 deleted".
 std::string summarize(const model::RunReport& report);
 

@@ -7,6 +7,7 @@
 
 #include "commands.hpp"
 #include "export/contact_json.hpp"
+#include "export/history_json.hpp"
 #include "history_text.hpp"
 #include "index/reader.hpp"
 #include "output.hpp"
@@ -125,7 +126,7 @@ void print_json(const Contact& contact, const std::vector<model::HistoryLine>& h
   auto object = nlohmann::ordered_json::parse(exporting::to_json(contact));
   object["history"] = nlohmann::ordered_json::array();
   for (const model::HistoryLine& line : history)
-    object["history"].push_back(nlohmann::ordered_json::parse(to_json(line)));
+    object["history"].push_back(nlohmann::ordered_json::parse(exporting::to_json(line)));
   print_line(object.dump());
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "export/run_json.hpp"
 #include "index/rebuild.hpp"
 #include "output.hpp"
 #include "plan_text.hpp"
@@ -328,7 +329,7 @@ std::string to_json(const StatusReport& report, base::TimePoint now,
                            {"endsAt", state.ends_at}});
   Json plans = Json::array();
   for (const model::HeldPlan& plan : report.plans)
-    plans.push_back(Json::parse(to_json(plan)));
+    plans.push_back(Json::parse(exporting::to_json(plan)));
   Json runs = Json::array();
   for (const index::RunSummary& run : report.runs)
     runs.push_back({{"run", run.id},

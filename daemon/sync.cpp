@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "commands.hpp"
 #include "compose.hpp"
+#include "export/run_json.hpp"
 #include "one_cycle.hpp"
 #include "output.hpp"
 #include "platform.hpp"
@@ -89,7 +90,7 @@ int execute(const SyncCommand& command, const Context& context) {
   if (progress)
     line.clear();
   if (command.json)
-    print_line(to_json(report));
+    print_line(exporting::to_json(report));
   else if (!command.quiet)
     print(describe(report));
   if (!stopping.stop_requested())

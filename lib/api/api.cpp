@@ -149,6 +149,7 @@ class Api::Impl {
     add_export_routes(router_);
     add_operation_routes(router_);
     add_health_routes(router_);
+    add_me_routes(router_);
     add_page_routes(router_);
   }
 

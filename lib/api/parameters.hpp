@@ -31,8 +31,7 @@ class Parameters {
   /// One of a closed set of words: `named` is status_named() and its like; `expected` names them
   /// all for the error.
   template <typename Value>
-  std::optional<Value> word(std::string_view name,
-                            std::optional<Value> (*named)(std::string_view),
+  std::optional<Value> word(std::string_view name, std::optional<Value> (*named)(std::string_view),
                             std::string_view expected) const {
     const std::optional<std::string> given = text(name);
     if (!given)

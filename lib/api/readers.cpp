@@ -33,7 +33,8 @@ template <typename Opened>
 Opened& opened(std::optional<Opened>& connection, const std::filesystem::path& file) {
   if (!connection) {
     if (!std::filesystem::exists(file))
-      throw Refused(503, "there is no index yet: the first cycle makes it", {{"Retry-After", "30"}});
+      throw Refused(503, "there is no index yet: the first cycle makes it",
+                    {{"Retry-After", "30"}});
     connection.emplace(file);
   }
   return *connection;

@@ -36,9 +36,9 @@ void Router::add(Route route) {
   const auto any = [](const Route& one) {
     return std::count(one.pattern.begin(), one.pattern.end(), '{');
   };
-  const auto place = std::upper_bound(
-      routes_.begin(), routes_.end(), route,
-      [&](const Route& a, const Route& b) { return any(a) < any(b); });
+  const auto place =
+      std::upper_bound(routes_.begin(), routes_.end(), route,
+                       [&](const Route& a, const Route& b) { return any(a) < any(b); });
   routes_.insert(place, std::move(route));
 }
 

@@ -38,9 +38,9 @@ class Router {
   void add(Route route);
 
   struct Match {
-    const Route* route = nullptr;     ///< nullptr: nothing is there, or not for this method
+    const Route* route = nullptr;  ///< nullptr: nothing is there, or not for this method
     std::vector<std::string> path;
-    std::vector<std::string> methods; ///< of what is there
+    std::vector<std::string> methods;  ///< of what is there
   };
 
   /// `path` is the target before its "?".
@@ -53,11 +53,12 @@ class Router {
 };
 
 /// Each in a file of its own.
-void add_contact_routes(Router& router);    ///< contacts, overview, groups, lookup
-void add_change_routes(Router& router);     ///< the feed, history and explanations
+void add_contact_routes(Router& router);  ///< contacts, overview, groups, lookup
+void add_change_routes(Router& router);   ///< the feed, history and explanations
 void add_export_routes(Router& router);
 void add_operation_routes(Router& router);  ///< conflicts, plans, runs, cycles
 void add_health_routes(Router& router);     ///< health and metrics
+void add_me_routes(Router& router);         ///< who asks
 void add_page_routes(Router& router);       ///< the console and the description of the API
 
 }  // namespace gald::api

@@ -1,5 +1,6 @@
 #include "base/clock.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
@@ -8,6 +9,25 @@
 namespace gald::base {
 
 using namespace std::chrono;  // NOLINT(google-build-using-namespace): this file is about time
+
+namespace {
+
+/// `form` has a d where a digit stands.
+bool has_form(std::string_view text, std::string_view form) {
+  return std::equal(text.begin(), text.end(), form.begin(), form.end(), [](char c, char expected) {
+    return expected == 'd' ? c >= '0' && c <= '9' : c == expected;
+  });
+}
+
+/// REQUIRES: a few digits and nothing else.
+int number_in(std::string_view digits) {
+  int number = 0;
+  for (const char digit : digits)
+    number = number * 10 + (digit - '0');
+  return number;
+}
+
+}  // namespace
 
 TimePoint SystemClock::now() const {
   return time_point_cast<milliseconds>(system_clock::now());
@@ -42,31 +62,38 @@ std::string to_iso8601(TimePoint time) {
 }
 
 std::optional<TimePoint> parse_iso8601(std::string_view text) {
-  const std::string copy(text);
-  int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0, read = 0;
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &s, &read) != 6)
+  constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd";
+  constexpr std::string_view kOffset = "dd:dd";
+  if (!has_form(text.substr(0, kForm.size()), kForm))
     return std::nullopt;
-  std::string_view rest = std::string_view(copy).substr(static_cast<std::size_t>(read));
-  int millis = 0;
-  if (!rest.empty() && rest.front() == '.') {
-    rest.remove_prefix(1);
-    int digits = 0;
-    while (!rest.empty() && rest.front() >= '0' && rest.front() <= '9') {
-      if (digits < 3)
-        millis = millis * 10 + (rest.front() - '0');
-      ++digits;
-      rest.remove_prefix(1);
-    }
-    for (; digits < 3; ++digits)
-      millis *= 10;
-  }
-  if (rest != "Z")
-    return std::nullopt;
-  const year_month_day date{year(y), month(static_cast<unsigned>(mo)),
-                            day(static_cast<unsigned>(d))};
+  const year_month_day date{year(number_in(text.substr(0, 4))),
+                            month(static_cast<unsigned>(number_in(text.substr(5, 2)))),
+                            day(static_cast<unsigned>(number_in(text.substr(8, 2))))};
+  const int h = number_in(text.substr(11, 2));
+  const int mi = number_in(text.substr(14, 2));
+  const int s = number_in(text.substr(17, 2));
   if (!date.ok() || h > 23 || mi > 59 || s > 60)
     return std::nullopt;
-  return TimePoint(sys_days(date) + hours(h) + minutes(mi) + seconds(s) + milliseconds(millis));
+  TimePoint time(sys_days(date) + hours(h) + minutes(mi) + seconds(s));
+  std::string_view rest = text.substr(kForm.size());
+  if (rest.starts_with('.')) {
+    const std::size_t end = std::min(rest.find_first_not_of("0123456789", 1), rest.size());
+    const std::string fraction(rest.substr(1, end - 1));
+    if (fraction.empty())
+      return std::nullopt;
+    time += milliseconds(number_in((fraction + "00").substr(0, 3)));
+    rest.remove_prefix(end);
+  }
+  if (rest == "Z")
+    return time;
+  if (rest.empty() || (rest.front() != '+' && rest.front() != '-') ||
+      !has_form(rest.substr(1), kOffset))
+    return std::nullopt;
+  const hours east(number_in(rest.substr(1, 2)));
+  const minutes further(number_in(rest.substr(4, 2)));
+  if (east > hours(23) || further > minutes(59))
+    return std::nullopt;
+  return rest.front() == '+' ? time - east - further : time + east + further;
 }
 
 }  // namespace gald::base

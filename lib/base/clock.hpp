@@ -45,7 +45,7 @@ class ManualClock final : public Clock {
 /// "2026-11-21T05:30:00.000Z": UTC, fixed width, so that text order is time order.
 std::string to_iso8601(TimePoint time);
 
-/// Accepts what to_iso8601 writes, with or without the fraction. Anything else: nothing.
+/// A date, a time and their zone, as RFC 3339 has them. Anything else: nothing.
 std::optional<TimePoint> parse_iso8601(std::string_view text);
 
 }  // namespace gald::base

@@ -1,7 +1,9 @@
 #include "index/contact_filter.hpp"
 
+#include <algorithm>
 #include <set>
 
+#include "index/codes.hpp"
 #include "index/labels.hpp"
 #include "index/query.hpp"
 #include "model/forms.hpp"
@@ -34,9 +36,12 @@ std::string json_array(const std::set<std::int64_t>& rows) {
   return text + "]";
 }
 
-template <typename Value>
-std::optional<std::string> name_of(const std::optional<Value>& value) {
-  return value ? std::optional(std::string(to_string(*value))) : std::nullopt;
+/// The conditions are over the codes, so that an index that has them can do without the rows.
+template <typename Value, typename Words>
+std::optional<std::int64_t> coded(const std::optional<Value>& value, const Words& words) {
+  if (!value)
+    return std::nullopt;
+  return std::find(words.begin(), words.end(), to_string(*value)) - words.begin();
 }
 
 std::string_view condition_for(Visibility visibility) {
@@ -55,18 +60,18 @@ std::string_view condition_for(Visibility visibility) {
 
 ContactCondition::ContactCondition(Statements& statements, const ContactFilter& filter)
     : sql_("(e.forward_to IS NULL"),
-      source_(name_of(filter.source)),
-      status_(name_of(filter.status)),
-      kind_(name_of(filter.kind)),
+      source_(coded(filter.source, kSources)),
+      status_(coded(filter.status, kStatuses)),
+      kind_(coded(filter.kind, kEntryKinds)),
       changed_after_(filter.changed_after) {
   const auto add = [&](std::string_view condition) { (sql_ += " AND ") += condition; };
-  add(kind_ ? "e.kind = :filter_kind" : "e.kind <> 'group'");
+  add(kind_ ? "e.kind_code = :filter_kind" : "e.kind_code <> 3");
   if (source_)
-    add("e.source = :filter_source");
+    add("e.source_code = :filter_source");
   if (status_)
-    add("e.status = :filter_status");
+    add("e.status_code = :filter_status");
   else if (!filter.with_deleted)
-    add("e.status <> 'deleted'");
+    add("e.status_code <> 2");
   if (!filter.group.empty()) {
     groups_ = json_array(find_groups(statements, filter.group));
     add("e.id IN (SELECT member_id FROM membership"

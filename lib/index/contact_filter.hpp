@@ -52,9 +52,9 @@ class ContactCondition {
 
  private:
   std::string sql_;
-  std::optional<std::string> source_;
-  std::optional<std::string> status_;
-  std::optional<std::string> kind_;
+  std::optional<std::int64_t> source_;
+  std::optional<std::int64_t> status_;
+  std::optional<std::int64_t> kind_;
   std::optional<std::string> groups_;  ///< their rows, as a JSON array
   std::optional<std::string> label_;
   std::optional<std::int64_t> changed_after_;

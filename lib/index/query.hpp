@@ -111,6 +111,8 @@ class Query {
     return base::TimePoint(std::chrono::milliseconds(integer(column)));
   }
 
+  double real(int column) { return statement_.getColumn(column).getDouble(); }
+
   std::string text(int column) { return statement_.getColumn(column).getString(); }
 
   /// The text of what was bound as an Anchor.

@@ -1,5 +1,6 @@
 #include "index/reader.hpp"
 
+#include <limits>
 #include <stdexcept>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -281,18 +282,55 @@ std::vector<CredentialState> Reader::credentials() const {
   });
 }
 
-std::vector<RunSummary> Reader::runs(int limit) const {
+std::vector<RunSummary> Reader::runs(int limit, std::optional<std::int64_t> before) const {
   return explained(impl_->file, [&] {
     std::vector<RunSummary> runs;
-    Query query(
-        impl_->statements,
-        "SELECT id, started_at, coalesce(ended_at, ''), coalesce(outcome, ''), error FROM run"
-        " ORDER BY id DESC LIMIT ?1");
-    query.bind(limit);
+    Query query(impl_->statements,
+                "SELECT id, started_at, coalesce(ended_at, ''), coalesce(outcome, ''), error,"
+                " created, updated, deleted, restored, memberships FROM run"
+                " WHERE id < ?2 ORDER BY id DESC LIMIT ?1");
+    query.bind(limit, before.value_or(std::numeric_limits<std::int64_t>::max()));
     while (query.next())
-      runs.push_back(
-          {query.integer(0), query.text(1), query.text(2), query.text(3), query.text(4)});
+      runs.push_back({query.integer(0),
+                      query.text(1),
+                      query.text(2),
+                      query.text(3),
+                      query.text(4),
+                      {query.integer(5), query.integer(6), query.integer(7), query.integer(8),
+                       query.integer(9)}});
     return runs;
+  });
+}
+
+std::vector<model::CollectionReport> Reader::read_by_run(std::int64_t run) const {
+  return explained(impl_->file, [&] {
+    std::vector<model::CollectionReport> found;
+    Query query(impl_->statements,
+                "SELECT connector, collection, complete, full_round, error, pages, requests, units,"
+                " bytes, objects, waited_ms, took_ms, added, updated, removed, unchanged, rejected"
+                " FROM run_collection WHERE run_id = ?1 ORDER BY connector, collection");
+    query.bind(run);
+    while (query.next()) {
+      model::CollectionReport& read = found.emplace_back();
+      read.connector = query.text(0);
+      read.collection = query.text(1);
+      read.complete = query.integer(2) != 0;
+      read.full = query.integer(3) != 0;
+      read.error = query.text(4);
+      read.pages = static_cast<int>(query.integer(5));
+      read.requests = static_cast<int>(query.integer(6));
+      read.units = query.real(7);
+      read.bytes = static_cast<std::uint64_t>(query.integer(8));
+      read.objects = query.integer(9);
+      read.waited = std::chrono::milliseconds(query.integer(10));
+      read.took = std::chrono::milliseconds(query.integer(11));
+      read.staged.added = query.integer(12);
+      read.staged.updated = query.integer(13);
+      read.staged.removed = query.integer(14);
+      read.staged.unchanged = query.integer(15);
+      read.staged.rejected = query.integer(16);
+    }
+    return found;
   });
 }
 

@@ -15,6 +15,7 @@
 #include "index/contact_filter.hpp"
 #include "model/entry.hpp"
 #include "model/plan.hpp"
+#include "model/run.hpp"
 #include "model/staged_record.hpp"
 #include "reconcile/policy.hpp"
 
@@ -76,6 +77,7 @@ struct RunSummary {
   std::string ended_at;  ///< empty: still running, or it died
   std::string outcome;   ///< "complete" | "partial" | "failed"; empty with ended_at
   std::string error;
+  model::PublishedCounts published = {};
 };
 
 /// A conflict as an operator reads it (reconcile/conflict.hpp).
@@ -182,7 +184,12 @@ class Reader {
   std::vector<GroupSize> group_sizes() const;
   std::vector<CollectionState> collections() const;
   std::vector<CredentialState> credentials() const;
-  std::vector<RunSummary> runs(int limit) const;  ///< newest first
+
+  /// Newest first; with `before`, those with a smaller number.
+  std::vector<RunSummary> runs(int limit, std::optional<std::int64_t> before = {}) const;
+
+  /// What a run read, by connector and collection; the remedies are not kept.
+  std::vector<model::CollectionReport> read_by_run(std::int64_t run) const;
 
   /// What the index was published with; a configured one may still wait in a plan.
   reconcile::Policy policy_in_force() const;

@@ -15,6 +15,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -249,6 +250,7 @@ int run(int argc, char** argv) {
   bool json = false;
   int records = 50'000;
   int contacts = 100'000;
+  int read_contacts = 0;  // of the import with readers; with it, only that is measured
   std::optional<gald::bench::DirectoryServer> server;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--json") == 0) {
@@ -258,6 +260,8 @@ int run(int argc, char** argv) {
       i += 2;
     } else if (std::strcmp(argv[i], "--contacts") == 0 && i + 1 < argc) {
       contacts = std::atoi(argv[++i]);
+    } else if (std::strcmp(argv[i], "--readers") == 0 && i + 1 < argc) {
+      read_contacts = std::atoi(argv[++i]);
     } else {
       records = std::atoi(argv[i]);
     }
@@ -276,18 +280,19 @@ int run(int argc, char** argv) {
     std::perror("bench: cannot make a temporary directory");
     return 1;
   }
-  for (Row& row : gald::bench::measure_reconcile(self, name))
-    rows.push_back(std::move(row));
-  for (Row& row : gald::bench::measure_readers(self, name, records / 5))
-    rows.push_back(std::move(row));
-  for (Row& row : Bench(name, records).run())
-    rows.push_back(std::move(row));
-  for (Row& row : gald::bench::measure_size(name))
-    rows.push_back(std::move(row));
-  for (Row& row : gald::bench::measure_forms())
-    rows.push_back(std::move(row));
-  for (Row& row : gald::bench::measure_contacts(name, contacts))
-    rows.push_back(std::move(row));
+  const auto add = [&](std::vector<Row> measured) {
+    std::move(measured.begin(), measured.end(), std::back_inserter(rows));
+  };
+  if (read_contacts > 0) {
+    add(gald::bench::measure_readers(self, name, read_contacts));
+  } else {
+    add(gald::bench::measure_reconcile(self, name));
+    add(gald::bench::measure_readers(self, name, records / 5));
+    add(Bench(name, records).run());
+    add(gald::bench::measure_size(name));
+    add(gald::bench::measure_forms());
+    add(gald::bench::measure_contacts(name, contacts));
+  }
   std::filesystem::remove_all(name);
   std::fputs((json ? to_json(rows) : to_text(rows)).c_str(), stdout);
   return 0;

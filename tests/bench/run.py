@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Runs the benchmarks: `run.py BENCH [--json] [--entries N] [--contacts N] [RECORDS]`.
+"""Runs the benchmarks: `run.py BENCH [--json] [--entries N] [--contacts N] [RECORDS]`, or only the import with
+twenty readers, of as many contacts as one likes: `run.py BENCH [--json] --readers N`.
 
 BENCH is the built program. The directory that it reads is made once and kept in GALD_BENCH_DIR, if that is
 set; otherwise it is made anew, which takes a minute, and removed.
@@ -22,7 +23,11 @@ def main():
     parser.add_argument("--entries", type=int, default=200_000, help="people in the directory (default: 200000)")
     parser.add_argument("--contacts", type=int, default=100_000, help="contacts that are searched (default: 100000)")
     parser.add_argument("records", nargs="?", type=int, default=50_000, help="contacts of the index (default: 50000)")
+    parser.add_argument("--readers", type=int, default=0, metavar="N", help="only an import of N with readers")
     options = parser.parse_args()
+    as_json = ["--json"] if options.json else []
+    if options.readers:
+        return subprocess.run([options.bench, *as_json, "--readers", str(options.readers)], check=False).returncode
     kept = os.environ.get("GALD_BENCH_DIR")
     place = kept or tempfile.mkdtemp(prefix="gald-bench-")
     server = DirectoryServer(os.path.join(place, "directory"), options.entries)
@@ -31,8 +36,7 @@ def main():
         server.prepare()
         server.start()
         command = [options.bench, "--directory", server.url, server.directory]
-        command += ["--json"] if options.json else []
-        command += ["--contacts", str(options.contacts)]
+        command += [*as_json, "--contacts", str(options.contacts)]
         return subprocess.run([*command, str(options.records)], check=False).returncode
     finally:
         server.stop()

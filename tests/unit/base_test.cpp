@@ -43,6 +43,13 @@ TEST(Iso8601, WritesFixedWidthUtcAndReadsItBack) {
   EXPECT_EQ(parse_iso8601("2023-11-14T22:13:20.0070000Z"), time);
   EXPECT_FALSE(parse_iso8601("2023-11-14 22:13:20"));
   EXPECT_FALSE(parse_iso8601("2023-02-30T00:00:00Z"));
+  EXPECT_EQ(parse_iso8601("2023-11-14T23:13:20.007+01:00"), time);
+  EXPECT_EQ(parse_iso8601("2023-11-14T18:43:20.007-03:30"), time);
+  for (const char* none :
+       {"2023-11-14T22:13:20", "2023-11-14T22:13:20.Z", "2023-11-14T22:13:20+0100",
+        "2023-11-14T22:13:20 01:00", "2023-11-14T-1:13:20Z", "2023-11-14", "+023-11-14T22:13:20Z",
+        "2023-11-14T22:13:20Zz", ""})
+    EXPECT_FALSE(parse_iso8601(none)) << none;
 }
 
 TEST(Utf8, TellsWellFormedFromBroken) {

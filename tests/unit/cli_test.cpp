@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command_line.hpp"
+#include "export/run_json.hpp"
 #include "history_text.hpp"
 #include "platform.hpp"
 #include "report.hpp"
@@ -269,7 +270,7 @@ TEST(Report, SaysWhatHappened) {
 }
 
 TEST(Report, Json) {
-  const auto object = nlohmann::json::parse(to_json(partial_report()));
+  const auto object = nlohmann::json::parse(exporting::to_json(partial_report()));
   EXPECT_EQ(object.at("run"), 12);
   EXPECT_EQ(object.at("outcome"), "partial");
   EXPECT_EQ(object.at("collections").at(0).at("round"), "full");

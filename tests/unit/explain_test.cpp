@@ -7,6 +7,7 @@
 
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
+#include "export/explain_json.hpp"
 #include "reconcile/conflict.hpp"
 #include "reconcile/join.hpp"
 #include "reconcile/reconcile.hpp"
@@ -15,6 +16,7 @@
 
 namespace gald::daemon {
 
+using index::ExplainReport;
 using model::Attribute;
 using model::ConnectorKind;
 using model::Presence;
@@ -550,7 +552,7 @@ TEST(Explain, AsJson) {
   say(there, "J. Doe", "jane@fabrikam.com");
   there.attributes[Attribute::sync_enabled] = {"true"};
   world.publish();
-  const auto json = nlohmann::json::parse(to_json(world.report(1)));
+  const auto json = nlohmann::json::parse(exporting::to_json(world.report(1)));
   EXPECT_EQ(json["id"], id_of(1));
   EXPECT_EQ(json["mergedId"], nullptr);
   EXPECT_EQ(json["source"]["value"], "hybrid");
