@@ -49,35 +49,6 @@ CLI::Option* add_choice(CLI::App& command, const char* name, const char* about, 
       ->type_name(type);
 }
 
-std::optional<ExportCommand::Format> export_format_named(std::string_view name) {
-  using Format = ExportCommand::Format;
-  constexpr std::pair<std::string_view, Format> kFormats[] = {
-      {"csv", Format::csv},   {"xlsx", Format::xlsx},   {"vcf", Format::vcf},
-      {"vcf3", Format::vcf3}, {"jsonl", Format::jsonl}, {"ldif", Format::ldif}};
-  for (const auto& [text, format] : kFormats)
-    if (text == name)
-      return format;
-  return std::nullopt;
-}
-
-/// "" or what is wrong.
-std::string choose_columns(const std::string& text, exporting::Columns& columns) {
-  if (text == "visible" || text == "all") {
-    columns = text == "all" ? exporting::all_columns() : exporting::visible_columns();
-    return "";
-  }
-  columns.clear();
-  for (const std::string_view name : base::split(text, ',')) {
-    const exporting::Column* column = exporting::column_named(base::trim(name));
-    if (column == nullptr)
-      return "no column is called \"" + std::string(name) + "\"; man gald lists them";
-    if (std::ranges::find(columns, column) != columns.end())
-      return "names \"" + std::string(name) + "\" twice";
-    columns.push_back(column);
-  }
-  return "";
-}
-
 /// The options that say which contacts are meant, the same for every command that has them.
 void add_filters(CLI::App& command, index::ContactFilter& filter) {
   const auto add = [&](const char* name, const char* about, const char* type, auto take) {
@@ -385,9 +356,9 @@ class Parser {
     add_choice(*command, "--format", "What to write (vcf: vCard 4.0, vcf3: vCard 3.0)",
                "csv|xlsx|vcf|vcf3|jsonl|ldif",
                [&](const auto& text) {
-                 const auto format = export_format_named(text);
+                 const auto format = exporting::format_named(text);
                  export_.format = format.value_or(export_.format);
-                 return format ? "" : "must be csv, xlsx, vcf, vcf3, jsonl or ldif";
+                 return format ? "" : "must be " + std::string(exporting::kFormatNames);
                })
         ->required();
     command
@@ -397,7 +368,7 @@ class Parser {
     const CLI::Option* columns = add_choice(
         *command, "--columns", "Of csv and xlsx (default: visible); man gald lists their names",
         "visible|all|NAME,...",
-        [&](const auto& text) { return choose_columns(text, export_.columns); });
+        [&](const auto& text) { return exporting::choose_columns(text, export_.columns); });
     const CLI::Option* base =
         command->add_option("--base", export_.base, "Of ldif: the entry above the contacts")
             ->capture_default_str()
@@ -408,7 +379,7 @@ class Parser {
       const Format format = export_.format;
       if (format == Format::xlsx && export_.output.empty())
         throw CLI::ValidationError("--format xlsx", "needs --output FILE");
-      if (columns->count() > 0 && format != Format::csv && format != Format::xlsx)
+      if (columns->count() > 0 && !exporting::has_columns(format))
         throw CLI::ValidationError("--columns", "is for --format csv and xlsx");
       if (base->count() > 0 && format != Format::ldif)
         throw CLI::ValidationError("--base", "is for --format ldif");

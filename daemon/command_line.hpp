@@ -7,7 +7,7 @@
 #include <string>
 #include <variant>
 
-#include "export/columns.hpp"
+#include "export/format.hpp"
 #include "index/feed.hpp"
 #include "index/history.hpp"
 #include "index/reader.hpp"
@@ -109,11 +109,11 @@ struct BackupCommand {
 };
 
 struct ExportCommand {
-  enum class Format { csv, xlsx, vcf, vcf3, jsonl, ldif };
+  using Format = exporting::Format;
   Format format = Format::csv;
   std::filesystem::path output;                               ///< empty: standard output
   exporting::Columns columns = exporting::visible_columns();  ///< for csv and xlsx
-  std::string base = "ou=contacts";                           ///< for ldif
+  std::string base = std::string(exporting::kDefaultBase);    ///< for ldif
   index::ContactFilter filter;
 };
 

@@ -9,6 +9,7 @@
 #include "api/metrics.hpp"
 #include "api/problem.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "index/watch.hpp"
 #include "net/accept_encoding.hpp"
 
@@ -31,6 +32,18 @@ void require(const Principal& who, Scope scope) {
                   {{"WWW-Authenticate", "Bearer realm=\"gald\""}});
   throw Refused(403, "the token has the scope \"" + std::string(to_string(who.scope)) +
                          "\", and this takes \"" + std::string(to_string(scope)) + "\"");
+}
+
+/// A page of another origin can have a browser send a POST with the certificate that it has, but
+/// none with a token, to a Unix socket, or of JSON: for that the browser asks first, and gets no.
+void require_no_forgery(const net::ServerRequest& request) {
+  const std::string_view given = request.header("Content-Type").value_or("");
+  const std::string_view type = base::trim(given.substr(0, given.find(';')));
+  const bool json = base::ascii_iequals(type, "application/json");
+  if (!json && (!given.empty() || !request.body.empty()))
+    throw Refused(415, "expected Content-Type: application/json, or no body and no type");
+  if (!json && !request.header("Authorization") && !request.peer.user)
+    throw Refused(403, "without a token, Content-Type: application/json is needed here");
 }
 
 /// Numbers the states of the index. Thread-safe.
@@ -147,8 +160,10 @@ class Api::Impl {
     add_contact_routes(router_);
     add_change_routes(router_);
     add_export_routes(router_);
+    add_group_routes(router_);
     add_operation_routes(router_);
     add_health_routes(router_);
+    add_lookup_routes(router_);
     add_me_routes(router_);
     add_page_routes(router_);
   }
@@ -160,10 +175,11 @@ class Api::Impl {
       response.route = route;
       return response;
     } catch (const Refused& refused) {
-      states_.look();  // what is not there any more is news too
-      net::ServerResponse response = problem(refused.status(), refused.what(), refused.headers());
-      response.route = route;
-      return response;
+      return refusal(refused.status(), refused.what(), route, refused.headers());
+    } catch (const index::MomentGone& gone) {
+      return refusal(410, gone.what(), route);
+    } catch (const index::NoSuchRun& unknown) {
+      return refusal(404, unknown.what(), route);
     }
   }
 
@@ -177,10 +193,17 @@ class Api::Impl {
     return found && authority_.may_ask(*who, head) ? std::move(found) : nullptr;
   }
 
-  /// On one thread at a time.
+  /// On one thread at a time. A cycle writes all the time, and publishes now and then.
   bool news() {
     const std::uint64_t state = states_.look();
-    return state != std::exchange(told_, state);
+    if (state == std::exchange(told_, state))
+      return false;
+    try {
+      const index::FeedPosition newest = (*pool_.take({})).feed().newest();
+      return newest != std::exchange(newest_told_, newest);
+    } catch (const Refused&) {
+      return false;  // there is no index yet
+    }
   }
 
   const Router& router() const { return router_; }
@@ -188,6 +211,14 @@ class Api::Impl {
   Metrics* metrics() const { return services_.metrics; }
 
  private:
+  net::ServerResponse refusal(int status, std::string_view detail, const std::string& route,
+                              const Refused::Headers& headers = {}) {
+    states_.look();  // what is not there any more is news too
+    net::ServerResponse response = problem(status, detail, headers);
+    response.route = route;
+    return response;
+  }
+
   net::ServerResponse routed(const net::ServerRequest& request, std::string& name) {
     const std::string_view target = request.target;
     const std::size_t end = std::min(target.find('?'), target.size());
@@ -200,11 +231,13 @@ class Api::Impl {
                     {{"Allow", joined(match.methods)}});
     name = match.route->pattern;
     require(who, match.route->scope);
+    if (match.route->method != "GET")
+      require_no_forgery(request);
     const Parameters parameters(target.substr(std::min(end + 1, target.size())),
                                 match.route->parameters);
     const std::uint64_t before = states_.look();
     const ReaderPool::Loan readers = pool_.take(who.permission);
-    Call call{request, parameters, match.path, who, *readers, services_};
+    Call call{request, parameters, match.path, who, *readers, services_, pool_};
     net::ServerResponse response = match.route->answer(call);
     // Before this answer is sent: with it, those from before a change that it may tell of are over.
     const std::uint64_t after = states_.look();
@@ -236,6 +269,7 @@ class Api::Impl {
   Router router_;
   std::string key_;         // of ready(), which uses its memory again
   std::uint64_t told_ = 0;  // by news()
+  index::FeedPosition newest_told_;
 };
 
 Api::Api(std::filesystem::path index_file, const Authority& authority, Services services)
@@ -251,18 +285,18 @@ net::ServerResponse Api::refuse(int status, std::string_view detail) {
   return problem(status, detail);
 }
 
-void Api::answered(std::string_view route, std::string_view method, int status,
-                   std::chrono::microseconds took, std::uint64_t bytes) {
-  if (Metrics* const metrics = impl_->metrics())
-    metrics->answered(route, method, status, took, bytes);
-}
-
 std::shared_ptr<const net::ReadyAnswer> Api::ready(const net::RequestHead& head) {
   return impl_->ready(head);
 }
 
 bool Api::news() {
   return impl_->news();
+}
+
+void Api::answered(std::string_view route, std::string_view method, int status,
+                   std::chrono::microseconds took, std::uint64_t bytes) {
+  if (Metrics* const metrics = impl_->metrics())
+    metrics->answered(route, method, status, took, bytes);
 }
 
 const Router& Api::router() const {

@@ -26,6 +26,8 @@ class Api : public net::Handler {
   /// Answers with an ETag that were given before, while nothing in the index has changed. Nobody
   /// who has seen a change, by whichever route, gets an answer from before it.
   std::shared_ptr<const net::ReadyAnswer> ready(const net::RequestHead& head) override;
+
+  /// Whether anything was published since it was last called.
   bool news() override;
 
   const Router& router() const;

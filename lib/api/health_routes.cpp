@@ -49,8 +49,12 @@ net::ServerResponse alive(Call&) {
 }
 
 net::ServerResponse not_ready(const std::string& detail, const std::vector<std::string>& names) {
-  const Json body = {{"ready", false}, {"waitingFor", names}, {"detail", detail}};
-  return fresh(503, "application/json", body);
+  const Json body = {{"type", "about:blank"},
+                     {"title", reason_phrase(503)},
+                     {"status", 503},
+                     {"detail", detail},
+                     {"waitingFor", names}};
+  return fresh(503, "application/problem+json", body);
 }
 
 std::vector<std::string> all_of(const Services& services) {
@@ -61,7 +65,7 @@ net::ServerResponse ready(Call& call, FiguresCache& cache) {
   try {
     const index::Glance glance = call.readers.reader().glance();
     if (glance.published)
-      return fresh(200, "application/json", Json{{"ready", true}, {"waitingFor", Json::array()}});
+      return fresh(200, "application/json", Json{{"ready", true}});
     const auto figures = cache.of(call.readers.index_file(), glance, call.services.clock);
     return not_ready(
         "nothing has been published yet: that waits for a first complete read of every source",

@@ -22,6 +22,7 @@ struct Call {
   const Principal& who;
   Readers& readers;
   const Services& services;
+  ReaderPool& pool;  ///< for what goes on after the answer; lives as long as the server
 };
 
 struct Route {
@@ -52,13 +53,18 @@ class Router {
   std::vector<Route> routes_;
 };
 
+/// Refused with 403 where somebody may not see all there is: for what no permission can narrow.
+void require_everything(const Principal& who);
+
 /// Each in a file of its own.
-void add_contact_routes(Router& router);  ///< contacts, overview, groups, lookup
+void add_contact_routes(Router& router);  ///< contacts and overview
 void add_change_routes(Router& router);   ///< the feed, history and explanations
 void add_export_routes(Router& router);
+void add_group_routes(Router& router);
 void add_operation_routes(Router& router);  ///< conflicts, plans, runs, cycles
 void add_health_routes(Router& router);     ///< health and metrics
-void add_me_routes(Router& router);         ///< who asks
-void add_page_routes(Router& router);       ///< the console and the description of the API
+void add_lookup_routes(Router& router);
+void add_me_routes(Router& router);    ///< who asks
+void add_page_routes(Router& router);  ///< the console and the description of the API
 
 }  // namespace gald::api

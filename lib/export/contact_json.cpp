@@ -1,12 +1,15 @@
 #include "export/contact_json.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
 
 namespace gald::exporting {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
 using model::Attribute;
 
 bool is_extension_attribute(Attribute attribute) {
@@ -30,115 +33,229 @@ bool has_its_own_place(Attribute attribute) {
   }
 }
 
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
+/// Values are valid UTF-8 by contract; should one not be, a reader gets U+FFFD and not an error.
+void append_text(std::string& json, std::string_view text) {
+  const bool plain = std::none_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
+  });
+  if (plain && base::is_valid_utf8(text))
+    json.append(1, '"').append(text).append(1, '"');
+  else
+    json += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-Json value_or_null(const model::Entry& entry, Attribute attribute) {
+void append_value(std::string& json, std::string_view text) {
+  append_text(json, text);
+}
+
+void append_value(std::string& json, bool value) {
+  json += value ? "true" : "false";
+}
+
+/// What is written as null if it is empty.
+struct OrNull {
+  std::string_view text;
+};
+
+void append_value(std::string& json, OrNull value) {
+  if (value.text.empty())
+    json += "null";
+  else
+    append_text(json, value.text);
+}
+
+/// "key":value, of an object or behind the others of one.
+template <typename Value>
+void append_member(std::string& json, std::string_view key, const Value& value) {
+  if (json.back() != '{')
+    json += ',';
+  json.append(1, '"').append(key).append("\":");
+  append_value(json, value);
+}
+
+template <typename List, typename Append>
+void append_list(std::string& json, const List& list, Append append) {
+  json += '[';
+  for (const auto& one : list) {
+    if (json.back() != '[')
+      json += ',';
+    append(one);
+  }
+  json += ']';
+}
+
+/// Each is written as an object, of which `append` writes the members.
+template <typename List, typename Append>
+void append_objects(std::string& json, const List& list, Append append) {
+  append_list(json, list, [&](const auto& one) {
+    json += '{';
+    append(one);
+    json += '}';
+  });
+}
+
+OrNull value_of(const model::Entry& entry, Attribute attribute) {
   const auto value = entry.values.find(attribute);
-  return value == entry.values.end() ? Json(nullptr) : Json(value->second);
+  return {value == entry.values.end() ? std::string_view() : value->second};
 }
 
-Json hidden(const model::Entry& entry) {
-  const auto value = entry.values.find(Attribute::hidden);
-  if (value == entry.values.end())
-    return nullptr;
-  return value->second == "true";
-}
+/// A DOM would take most of the time of a list.
+class ContactText {
+ public:
+  /// `keys`: nullptr for all.
+  ContactText(const model::Contact& contact, const ContactKeys* keys)
+      : contact_(contact), keys_(keys) {}
 
-Json addresses(const model::Entry& entry) {
-  Json list = Json::array();
-  for (const model::Address& address : entry.addresses)
-    list.push_back({{"kind", address.kind},
-                    {"value", address.value},
-                    {"primary", address.primary},
-                    {"connector", text_or_null(address.connector)}});
-  return list;
-}
+  std::string text(bool with_sources) {
+    const model::Entry& entry = contact_.entry;
+    json_.reserve(2048);
+    json_ = "{";
+    member("id", std::string_view(entry.id));
+    member("kind", to_string(entry.kind));
+    member("source", to_string(entry.source));
+    member("status", to_string(entry.status));
+    for (const Attribute attribute : model::published_attributes())
+      if (!has_its_own_place(attribute))
+        member(model::name(attribute), value_of(entry, attribute));
+    lists();
+    if (with_sources)
+      sources();
+    member("changedAt", OrNull{contact_.changed_at});
+    if (begin("changeNumber"))
+      json_ += contact_.change_number == 0 ? "null" : std::to_string(contact_.change_number);
+    return std::move(json_ += '}');
+  }
 
-Json phones(const model::Entry& entry) {
-  Json list = Json::array();
-  for (const model::Phone& phone : entry.phones)
-    list.push_back({{"type", phone.type},
-                    {"raw", phone.raw},
-                    {"e164", text_or_null(phone.e164)},
-                    {"extension", text_or_null(phone.extension)},
-                    {"kind", std::string(to_string(phone.kind))},
-                    {"connector", text_or_null(phone.connector)}});
-  return list;
-}
+ private:
+  /// Whether the key is wanted; its value has to follow.
+  bool begin(std::string_view key) {
+    if (keys_ != nullptr && !keys_->contains(key))
+      return false;
+    if (json_.size() > 1)
+      json_ += ',';
+    json_.append(1, '"').append(key).append("\":");
+    return true;
+  }
 
-Json postal_address(const model::Entry& entry) {
-  Json object;
-  for (const Attribute attribute : {Attribute::street, Attribute::city, Attribute::state,
-                                    Attribute::postal_code, Attribute::country})
-    object[std::string(model::name(attribute))] = value_or_null(entry, attribute);
-  return object;
-}
+  template <typename Value>
+  void member(std::string_view key, const Value& value) {
+    if (begin(key))
+      append_value(json_, value);
+  }
 
-Json custom_attributes(const model::Entry& entry) {
-  Json object = Json::object();
-  for (const Attribute attribute : model::published_attributes())
-    if (is_extension_attribute(attribute) && entry.values.contains(attribute))
-      object[std::string(model::name(attribute))] = entry.values.at(attribute);
-  return object;
-}
+  template <typename Value>
+  void part(std::string_view key, const Value& value) {
+    append_member(json_, key, value);
+  }
 
-Json groups(const model::Contact& contact) {
-  Json list = Json::array();
-  for (const model::GroupReference& group : contact.groups)
-    list.push_back({{"id", group.id}, {"displayName", text_or_null(group.display_name)}});
-  return list;
-}
+  void lists() {
+    const model::Entry& entry = contact_.entry;
+    if (begin("addresses"))
+      append_objects(json_, entry.addresses, [&](const model::Address& address) {
+        part("kind", std::string_view(address.kind));
+        part("value", std::string_view(address.value));
+        part("primary", address.primary);
+        part("connector", OrNull{address.connector});
+      });
+    if (begin("phones"))
+      append_objects(json_, entry.phones, [&](const model::Phone& phone) {
+        part("type", std::string_view(phone.type));
+        part("raw", std::string_view(phone.raw));
+        part("e164", OrNull{phone.e164});
+        part("extension", OrNull{phone.extension});
+        part("kind", to_string(phone.kind));
+        part("connector", OrNull{phone.connector});
+      });
+    if (begin("postalAddress"))
+      postal_address();
+    member("manager", OrNull{contact_.manager_id});
+    if (begin("hidden")) {
+      const std::string_view hidden = value_of(entry, Attribute::hidden).text;
+      json_ += hidden.empty() ? "null" : hidden == "true" ? "true" : "false";
+    }
+    if (begin("customAttributes"))
+      custom_attributes();
+    if (begin("groups"))
+      append_objects(json_, contact_.groups, [&](const model::GroupReference& group) {
+        part("id", std::string_view(group.id));
+        part("displayName", OrNull{group.display_name});
+      });
+    if (begin("labels"))
+      append_list(json_, contact_.labels,
+                  [&](const std::string& label) { append_text(json_, label); });
+  }
 
-Json records(const model::Contact& contact) {
-  Json list = Json::array();
-  for (const model::RecordLink& record : contact.records)
-    list.push_back({{"connector", record.connector},
-                    {"type", model::to_string(record.connector_kind)},
-                    {"anchor", record.anchor},
-                    {"presence", model::to_string(record.presence)},
-                    {"joinedBy", text_or_null(record.joined_by)}});
-  return list;
-}
+  void sources() {
+    if (begin("records"))
+      append_objects(json_, contact_.records, [&](const model::RecordLink& record) {
+        part("connector", std::string_view(record.connector));
+        part("type", model::to_string(record.connector_kind));
+        part("anchor", std::string_view(record.anchor));
+        part("presence", model::to_string(record.presence));
+        part("joinedBy", OrNull{record.joined_by});
+      });
+    if (begin("origins")) {
+      json_ += '{';
+      for (const auto& [field, connector] : contact_.entry.origins)
+        part(field, std::string_view(connector));
+      json_ += '}';
+    }
+  }
 
-/// With or without where it comes from.
-std::string to_json(const model::Contact& contact, bool with_sources) {
-  const model::Entry& entry = contact.entry;
-  Json object;
-  object["id"] = entry.id;
-  object["kind"] = model::to_string(entry.kind);
-  object["source"] = model::to_string(entry.source);
-  object["status"] = model::to_string(entry.status);
+  void postal_address() {
+    json_ += '{';
+    for (const Attribute attribute : {Attribute::street, Attribute::city, Attribute::state,
+                                      Attribute::postal_code, Attribute::country})
+      part(model::name(attribute), value_of(contact_.entry, attribute));
+    json_ += '}';
+  }
+
+  void custom_attributes() {
+    json_ += '{';
+    for (const Attribute attribute : model::published_attributes())
+      if (is_extension_attribute(attribute) && contact_.entry.values.contains(attribute))
+        part(model::name(attribute), std::string_view(contact_.entry.values.at(attribute)));
+    json_ += '}';
+  }
+
+  const model::Contact& contact_;
+  const ContactKeys* keys_;
+  std::string json_;
+};
+
+std::vector<std::string_view> all_keys() {
+  std::vector<std::string_view> keys = {"id", "kind", "source", "status"};
   for (const Attribute attribute : model::published_attributes())
     if (!has_its_own_place(attribute))
-      object[std::string(model::name(attribute))] = value_or_null(entry, attribute);
-  object["addresses"] = addresses(entry);
-  object["phones"] = phones(entry);
-  object["postalAddress"] = postal_address(entry);
-  object["manager"] = text_or_null(contact.manager_id);
-  object["hidden"] = hidden(entry);
-  object["customAttributes"] = custom_attributes(entry);
-  object["groups"] = groups(contact);
-  object["labels"] = Json(contact.labels);
-  if (with_sources) {
-    object["records"] = records(contact);
-    object["origins"] = Json(entry.origins);
-  }
-  object["changedAt"] = text_or_null(contact.changed_at);
-  object["changeNumber"] = contact.change_number == 0 ? Json(nullptr) : Json(contact.change_number);
-  // Values are valid UTF-8 by contract; should one not be, a reader gets U+FFFD and not an error.
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+      keys.push_back(model::name(attribute));
+  for (const char* key :
+       {"addresses", "phones", "postalAddress", "manager", "hidden", "customAttributes", "groups",
+        "labels", "records", "origins", "changedAt", "changeNumber"})
+    keys.emplace_back(key);
+  return keys;
 }
 
 }  // namespace
 
 std::string to_json(const model::Contact& contact) {
-  return to_json(contact, true);
+  return ContactText(contact, nullptr).text(true);
 }
 
 std::string told_json(const model::Contact& contact) {
-  return to_json(contact, false);
+  return ContactText(contact, nullptr).text(false);
+}
+
+std::string to_json(const model::Contact& contact, const ContactKeys& keys) {
+  return ContactText(contact, &keys).text(true);
+}
+
+std::string told_json(const model::Contact& contact, const ContactKeys& keys) {
+  return ContactText(contact, &keys).text(false);
+}
+
+const std::vector<std::string_view>& contact_keys() {
+  static const std::vector<std::string_view> keys = all_keys();
+  return keys;
 }
 
 }  // namespace gald::exporting

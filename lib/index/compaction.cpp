@@ -182,7 +182,6 @@ ALTER TABLE new_entry RENAME TO entry;
 CREATE INDEX entry_by_class ON entry (kind_code, source_code, status_code, hidden, forward_to)
  WHERE forward_to IS NULL;
 CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
-CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE);
 CREATE INDEX entry_deleted ON entry (changed_at) WHERE status = 'deleted' AND forward_to IS NULL;
 CREATE INDEX entry_forwards ON entry (forward_to) WHERE forward_to IS NOT NULL;
 CREATE TABLE new_address (

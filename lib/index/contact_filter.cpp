@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "index/change_log.hpp"
 #include "index/codes.hpp"
 #include "index/labels.hpp"
 #include "index/query.hpp"
@@ -65,7 +66,8 @@ ContactCondition::ContactCondition(Statements& statements, const ContactFilter& 
       kind_(coded(filter.kind, kEntryKinds)),
       changed_after_(filter.changed_after) {
   const auto add = [&](std::string_view condition) { (sql_ += " AND ") += condition; };
-  add(kind_ ? "e.kind_code = :filter_kind" : "e.kind_code <> 3");
+  // "+": most are of one kind, and to look these up in the index of classes would take longer
+  add(kind_ ? "+e.kind_code = :filter_kind" : "e.kind_code <> 3");
   if (source_)
     add("e.source_code = :filter_source");
   if (status_)
@@ -87,8 +89,11 @@ ContactCondition::ContactCondition(Statements& statements, const ContactFilter& 
   if (changed_after_)
     add("e.change_number > :filter_changed_after");
   if (filter.changed_since) {
+    // there is an index over the numbers, and what is told later has greater ones
     changed_since_ = filter.changed_since->time_since_epoch().count();
-    add("e.changed_at >= :filter_changed_since");
+    told_before_ = last_number_at(
+        statements, base::to_iso8601(*filter.changed_since - std::chrono::milliseconds(1)));
+    add("e.change_number > :filter_told_before AND e.changed_at >= :filter_changed_since");
   }
   sql_ += ")";
 }
@@ -105,6 +110,7 @@ void ContactCondition::bind(Query& query) const {
   set(":filter_label", label_);
   set(":filter_changed_after", changed_after_);
   set(":filter_changed_since", changed_since_);
+  set(":filter_told_before", told_before_);
 }
 
 }  // namespace gald::index

@@ -59,6 +59,7 @@ class ContactCondition {
   std::optional<std::string> label_;
   std::optional<std::int64_t> changed_after_;
   std::optional<std::int64_t> changed_since_;
+  std::optional<std::int64_t> told_before_;  ///< number of the last change before that
 };
 
 }  // namespace gald::index

@@ -10,11 +10,14 @@
 #include "index/codes.hpp"
 #include "index/entry_store.hpp"
 #include "index/lookup.hpp"
+#include "index/narrowing.hpp"
+#include "index/page.hpp"
 #include "index/policy_json.hpp"
 #include "index/preview.hpp"
 #include "index/query.hpp"
 #include "index/reading.hpp"
 #include "index/search.hpp"
+#include "index/told_lines.hpp"
 #include "model/forms.hpp"
 
 namespace gald::index {
@@ -33,7 +36,23 @@ constexpr int kColumnsOfEntry = 31;
 
 class Reader::Impl : public Reading {
  public:
-  using Reading::Reading;
+  Impl(const std::filesystem::path& path, const Permission& permitted)
+      : Reading(path), permission(permitted), search(statements, permission) {
+    narrow(database, permission);
+    if (!permission.everything())
+      complete.emplace(path);
+  }
+
+  /// What was told of the past says more than the tables: who was permitted then.
+  template <typename... Values>
+  std::vector<model::HistoryLine> lines(const std::string& sql, int limit, Values&&... values) {
+    Reading& reading = complete ? *complete : *this;
+    SQLite::Transaction picture(reading.database);
+    ToldLines lines(reading.statements, permission);
+    Query query(reading.statements, sql);
+    query.bind(std::forward<Values>(values)...);
+    return lines.read(query, limit);
+  }
 
   model::Contact contact(Query& row) {
     model::Contact contact;
@@ -75,11 +94,15 @@ class Reader::Impl : public Reading {
     return contact;
   }
 
-  Search search{statements};
+  const Permission permission;
+  Search search;
+
+ private:
+  std::optional<Reading> complete;  ///< of a narrowed reader: not narrowed, for lines()
 };
 
-Reader::Reader(const std::filesystem::path& file)
-    : impl_(explained(file, [&] { return std::make_unique<Impl>(file); })) {}
+Reader::Reader(const std::filesystem::path& file, const Permission& permission)
+    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission); })) {}
 
 Reader::~Reader() = default;
 Reader::Reader(Reader&&) noexcept = default;
@@ -96,6 +119,23 @@ void Reader::contacts(const ContactFilter& filter,
     while (query.next())
       if (!visit(impl_->contact(query)))
         return;
+  });
+}
+
+Page Reader::page(const PageQuery& query,
+                  const std::function<void(const model::Contact&)>& visit) const {
+  return explained(impl_->file, [&] {
+    static const std::string kSql = "SELECT " + contact_columns() + " FROM entry e WHERE e.id = ?1";
+    SQLite::Transaction snapshot(impl_->database);
+    std::vector<std::int64_t> rows;
+    const Page page = find_page(impl_->statements, query, rows);
+    for (const std::int64_t row : rows) {
+      Query contact(impl_->statements, kSql);
+      contact.bind(row);
+      if (contact.next())
+        visit(impl_->contact(contact));
+    }
+    return page;
   });
 }
 
@@ -151,21 +191,15 @@ std::vector<LookupHit> Reader::lookup(std::string_view number_or_address,
 
 std::vector<model::HistoryLine> Reader::history(std::string_view entry_id, int limit) const {
   return explained(impl_->file, [&] {
-    static const std::string kSql =
-        kHistoryLines + "WHERE e.uuid = ?1 ORDER BY ch.number DESC LIMIT ?2";
-    Query query(impl_->statements, kSql);
-    query.bind(entry_id, limit);
-    return read_lines(query);
+    static const std::string kSql = kHistoryLines + "WHERE e.uuid = ?1 ORDER BY ch.number DESC";
+    return impl_->lines(kSql, limit, entry_id);
   });
 }
 
 std::vector<model::HistoryLine> Reader::changes_of_run(std::int64_t run, int limit) const {
   return explained(impl_->file, [&] {
-    static const std::string kSql =
-        kHistoryLines + "WHERE ch.run_id = ?1 ORDER BY ch.number LIMIT ?2";
-    Query query(impl_->statements, kSql);
-    query.bind(run, limit);
-    return read_lines(query);
+    static const std::string kSql = kHistoryLines + "WHERE ch.run_id = ?1 ORDER BY ch.number";
+    return impl_->lines(kSql, limit, run);
   });
 }
 
@@ -228,6 +262,17 @@ std::vector<GroupSize> Reader::group_sizes() const {
     while (query.next())
       sizes.push_back({query.text(0), query.text(1), query.integer(2)});
     return sizes;
+  });
+}
+
+std::int64_t Reader::member_count(std::string_view group_id) const {
+  return explained(impl_->file, [&] {
+    Query query(impl_->statements,
+                "SELECT count(*) FROM membership WHERE group_id ="
+                " (SELECT id FROM entry WHERE uuid = ?1)");
+    query.bind(group_id);
+    query.next();
+    return query.integer(0);
   });
 }
 
@@ -373,8 +418,14 @@ std::vector<model::StagedRecord> Reader::records(const model::Entry& entry,
     }
     BatchLoader loader(impl_->statements, base::to_iso8601(now));
     std::vector<model::StagedRecord> found;
-    for (const std::int64_t id : ids)
+    for (const std::int64_t id : ids) {
       found.push_back(loader.load_record(id));
+      if (!impl_->permission.everything())  // a manager is told by id, if that one may be seen
+        erase_if(found.back().attributes, [](const auto& one) {
+          return one.first == model::Attribute::manager ||
+                 one.first == model::Attribute::manager_name;
+        });
+    }
     return found;
   });
 }

@@ -13,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "index/contact_filter.hpp"
+#include "index/permission.hpp"
 #include "model/entry.hpp"
 #include "model/plan.hpp"
 #include "model/run.hpp"
@@ -131,6 +132,8 @@ struct Glance {
 
 struct LookupHit;
 struct LookupOptions;
+struct Page;
+struct PageQuery;
 
 /// A group and how many direct members it has.
 struct GroupSize {
@@ -139,13 +142,16 @@ struct GroupSize {
   std::int64_t members = 0;
 };
 
+/// With a permission, all that is not permitted does not exist (narrowing.hpp); of the runs and
+/// collections it says when they were, and of plans nothing.
+///
 /// One connection, one thread. Sees the state of the moment for each call; never blocks the writer
 /// and is never blocked.
 class Reader {
  public:
   /// Throws std::runtime_error with one clear line when there is no index, when it is not one, or
   /// when it was made by a newer gald.
-  explicit Reader(const std::filesystem::path& file);
+  explicit Reader(const std::filesystem::path& file, const Permission& permission = {});
   ~Reader();
   Reader(Reader&&) noexcept;
 
@@ -153,6 +159,11 @@ class Reader {
   /// NoSuchGroup before the first contact.
   void contacts(const ContactFilter& filter,
                 const std::function<bool(const model::Contact&)>& visit) const;
+
+  /// A part of contacts(), in one of several orders (page.hpp). Who is there from the first page to
+  /// the last comes exactly once, in order, whatever is published meanwhile, unless it is renamed;
+  /// in the orders of change, who changes moves. Throws NoSuchGroup and ForeignPosition.
+  Page page(const PageQuery& query, const std::function<void(const model::Contact&)>& visit) const;
 
   /// By id (a merged contact's id leads to the survivor), by mail, or by any address; when there is
   /// none, by display name. Groups too. Several only when an address or name is shared.
@@ -182,6 +193,9 @@ class Reader {
 
   /// Of all groups that are not deleted, the largest first.
   std::vector<GroupSize> group_sizes() const;
+
+  /// Direct ones of the group with this id.
+  std::int64_t member_count(std::string_view group_id) const;
   std::vector<CollectionState> collections() const;
   std::vector<CredentialState> credentials() const;
 

@@ -170,7 +170,6 @@ CREATE TABLE origin_set (                   -- whose value each field has; there
 CREATE INDEX entry_by_class ON entry        -- forward_to, as it would be looked for in the row
   (kind_code, source_code, status_code, hidden, forward_to) WHERE forward_to IS NULL;
 CREATE INDEX entry_by_manager ON entry (manager) WHERE manager IS NOT NULL;
-CREATE INDEX entry_by_name ON entry (display_name COLLATE NOCASE);
 CREATE INDEX entry_deleted ON entry (changed_at) WHERE status = 'deleted' AND forward_to IS NULL;
 CREATE INDEX entry_forwards ON entry (forward_to) WHERE forward_to IS NOT NULL;
 CREATE TABLE address (
@@ -665,8 +664,10 @@ void drop_views(SQLite::Database& database) {
 }
 
 void upgrade(SQLite::Database& database, int version) {
-  if (version == kSchemaVersion)
+  if (version == kSchemaVersion) {
+    make_list_indexes(database);  // there were other ones at first
     return;
+  }
   database.createFunction("fold_address", 1, true, nullptr, apply_to_text<model::fold_address>);
   database.createFunction("national_digits", 1, true, nullptr,
                           apply_to_text<model::national_digits>);
@@ -677,6 +678,7 @@ void upgrade(SQLite::Database& database, int version) {
     database.exec(kUpgrades[version - 1]);
   }
   make_record_indexes(database);
+  make_list_indexes(database);
   database.exec(kViews);
   database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
 }
@@ -712,6 +714,17 @@ void make_record_indexes(SQLite::Database& database) {
       "CREATE INDEX IF NOT EXISTS record_plan ON record (plan_id, id) WHERE plan_id IS NOT NULL");
 }
 
+void make_list_indexes(SQLite::Database& database) {
+  // With all that filters look at, so that a page that is far down reads no rows. The id makes the
+  // order one of namesakes, too; the class of a contact may change.
+  database.exec(
+      "DROP INDEX IF EXISTS entry_by_name;"
+      "CREATE INDEX IF NOT EXISTS entry_in_order ON entry (display_name COLLATE NOCASE, id,"
+      " kind_code, source_code, status_code, hidden, forward_to);"
+      "CREATE INDEX IF NOT EXISTS entry_by_change ON entry (change_number, kind_code, source_code,"
+      " status_code, hidden, forward_to)");
+}
+
 void drop_record_indexes(SQLite::Database& database) {
   for (const char* name :
        {"record_anchor", "record_touched", "record_parent", "record_collection", "record_expires"})
@@ -735,6 +748,7 @@ void prepare_schema(SQLite::Database& database, const std::string& file) {
   database.exec(kTables);
   make_anchor_index(database);
   make_record_indexes(database);
+  make_list_indexes(database);
   database.exec(kViews);
   database.exec("PRAGMA application_id = " + std::to_string(kApplicationId));
   database.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));

@@ -30,6 +30,9 @@ void make_anchor_index(SQLite::Database& database);
 void make_record_indexes(SQLite::Database& database);
 void drop_record_indexes(SQLite::Database& database);
 
+/// The indexes over the order of lists (page.hpp); each is made unless it is there.
+void make_list_indexes(SQLite::Database& database);
+
 /// The checks of prepare_schema without the writing, for readers.
 void require_schema(SQLite::Database& database, const std::string& file);
 

@@ -43,10 +43,11 @@ bool may_be_encoded(ServerResponse& response) {
 }
 
 void add_to_vary(ServerResponse& response) {
-  if (std::string* vary = header_of(response, "Vary"))
-    *vary += ", Accept-Encoding";
-  else
+  std::string* vary = header_of(response, "Vary");
+  if (vary == nullptr)
     response.headers.emplace_back("Vary", "Accept-Encoding");
+  else if (vary->find("Accept-Encoding") == std::string::npos)
+    *vary += ", Accept-Encoding";
 }
 
 /// The compressed form is another representation: a strong ETag would promise the same bytes.

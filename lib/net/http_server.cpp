@@ -159,7 +159,7 @@ class HttpServer::Impl {
     for (Door& door : doors_)
       accept(door);
     sweep_later();
-    thread_ = std::thread([this] { context_.io.run(); });
+    thread_ = std::thread([this] { run(); });
   }
 
   ~Impl() {
@@ -210,6 +210,17 @@ class HttpServer::Impl {
     Acceptor acceptor;
     bool resting = false;  // there was no room for another descriptor
   };
+
+  /// Whatever goes wrong with one connection (no memory), the others go on; its time runs out.
+  void run() {
+    while (true)
+      try {
+        context_.io.run();
+        return;
+      } catch (const std::exception& error) {
+        base::log::error("api.failed", error.what());
+      }
+  }
 
   template <typename Do>
   void for_each_session(Do action) {
@@ -297,7 +308,7 @@ class HttpServer::Impl {
       if (std::exchange(door.resting, false))
         accept(door);
     if (tls_ && now >= certificate_due_) {
-      certificate_due_ = now + std::chrono::seconds(10);
+      certificate_due_ = now + context_.options.certificate_interval;
       if (auto newer = ServerTls::if_changed(*tls_, context_.options))
         tls_ = std::move(newer);
     }

@@ -166,8 +166,9 @@ struct ServerOptions {
   std::size_t body_limit = 64 * 1024;
   std::chrono::milliseconds request_timeout{10'000};  ///< from its first byte to its last
   std::chrono::milliseconds idle_timeout{75'000};     ///< between two requests
-  std::chrono::milliseconds stall_timeout{30'000};    ///< a client that takes no byte for so long
-  std::chrono::milliseconds news_interval{500};       ///< how often news() is asked for
+  std::chrono::milliseconds stall_timeout{30'000};    ///< a client that takes nothing for so long
+  std::chrono::milliseconds certificate_interval{10'000};  ///< how often its files are looked at
+  std::chrono::milliseconds news_interval{500};            ///< how often news() is asked for
 };
 
 /// Why the certificates cannot be used, in one line that names the file.

@@ -162,6 +162,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   int status_ = 0;
   std::string route_;
   std::uint64_t sent_ = 0;
+  int under_way_ = 0;  // as the last sweep saw it
   Message message_;
   std::shared_ptr<const ReadyAnswer> ready_;
   std::shared_ptr<BodySource> stream_;

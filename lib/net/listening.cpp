@@ -8,8 +8,10 @@
 #include <utility>
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -243,6 +245,11 @@ Peer peer_of(int descriptor) {
   if (failed == 0)
     peer.groups.insert(peer.groups.end(), found, found + size / sizeof(gid_t));
   return peer;
+}
+
+int bytes_under_way(int descriptor) {
+  int bytes = 0;
+  return ::ioctl(descriptor, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 bool has_hung_up(int descriptor) {

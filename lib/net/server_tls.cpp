@@ -81,7 +81,8 @@ ServerTls::ServerTls(const ServerOptions& options)
   const std::filesystem::path& key = options.key_file.empty() ? certificate : options.key_file;
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1)
     fail(certificate, "no certificate can be read from it");
-  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1)
+  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context) != 1)
     fail(key, "no private key of the certificate can be read from it");
   if (!options.client_ca_file.empty())
     trust_clients(context, options);

@@ -268,7 +268,7 @@ class Walk(RestTest):
             self.assertEqual((answer.status, answer.type), (404, "application/problem+json"), answer)
 
     def test_who_may_ask(self):
-        for method, path, operation in self.description.operations():
+        for number, (method, path, operation) in enumerate(self.description.operations()):
             def asked(token):
                 answer = self.service.ask(method, self.target(path, operation),
                                           self.needed.get(operation["operationId"], {}), token)
@@ -280,8 +280,9 @@ class Walk(RestTest):
                     self.assertEqual(asked(None), 200)
                     continue
                 self.assertEqual(asked(None), 401)
-                self.assertEqual(asked(self.reader[:-1] + ("a" if self.reader[-1] != "a" else "b")), 401)
-                self.assertEqual(asked("nonsense"), 401)
+                if number % 4 == 0:  # an address has some 30 a minute
+                    self.assertEqual(asked(self.reader[:-1] + ("a" if self.reader[-1] != "a" else "b")), 401)
+                    self.assertEqual(asked("nonsense"), 401)
                 if scope in ("operate", "admin"):
                     self.assertEqual(asked(self.reader), 403)
                 if scope == "admin":
@@ -298,9 +299,10 @@ class Walk(RestTest):
             if method == "GET":
                 get, head = (self.base(verb, path, operation) for verb in ("GET", "HEAD"))
                 self.assertEqual((head.status, head.sent), (get.status, b""), head)
-                # What is made while it is sent has no length before; what tells the moment has another each time.
-                volatile = {"date", "transfer-encoding", "connection"} | (
-                    {"content-length"} if path in ("/metrics", API + "/status") else set())
+                # What tells the moment has another length each time; a file that nobody takes is not made.
+                volatile = {"date", "transfer-encoding", "connection"}
+                if path in ("/metrics", API + "/status", API + "/contacts/export", API + "/changes/snapshot"):
+                    volatile.add("content-length")
                 told = [{name: value for name, value in answer.headers.items() if name not in volatile}
                         for answer in (get, head)]
                 self.assertEqual(told[1], told[0], head)
@@ -613,16 +615,20 @@ class Events:
 class Limited(RestTest):
     api = {"requests_per_minute": 30}
 
-    def test_too_many_requests(self):
-        operation = self.description.document["paths"][API + "/me"]["get"]
+    def refused(self, token):
+        """What is answered at last to somebody who asks again and again."""
+        for _ in range(100):
+            answer = self.ask("GET", API + "/me", token=token)
+            if answer.status == 429:
+                self.assertDescribed(self.description.document["paths"][API + "/me"]["get"], answer)
+                return answer
+        self.fail(f"never refused: {answer}")
 
-        def answers():
-            while True:
-                yield self.ask("GET", API + "/me")
-        refused = next(answer for answer, _ in zip((a for a in answers()), range(200)) if answer.status != 200)
-        self.assertEqual(refused.status, 429, refused)
-        self.assertDescribed(operation, refused)
-        # Another client goes on.
+    def test_too_many_requests(self):
+        self.refused(self.reader)
+        # Another client goes on, and so does who has the right token beside one who guesses.
+        self.assertEqual(self.ask("GET", API + "/me", token=self.operator).status, 200)
+        self.refused("gald_00000000_nonsense")
         self.assertEqual(self.ask("GET", API + "/me", token=self.operator).status, 200)
 
 

@@ -44,7 +44,7 @@ TEST_F(HealthTest, IsReadyOnceSomethingIsPublished) {
   cycle(users({1, 2}));
   const net::ServerResponse response = get("/readyz");
   EXPECT_EQ(response.status, 200);
-  EXPECT_EQ(Json::parse(response.body), Json({{"ready", true}, {"waitingFor", Json::array()}}));
+  EXPECT_EQ(Json::parse(response.body), Json({{"ready", true}}));
 }
 
 TEST_F(HealthTest, AnIndexThatCannotBeReadIsNotReadyAndItsFileIsNotTold) {

@@ -101,6 +101,23 @@ TEST(ContactJson, IsOneLineWhateverTheValues) {
   EXPECT_EQ(nlohmann::json::parse(text).at("notes"), "two\nlines\x1b\xEF\xBF\xBD");
 }
 
+TEST(ContactJson, HasTheKeysThatAreAskedFor) {
+  EXPECT_EQ(to_json(jane(), {"id", "mail", "labels"}),
+            R"({"id":"71392103-8d7e-5dd7-86ae-0f4e201ff3a9","mail":"jane@contoso.test",)"
+            R"("labels":["VIP"]})");
+  EXPECT_EQ(to_json(jane(), {"labels"}), R"({"labels":["VIP"]})");
+  EXPECT_EQ(to_json(jane(), {contact_keys().begin(), contact_keys().end()}), to_json(jane()));
+  EXPECT_EQ(told_json(jane(), {"origins", "kind"}), R"({"kind":"contact"})");
+}
+
+TEST(ContactJson, NamesItsKeysInTheirOrder) {
+  std::vector<std::string_view> keys;
+  const auto object = nlohmann::ordered_json::parse(to_json(jane()));
+  for (const auto& [key, value] : object.items())
+    keys.push_back(*std::find(contact_keys().begin(), contact_keys().end(), key));
+  EXPECT_EQ(keys, contact_keys());
+}
+
 TEST(ContactJson, IsDocumented) {
   std::ifstream stream(GALD_SOURCE_DIR "/docs/contact-object.md");
   std::ostringstream page;

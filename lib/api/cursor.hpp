@@ -1,0 +1,20 @@
+// Positions in lists, as clients hand them back.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gald::api {
+
+/// Opaque, and fit for a URL. `list` says which list the position is in; only compared.
+std::string cursor_text(std::string_view list, const std::vector<std::string>& position);
+
+/// What cursor_text() was given. Refused with 400 for what is no cursor, and for one of another
+/// list. A client can have made it up: each part has to be looked at.
+std::vector<std::string> cursor_position(std::string_view list, std::string_view text);
+
+/// Refused with 400: the cursor is none that was answered.
+[[noreturn]] void refuse_cursor();
+
+}  // namespace gald::api
