@@ -7,7 +7,8 @@
 #include <string>
 #include <variant>
 
-#include "export/columns.hpp"
+#include "api/principal.hpp"
+#include "export/format.hpp"
 #include "index/feed.hpp"
 #include "index/history.hpp"
 #include "index/reader.hpp"
@@ -103,24 +104,35 @@ struct ExplainCommand {
   bool json = false;
 };
 
+struct TokenCommand {
+  enum class Action { add, list, revoke };
+  Action action = Action::list;
+  std::string name;  ///< for revoke also an id
+  api::Scope scope = api::Scope::read;
+  index::Permission permission;  ///< its groups as they were typed: ids, addresses or names
+  std::optional<base::TimePoint> expires;
+  std::string certificate;  ///< a file or a fingerprint; empty: none
+  bool json = false;
+};
+
 struct BackupCommand {
   std::filesystem::path file;
   bool json = false;
 };
 
 struct ExportCommand {
-  enum class Format { csv, xlsx, vcf, vcf3, jsonl, ldif };
+  using Format = exporting::Format;
   Format format = Format::csv;
   std::filesystem::path output;                               ///< empty: standard output
   exporting::Columns columns = exporting::visible_columns();  ///< for csv and xlsx
-  std::string base = "ou=contacts";                           ///< for ldif
+  std::string base = std::string(exporting::kDefaultBase);    ///< for ldif
   index::ContactFilter filter;
 };
 
-using Command =
-    std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand, ChangesCommand,
-                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand, BackupCommand,
-                 ExportCommand, HistoryCommand, DiffCommand, LookupCommand, SearchCommand>;
+using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
+                             ChangesCommand, CheckCommand, PlanCommand, ConflictsCommand,
+                             ExplainCommand, BackupCommand, ExportCommand, HistoryCommand,
+                             DiffCommand, LookupCommand, SearchCommand, TokenCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -10,6 +10,7 @@
 #include <toml++/toml.h>
 
 #include "base/text.hpp"
+#include "config_api.hpp"
 #include "config_keys.hpp"
 #include "config_nodes.hpp"
 #include "config_policy.hpp"
@@ -63,8 +64,8 @@ class Parser {
 
   void parse_root(const toml::table& root) {
     static const std::vector<std::string_view> kSections = {
-        "index",      "schedule", "log",    "guard",     "connector",
-        "precedence", "policy",   "labels", "retention", "lookup"};
+        "index",  "schedule", "log",       "guard",  "connector", "precedence",
+        "policy", "labels",   "retention", "lookup", "api"};
     for (auto&& [key, node] : root) {
       const std::string name(key.str());
       const auto* section = node.as_table();
@@ -79,12 +80,13 @@ class Parser {
     }
     ConnectorConfig none;
     for (const std::string_view name :
-         {"index", "schedule", "log", "guard", "policy", "retention", "lookup"})
+         {"index", "schedule", "log", "guard", "policy", "retention", "lookup", "api"})
       parse_section(std::string(name), root[name].as_table(), std::string(name), none, true);
     config_.jitter = std::min(config_.jitter, config_.interval);
     if (const auto* connectors = root["connector"].as_table())
       parse_connectors(*connectors);
     const Fail fail = failing();
+    check_api(root["api"].as_table(), config_, fail);
     if (const auto* precedence = root["precedence"].as_table())
       parse_precedence(*precedence, config_.connectors, config_.policy, fail);
     if (const auto* labels = root["labels"].as_table())
@@ -275,7 +277,7 @@ class Parser {
         fail(section ? line_of(*section) : 1, where,
              "missing key " + std::string(key.name) + ": " + describe_type(key));
       else if (!key.fallback.empty())
-        key.store(config_, connector, check_text(key, key.fallback).value);
+        key.store(config_, connector, default_of(key));
     }
     if (!section)
       return;
@@ -283,6 +285,15 @@ class Parser {
       if (section_name != "connector" || name.str() != "mapping")
         check_key_name(std::string(name.str()), line_of(name), section_name, where, applies,
                        kind_known);
+  }
+
+  static KeyValue default_of(const KeyInfo& key) {
+    if (!key.list)
+      return check_text(key, key.fallback).value;
+    KeyValue value;
+    for (const std::string_view element : base::split(key.fallback, '|'))
+      value.texts.push_back(check_text(key, element).value.text);
+    return value;
   }
 
   template <typename Applies>
@@ -345,7 +356,7 @@ class Parser {
   void parse_list(const KeyInfo& key, const toml::node& node, const std::string& where,
                   ConnectorConfig& connector) {
     const auto* array = node.as_array();
-    if (array == nullptr || array->empty())
+    if (array == nullptr || (array->empty() && !key.may_be_empty))
       return fail(line_of(node), where,
                   "expected " + describe_type(key) +
                       (array != nullptr ? ", found an empty list" : ", " + found(node)));

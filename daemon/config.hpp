@@ -78,6 +78,20 @@ struct ConnectorConfig {
   std::uint64_t page_limit = 0;  ///< bytes
 };
 
+/// [api].
+struct ApiConfig {
+  std::vector<std::string> listen;
+  int listen_line = 0;  ///< 0: the default
+  NamedFile certificate_file;
+  NamedFile key_file;  ///< none: the key is in certificate_file
+  NamedFile client_ca_file;
+  bool require_client_certificate = false;
+  std::vector<std::string> hosts;
+  std::int64_t requests_per_minute = 0;
+  std::filesystem::path tokens_file;
+  std::int64_t connections = 0;
+};
+
 struct Config {
   std::filesystem::path file;  ///< where this was read from; relative names start beside it
   std::filesystem::path index_file;
@@ -92,6 +106,7 @@ struct Config {
   std::chrono::milliseconds keep_history{0};
   reconcile::Policy policy;
   index::LookupOptions lookup;
+  ApiConfig api;
   std::vector<ConnectorConfig> connectors;  ///< by name, the disabled ones too
 };
 

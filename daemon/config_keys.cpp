@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "config_api.hpp"
 #include "model/region.hpp"
+#include "net/http_server.hpp"
 #include "net/url.hpp"
 
 namespace gald::daemon {
@@ -580,6 +582,10 @@ std::vector<KeyInfo> all_keys() {
                    "2h"}})
     for (KeyInfo& key : cloud_keys(words))
       keys.push_back(key);
+  const auto connectors = std::find_if(
+      keys.begin(), keys.end(), [](const KeyInfo& key) { return key.section == "connector"; });
+  const std::vector<KeyInfo> api = api_keys();
+  keys.insert(connectors, api.begin(), api.end());
   return keys;
 }
 
@@ -746,6 +752,10 @@ CheckedText check_text(const KeyInfo& key, std::string_view text) {
     case KeyType::ldap_url:
       result.error = check_ldap_url(text, result.value);
       break;
+    case KeyType::listen_address:
+      if (!net::reach_of(text))
+        result.error = expected();
+      break;
     case KeyType::dns_name:
       if (!only_of(text, ".-_"))
         result.error = expected();
@@ -792,6 +802,8 @@ std::string describe_type(const KeyInfo& key) {
       return "an http:// address";
     case KeyType::ldap_url:
       return "an ldaps:// or ldap:// address";
+    case KeyType::listen_address:
+      return "an address with a port such as \"127.0.0.1:8389\", or \"unix:\" and a file name";
     case KeyType::dns_name:
       return "a name of letters, digits, dots and hyphens";
     case KeyType::region:
@@ -861,6 +873,8 @@ std::string document_key(const KeyInfo& key) {
     row += "that of `" + std::string(key.follows) + "`";
   else if (key.fallback.empty())
     row += "none";
+  else if (key.list)
+    row += "`[" + quoted_choices(key.fallback) + "]`";
   else
     row += "`" + std::string(key.fallback) + "`";
   row += " | ";

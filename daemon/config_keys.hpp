@@ -16,23 +16,24 @@ namespace gald::daemon {
 
 enum class KeyType {
   text,
-  flag,         ///< true or false
-  duration,     ///< "90s", "30m", "2h", "90d"
-  size,         ///< "512KiB", "64MiB", "1GiB"
-  count,        ///< 500
-  date,         ///< "2027-03-01"
-  choice,       ///< one of KeyInfo::allowed
-  tenant,       ///< a GUID or a domain name
-  https_url,    ///< "https://host[:port]"
-  proxy_url,    ///< "http://host[:port]"
-  imds_url,     ///< the same, of an address that is this machine's or its link's
-  ldap_url,     ///< "ldaps://host[:port]" or "ldap://host[:port]"
-  dns_name,     ///< a name in DNS, or a part of one
-  region,       ///< a country: its ISO 3166-1 alpha-2 code
-  file,         ///< a file name
-  secret_file,  ///< the name of a file that holds a secret and nothing else
-  pem_file,     ///< the name of a file with a certificate, a private key, or both
-  keytab_file,  ///< the name of a file with Kerberos keys
+  flag,            ///< true or false
+  duration,        ///< "90s", "30m", "2h", "90d"
+  size,            ///< "512KiB", "64MiB", "1GiB"
+  count,           ///< 500
+  date,            ///< "2027-03-01"
+  choice,          ///< one of KeyInfo::allowed
+  tenant,          ///< a GUID or a domain name
+  https_url,       ///< "https://host[:port]"
+  proxy_url,       ///< "http://host[:port]"
+  imds_url,        ///< the same, of an address that is this machine's or its link's
+  ldap_url,        ///< "ldaps://host[:port]" or "ldap://host[:port]"
+  dns_name,        ///< a name in DNS, or a part of one
+  region,          ///< a country: its ISO 3166-1 alpha-2 code
+  file,            ///< a file name
+  secret_file,     ///< the name of a file that holds a secret and nothing else
+  pem_file,        ///< the name of a file with a certificate, a private key, or both
+  keytab_file,     ///< the name of a file with Kerberos keys
+  listen_address,  ///< "unix:/run/gald.sock", "127.0.0.1:8389"
 };
 
 /// A checked value. Which member counts follows from the type of its key.
@@ -53,12 +54,13 @@ struct KeyInfo {
   std::string_view name;
   KeyType type;
   std::string_view allowed;   ///< "a|b|c" of a choice, "1s..24h" of a duration, size or count
-  std::string_view fallback;  ///< the default in its text form; empty: none
+  std::string_view fallback;  ///< the default in its text form, "a|b" of a list; empty: none
   bool required;              ///< REQUIRES: no default
   std::string_view help;
   void (*store)(Config&, ConnectorConfig&, const KeyValue&);
   std::string_view follows = {};  ///< the key that the default comes from; no `fallback` then
-  bool list = false;              ///< a list of values of `type`, not empty
+  bool list = false;              ///< a list of values of `type`
+  bool may_be_empty = false;      ///< that list
 
   /// The value may be a secret that was written where the name of its file belongs.
   bool secret() const {

@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "commands.hpp"
 #include "compose.hpp"
+#include "decision.hpp"
 #include "export/history_json.hpp"
 #include "export/run_json.hpp"
 #include "history_text.hpp"
@@ -23,7 +24,6 @@ namespace gald::daemon {
 namespace {
 
 using Action = PlanCommand::Action;
-using Outcome = index::Decision::Outcome;
 
 constexpr int kPlansShown = 100;
 constexpr std::string_view kNoPlan = "No plan waits for a decision.";
@@ -83,65 +83,30 @@ int show(const PlanCommand& command, const Config& config) {
   return exit_code::kComplete;
 }
 
-std::optional<index::WriterLock> lock_soon(const std::filesystem::path& index_file) {
-  std::stop_source patience;
-  std::jthread end([&](std::stop_token over) {
-    if (base::SystemClock().sleep(kPatience, over))
-      patience.request_stop();
-  });
-  return wait_for_writer_lock(
-      index_file, [] { complain("a cycle is under way; waiting for its end"); },
-      patience.get_token());
-}
-
-/// What to say when there was nothing to decide.
-std::string refusal(const index::Decision& decision) {
-  const model::HeldPlan& plan = decision.plan;
-  std::string text = "plan " + std::to_string(plan.number) + " ";
-  if (plan.superseded_by != 0)
-    return text + "is not what it was: what it would do now is plan " +
-           std::to_string(plan.superseded_by) + "; look at it with `gald plan show " +
-           std::to_string(plan.superseded_by) + "`";
-  return text + "is " + std::string(model::to_string(plan.state)) + " already: nothing to decide";
-}
-
-int decide(const PlanCommand& command, const Config& config) {
-  const base::SystemClock clock;
-  if (!index::Reader(config.index_file).plan(command.number))
-    return unknown(command.number);
+int decide_on(const PlanCommand& command, const Config& config) {
   hold_signals();
   std::stop_source stopping;
   const Signals signals({.stop = [&] { stopping.request_stop(); }});
-  const auto lock = lock_soon(config.index_file);
-  if (!lock) {
-    complain("a cycle is still under way; nothing was decided: try again when it is over");
-    return exit_code::kFailed;
-  }
-  const auto opened = open_index(config, clock);
-  index::Index& index = *opened;
-  model::RunReport report;
-  report.started = clock.now();
-  report.id = index.begin_run();
   const bool approve = command.action == Action::approve;
-  const index::Decision decision =
-      approve ? index.approve(command.number, report.id, stopping.get_token())
-              : index.reject(command.number, report.id);
-  report.published = decision.published;
-  report.ended = clock.now();
-  report.outcome = stopping.stop_requested() ? model::Outcome::partial : model::Outcome::complete;
-  index.end_run(report);
-  if (decision.outcome == Outcome::moved || decision.outcome == Outcome::closed) {
-    complain(refusal(decision));
+  const DecisionOutcome outcome =
+      decide(config, base::SystemClock(),
+             {.plan = command.number,
+              .approve = approve,
+              .patience = kPatience,
+              .on_wait = [] { complain("a cycle is under way; waiting for its end"); }},
+             stopping.get_token());
+  if (outcome.kind != DecisionOutcome::Kind::done) {
+    complain(outcome.why);
     return exit_code::kFailed;
   }
   if (command.json)
-    print_line(exporting::to_json(report));
+    print_line(exporting::to_json(outcome.report));
   else if (approve)
-    print(describe(report));
+    print(describe(outcome.report));
   else
     print_line("Plan " + std::to_string(command.number) +
                " is rejected: what it holds stays as it is until its source says something else.");
-  return exit_code_of(report);
+  return exit_code_of(outcome.report);
 }
 
 /// A copy of the index beside it, which nobody needs afterwards.
@@ -225,7 +190,7 @@ int execute(const PlanCommand& command, const Context& context) {
       return show(command, context.config);
     case Action::approve:
     case Action::reject:
-      return decide(command, context.config);
+      return decide_on(command, context.config);
     case Action::preview:
       return preview(command, context);
   }

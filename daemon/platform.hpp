@@ -11,6 +11,10 @@
 #include <string>
 #include <string_view>
 
+namespace gald::api {
+struct ProcessFigures;
+}
+
 namespace gald::daemon {
 
 /// What has to be settled before anything else runs and before there is a second thread.
@@ -28,6 +32,11 @@ std::optional<std::chrono::milliseconds> watchdog_limit();
 
 /// The folder in which the service manager hands over secrets (LoadCredential=); may be empty.
 std::filesystem::path credentials_folder();
+
+// --- this process ----------------------------------------------------------------------------
+
+/// What it uses; zero where the operating system does not say.
+api::ProcessFigures process_figures();
 
 // --- signals ---------------------------------------------------------------------------------
 
@@ -60,6 +69,9 @@ class Signals {
 
 /// Whether this process may create and change files in the folder; the reason if not.
 std::optional<std::string> not_writable(const std::filesystem::path& folder);
+
+/// Lets this process have so many files and connections open, as far as the system allows.
+void allow_open_files(std::size_t count);
 
 bool group_exists(const std::string& group);
 

@@ -1,6 +1,7 @@
 // `gald run`: the service.
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <random>
 #include <stop_token>
 
@@ -12,7 +13,9 @@
 #include "output.hpp"
 #include "platform.hpp"
 #include "report.hpp"
+#include "serve.hpp"
 #include "service.hpp"
+#include "sync/live_status.hpp"
 #include "text.hpp"
 
 namespace gald::daemon {
@@ -57,29 +60,42 @@ void try_index(const Config& config, const base::Clock& clock) {
   }
 }
 
-/// A cycle that fails never ends the service.
-void run_logged_cycle(const Config& config, const Connectors& connectors, const base::Clock& clock,
-                      Heartbeat& heartbeat, std::stop_token stop) {
+/// A cycle that fails never ends the service. Nothing when told to stop before it began.
+std::optional<model::RunReport> run_logged_cycle(const Config& config, const Connectors& connectors,
+                                                 const base::Clock& clock, Heartbeat& heartbeat,
+                                                 sync::LiveStatus& live, std::stop_token stop) {
   sync::CycleOptions options = cycle_options(config);
-  options.progress = [&](const sync::Progress&) { heartbeat.moved(); };
+  options.progress = [&](const sync::Progress& progress) {
+    heartbeat.moved();
+    live.moved(progress);
+  };
   const auto on_wait = [&] {
     heartbeat.busy(false);
+    live.cycle_blocked();
     base::log::info("service.waiting", "another process writes the index; waiting for it");
     notify_service_manager("STATUS=Waiting for another process that writes the index");
   };
   notify_service_manager("STATUS=A cycle is running");
+  model::RunReport report;
+  report.started = clock.now();
   try {
     const auto lock = wait_for_writer_lock(config.index_file, on_wait, stop);
     if (!lock)
-      return;
+      return std::nullopt;
     heartbeat.busy(true);
-    const model::RunReport report = one_cycle(config, connectors, clock, options, stop);
+    live.cycle_begun();
+    report.started = clock.now();
+    report = one_cycle(config, connectors, clock, options, stop);
     notify_service_manager("STATUS=" + summarize(report));
   } catch (const std::exception& error) {
     base::log::error("service.cycle_failed", error.what());
     notify_service_manager("STATUS=Failed: " + printable(error.what()));
+    report.ended = clock.now();
+    report.outcome = model::Outcome::failed;
   }
   heartbeat.busy(false);
+  live.cycle_over();
+  return report;
 }
 
 double random_share() {
@@ -101,16 +117,23 @@ int execute(const RunCommand&, const Context& context) {
 
   std::stop_source stopping;
   Heartbeat heartbeat;
+  sync::LiveStatus live(clock);
+  std::optional<ApiServer> api;
   Service service({
       .schedule = {.interval = config.interval, .jitter = config.jitter},
       .clock = clock,
       .random = random_share,
       .cycle =
           [&](std::stop_token stop) {
-            run_logged_cycle(config, connectors, clock, heartbeat, stop);
+            const auto report = run_logged_cycle(config, connectors, clock, heartbeat, live, stop);
+            if (api && report) {
+              api->run_ended(*report);
+              api->published();
+            }
           },
       .waiting =
-          [](base::TimePoint next) {
+          [&](base::TimePoint next) {
+            live.next_cycle(next);
             base::log::debug("service.idle", "waiting for the next cycle",
                              {{"next", base::to_iso8601(next)}});
           },
@@ -134,12 +157,18 @@ int execute(const RunCommand&, const Context& context) {
           },
       .every = watchdog_limit().value_or(std::chrono::milliseconds(0)) / 2,
   });
+  if (!config.api.listen.empty()) {
+    api.emplace(ApiServer::Parts{config, clock, connectors, live, [&] { service.cycle_now(); }});
+    for (const std::string& address : api->addresses())
+      base::log::info("api.listening", "the API is there", {{"address", address}});
+  }
   base::log::info("service.ready", "running",
                   {{"connectors", connectors.size()},
                    {"interval_s", config.interval.count() / 1000},
                    {"version", GALD_VERSION}});
   notify_service_manager("READY=1");
   service.loop(stopping.get_token());
+  api.reset();
   base::log::info("service.stopped", "ended");
   return exit_code::kComplete;
 }

@@ -9,6 +9,7 @@
 
 #include "net/credential.hpp"
 #include "platform.hpp"
+#include "serve.hpp"
 
 namespace gald::daemon {
 
@@ -19,10 +20,14 @@ namespace fs = std::filesystem;
 /// A secret of this size is a mistake: somebody named the wrong file.
 constexpr std::size_t kLongest = 64 * 1024;
 
-std::string position(const fs::path& config_file, const ConnectorConfig& connector,
+std::string section_of(const ConnectorConfig& connector) {
+  return "connector." + connector.name;
+}
+
+std::string position(const fs::path& config_file, const std::string& section,
                      const NamedFile& file) {
-  return config_file.string() + ":" + std::to_string(file.line) + ": connector." + connector.name +
-         "." + file.key + ": ";
+  return config_file.string() + ":" + std::to_string(file.line) + ": " + section + "." + file.key +
+         ": ";
 }
 
 struct Found {
@@ -75,12 +80,12 @@ bool readable_by_others(const fs::path& file) {
 }
 
 /// Content of at most kLongest bytes, or more: then it is one byte longer.
-base::Result<base::Secret> read_any(const fs::path& config_file, const ConnectorConfig& connector,
+base::Result<base::Secret> read_any(const fs::path& config_file, const std::string& section,
                                     const NamedFile& named, const fs::path& credentials) {
   const fs::path file = find_secret(config_file, named.name, credentials).file;
-  const std::string where = position(config_file, connector, named) + file.string();
+  const std::string where = position(config_file, section, named) + file.string();
   if (const auto reason = unreadable(file))
-    return base::Error{base::ErrorKind::config, position(config_file, connector, named) + *reason};
+    return base::Error{base::ErrorKind::config, position(config_file, section, named) + *reason};
   std::string content = content_of(file);
   if (content.find_first_not_of("\r\n") == content.npos)
     return base::Error{base::ErrorKind::config, where + " is empty"};
@@ -92,33 +97,52 @@ bool holds_private_key(const base::Secret& pem) {
   return pem.reveal().find("PRIVATE KEY-----") != std::string::npos;
 }
 
-/// Collects what is found at one connector.
+base::Result<base::Secret> read_line(const fs::path& config_file, const std::string& section,
+                                     const NamedFile& file, const fs::path& credentials) {
+  auto read = read_any(config_file, section, file, credentials);
+  if (!read)
+    return read;
+  std::string content = read->reveal();
+  drop_line_end(content);
+  if (content.size() > kLongest || content.find('\n') != content.npos ||
+      content.find('\0') != content.npos)
+    return base::Error{base::ErrorKind::config,
+                       position(config_file, section, file) +
+                           find_secret(config_file, file.name, credentials).file.string() +
+                           " must hold the secret and nothing else, on one line"};
+  return base::Secret(std::move(content));
+}
+
+/// Collects what is found in one section.
 class Inspection {
  public:
-  Inspection(const Config& config, const ConnectorConfig& connector, const fs::path& credentials,
+  Inspection(const Config& config, std::string section, const fs::path& credentials,
              FileFindings& findings)
-      : file_(config.file), connector_(connector), credentials_(credentials), findings_(findings) {}
+      : file_(config.file),
+        section_(std::move(section)),
+        credentials_(credentials),
+        findings_(findings) {}
 
   void secret(const NamedFile& file) {
-    if (file && accept(read_secret(file_, connector_, file, credentials_)))
+    if (file && accept(read_line(file_, section_, file, credentials_)))
       warn_if_open(file);
   }
 
   /// The platform that writes the token chooses its mode, so that is not the operator's business.
   void token(const NamedFile& file) {
     if (file)
-      accept(read_secret(file_, connector_, file, credentials_));
+      accept(read_line(file_, section_, file, credentials_));
   }
 
-  void key_pair() {
-    const NamedFile& certificate_file = connector_.certificate_file;
+  /// `own_key_file` is empty when the key is in the file of the certificate.
+  void key_pair(const NamedFile& certificate_file, const NamedFile& own_key_file) {
     if (!certificate_file)
       return;
-    const NamedFile& key_file = key_file_of(connector_);
-    const auto certificate = accept(read_pem(file_, connector_, certificate_file, credentials_));
-    const bool together = &key_file == &certificate_file;
+    const bool together = !own_key_file;
+    const NamedFile& key_file = together ? certificate_file : own_key_file;
+    const auto certificate = accept(read_any(file_, section_, certificate_file, credentials_));
     const auto key =
-        together ? certificate : accept(read_pem(file_, connector_, key_file, credentials_));
+        together ? certificate : accept(read_any(file_, section_, key_file, credentials_));
     if (!certificate || !key)
       return;
     if (holds_private_key(*certificate))
@@ -141,7 +165,7 @@ class Inspection {
   void keytab(const NamedFile& file) {
     if (!file)
       return;
-    const auto content = accept(read_any(file_, connector_, file, credentials_));
+    const auto content = accept(read_any(file_, section_, file, credentials_));
     if (!content)
       return;
     if (content->reveal().starts_with("\x05\x02"))
@@ -157,6 +181,23 @@ class Inspection {
       fail(file, *reason);
   }
 
+  void server_certificate(const Config& config) {
+    bool readable = true;
+    for (const NamedFile* file :
+         {&config.api.certificate_file, &config.api.key_file, &config.api.client_ca_file}) {
+      if (!*file)
+        continue;
+      const auto content = accept(read_any(file_, section_, *file, credentials_));
+      readable = readable && content;
+      if (content && holds_private_key(*content))
+        warn_if_open(*file);
+    }
+    if (!readable || !config.api.certificate_file)
+      return;
+    if (const auto problem = net::certificate_problem(server_options(config, credentials_)))
+      fail(config.api.certificate_file, *problem);
+  }
+
  private:
   std::optional<base::Secret> accept(base::Result<base::Secret> read) {
     if (read)
@@ -166,18 +207,18 @@ class Inspection {
   }
 
   void fail(const NamedFile& file, const std::string& what) {
-    findings_.errors.push_back(position(file_, connector_, file) + what);
+    findings_.errors.push_back(position(file_, section_, file) + what);
   }
 
   void warn_if_open(const NamedFile& file) {
     const Found found = find_secret(file_, file.name, credentials_);
     if (!found.from_service_manager && readable_by_others(found.file))
-      findings_.warnings.push_back(position(file_, connector_, file) + found.file.string() +
+      findings_.warnings.push_back(position(file_, section_, file) + found.file.string() +
                                    " can be read by others: chmod 600 it");
   }
 
   const fs::path& file_;
-  const ConnectorConfig& connector_;
+  const std::string section_;
   const fs::path& credentials_;
   FileFindings& findings_;
 };
@@ -191,23 +232,12 @@ fs::path beside(const fs::path& config_file, const std::string& name) {
 base::Result<base::Secret> read_secret(const fs::path& config_file,
                                        const ConnectorConfig& connector, const NamedFile& file,
                                        const fs::path& credentials) {
-  auto read = read_any(config_file, connector, file, credentials);
-  if (!read)
-    return read;
-  std::string content = read->reveal();
-  drop_line_end(content);
-  if (content.size() > kLongest || content.find('\n') != content.npos ||
-      content.find('\0') != content.npos)
-    return base::Error{base::ErrorKind::config,
-                       position(config_file, connector, file) +
-                           find_secret(config_file, file.name, credentials).file.string() +
-                           " must hold the secret and nothing else, on one line"};
-  return base::Secret(std::move(content));
+  return read_line(config_file, section_of(connector), file, credentials);
 }
 
 base::Result<base::Secret> read_pem(const fs::path& config_file, const ConnectorConfig& connector,
                                     const NamedFile& file, const fs::path& credentials) {
-  return read_any(config_file, connector, file, credentials);
+  return read_any(config_file, section_of(connector), file, credentials);
 }
 
 fs::path secret_path(const fs::path& config_file, const NamedFile& file,
@@ -228,13 +258,17 @@ FileFindings check_files(const Config& config, const fs::path& credentials) {
   for (const ConnectorConfig& connector : config.connectors) {
     if (!connector.enabled)
       continue;
-    Inspection inspection(config, connector, credentials, findings);
+    Inspection inspection(config, section_of(connector), credentials, findings);
     inspection.secret(connector.secret_file);
-    inspection.key_pair();
+    inspection.key_pair(connector.certificate_file, connector.private_key_file);
     inspection.token(connector.federated_token_file);
     inspection.secret(connector.proxy_credentials_file);
     inspection.keytab(connector.keytab_file);
     inspection.certificates(connector.ca_file);
+  }
+  if (!config.api.listen.empty()) {
+    Inspection inspection(config, "api", credentials, findings);
+    inspection.server_certificate(config);
   }
   return findings;
 }

@@ -37,7 +37,7 @@ struct FileFindings {
 };
 
 /// Looks at the secrets, the certificate with its key and the ca_file of every enabled connector,
-/// and whether there is the group of the index.
+/// at the certificates of the API, and whether there is the group of the index.
 FileFindings check_files(const Config& config, const std::filesystem::path& credentials);
 
 /// Relative names start beside the configuration file.

@@ -20,6 +20,15 @@ class Api : public net::Handler {
 
   net::ServerResponse answer(const net::ServerRequest& request) override;
   net::ServerResponse refuse(int status, std::string_view detail) override;
+  void answered(std::string_view route, std::string_view method, int status,
+                std::chrono::microseconds took, std::uint64_t bytes) override;
+
+  /// Answers with an ETag that were given before, while nothing in the index has changed. Nobody
+  /// who has seen a change, by whichever route, gets an answer from before it.
+  std::shared_ptr<const net::ReadyAnswer> ready(const net::RequestHead& head) override;
+
+  /// Whether anything was published since it was last called.
+  bool news() override;
 
   const Router& router() const;
 

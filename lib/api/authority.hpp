@@ -1,6 +1,8 @@
 // Who asks?
 #pragma once
 
+#include <memory>
+
 #include "api/principal.hpp"
 #include "net/http_server.hpp"
 
@@ -13,6 +15,15 @@ class Authority {
   /// Thread-safe. Somebody with the scope `none` where nothing was shown that says who asks.
   /// Refused with 401 for what was shown and is wrong, expired or revoked.
   virtual Principal admit(const net::ServerRequest& request) const = 0;
+
+  // The same in two steps, for an answer that is there already. Both are called on the thread that
+  // serves all connections, and must not wait for anything.
+
+  /// Whom admit() would find; nullptr where that cannot be told at once, or would be refused.
+  virtual std::shared_ptr<const Principal> known(const net::RequestHead&) const { return nullptr; }
+
+  /// Counts one more request of somebody known(), as admit() does. False: admit() has to refuse it.
+  virtual bool may_ask(const Principal&, const net::RequestHead&) const { return true; }
 };
 
 }  // namespace gald::api

@@ -26,20 +26,32 @@ bool FiguresCache::is_fresh(const index::Glance& glance, base::TimePoint now) co
          (age >= milliseconds(0) && age < std::max(kLeastPause, kShare * cost_));
 }
 
+std::shared_ptr<const Figures> FiguresCache::kept(const index::Glance& glance, base::TimePoint now,
+                                                  bool stale_too) {
+  const std::lock_guard lock(mutex_);
+  return stale_too || is_fresh(glance, now) ? figures_ : nullptr;
+}
+
 std::shared_ptr<const Figures> FiguresCache::of(const std::filesystem::path& index_file,
                                                 const index::Glance& glance,
                                                 const base::Clock& clock) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock counting(counting_, std::try_to_lock);
+  if (auto found = kept(glance, clock.now(), !counting.owns_lock()))
+    return found;
+  if (!counting.owns_lock())
+    counting.lock();  // nothing was ever counted
+  if (auto found = kept(glance, clock.now(), false))
+    return found;
   const base::TimePoint start = clock.now();
-  if (is_fresh(glance, start))
-    return figures_;
   const index::Reader reader(index_file);  // counts seldom, so that it need not stay open
-  figures_ = std::make_shared<const Figures>(
+  const auto figures = std::make_shared<const Figures>(
       Figures{reader.overview(), reader.collections(), reader.credentials(), reader.runs(kRuns)});
+  const std::lock_guard lock(mutex_);
+  figures_ = figures;
   counted_at_ = clock.now();
   cost_ = counted_at_ - start;
   glance_ = glance;
-  return figures_;
+  return figures;
 }
 
 }  // namespace gald::api

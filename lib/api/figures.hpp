@@ -29,10 +29,13 @@ class FiguresCache {
                                     const index::Glance& glance, const base::Clock& clock);
 
  private:
+  std::shared_ptr<const Figures> kept(const index::Glance& glance, base::TimePoint now,
+                                      bool stale_too);
   bool is_fresh(const index::Glance& glance, base::TimePoint now) const;
 
-  std::mutex mutex_;
-  std::shared_ptr<const Figures> figures_;  // the rest is guarded by mutex_ too
+  std::mutex counting_;  ///< held by whoever counts; others get what was counted before
+  std::mutex mutex_;     ///< never held for long
+  std::shared_ptr<const Figures> figures_;  // with what follows guarded by mutex_
   index::Glance glance_;
   base::TimePoint counted_at_;
   std::chrono::milliseconds cost_{0};

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/figures.hpp"
+#include "api/metrics.hpp"
 #include "api/problem.hpp"
 #include "api/router.hpp"
 #include "api/standing.hpp"
@@ -156,12 +157,25 @@ net::ServerResponse status(Call& call, FiguresCache& cache) {
   return fresh(200, "application/json", body);
 }
 
+net::ServerResponse metrics(Call& call, FiguresCache& cache) {
+  if (!call.who.permission.everything())
+    throw Refused(403, "metrics tell of all contacts, and this token is limited to some");
+  if (call.services.metrics == nullptr)
+    throw Refused(404, "nothing is counted here");
+  const Known known = known_of(call, cache);
+  return fresh(200, "text/plain; version=0.0.4; charset=utf-8",
+               call.services.metrics->text(call.services, call.readers.index_file(), known.glance,
+                                           *known.figures));
+}
+
 }  // namespace
 
 void add_health_routes(Router& router) {
   const auto cache = std::make_shared<FiguresCache>();
   router.add({"GET", "/healthz", Scope::none, {}, alive});
   router.add({"GET", "/readyz", Scope::none, {}, [=](Call& call) { return ready(call, *cache); }});
+  router.add(
+      {"GET", "/metrics", Scope::read, {}, [=](Call& call) { return metrics(call, *cache); }});
   router.add({"GET", "/api/identity/status", Scope::read, {}, [=](Call& call) {
                 return status(call, *cache);
               }});

@@ -30,12 +30,13 @@ FileId id_of(const std::filesystem::path& file) {
 }
 
 template <typename Opened>
-Opened& opened(std::optional<Opened>& connection, const std::filesystem::path& file) {
+Opened& opened(std::optional<Opened>& connection, const std::filesystem::path& file,
+               const index::Permission& permission) {
   if (!connection) {
     if (!std::filesystem::exists(file))
       throw Refused(503, "there is no index yet: the first cycle makes it",
                     {{"Retry-After", "30"}});
-    connection.emplace(file);
+    connection.emplace(file, permission);
   }
   return *connection;
 }
@@ -46,15 +47,15 @@ Readers::Readers(std::filesystem::path index_file, index::Permission permission)
     : index_file_(std::move(index_file)), permission_(std::move(permission)) {}
 
 index::Reader& Readers::reader() {
-  return opened(reader_, index_file_);
+  return opened(reader_, index_file_, permission_);
 }
 
 index::Feed& Readers::feed() {
-  return opened(feed_, index_file_);
+  return opened(feed_, index_file_, permission_);
 }
 
 index::History& Readers::history() {
-  return opened(history_, index_file_);
+  return opened(history_, index_file_, permission_);
 }
 
 class ReaderPool::Impl {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/problem.hpp"
 #include "base/text.hpp"
 
 namespace gald::api {
@@ -61,6 +62,11 @@ Router::Match Router::find(std::string_view method, std::string_view path) const
     }
   }
   return match;
+}
+
+void require_everything(const Principal& who) {
+  if (!who.permission.everything())
+    throw Refused(403, "the token is limited to some contacts, and this is about all of them");
 }
 
 }  // namespace gald::api

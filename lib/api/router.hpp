@@ -22,6 +22,7 @@ struct Call {
   const Principal& who;
   Readers& readers;
   const Services& services;
+  ReaderPool& pool;  ///< for what goes on after the answer; lives as long as the server
 };
 
 struct Route {
@@ -51,6 +52,9 @@ class Router {
  private:
   std::vector<Route> routes_;
 };
+
+/// Refused with 403 where somebody may not see all there is: for what no permission can narrow.
+void require_everything(const Principal& who);
 
 /// Each in a file of its own.
 void add_contact_routes(Router& router);  ///< contacts and overview

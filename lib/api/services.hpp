@@ -1,8 +1,10 @@
 // What the API needs of the service around it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,8 @@
 #include "sync/live_status.hpp"
 
 namespace gald::api {
+
+class Metrics;
 
 /// Set by the composition root; all are thread-safe.
 struct Services {
@@ -22,12 +26,18 @@ struct Services {
     std::string connector;
     std::string connector_kind;  ///< "active-directory"
     std::string name;
+
+    /// How often everything is read and not only what changed; nothing: not on this account.
+    std::optional<std::chrono::milliseconds> complete_every = {};
   };
 
   /// What is read, as configured; the index also knows what was read once. Empty: not known here.
   std::vector<Collection> collections = {};
 
+  std::chrono::milliseconds interval{0};  ///< between the beginnings of two cycles; 0: not known
+
   const sync::LiveStatus* live = nullptr;  ///< nullptr: there is no service around this
+  Metrics* metrics = nullptr;              ///< nullptr: nothing is counted
 
   /// Asks for a cycle now; what is under way is not disturbed.
   std::function<void()> cycle_now = {};

@@ -23,14 +23,15 @@ constexpr long kLargestSheet = 3L << 30;
 
 class XlsxWriter final : public Writer {
  public:
-  XlsxWriter(Columns columns, const std::filesystem::path& file)
-      : columns_(std::move(columns)), file_(file), folder_(file.parent_path()) {
+  XlsxWriter(Columns columns, const std::filesystem::path& file,
+             const std::filesystem::path& folder)
+      : columns_(std::move(columns)), file_(file), folder_(folder) {
     lxw_workbook_options options{};
     options.constant_memory = 1;
     options.tmpdir = folder_.data();
     workbook_ = workbook_new_opt(file_.c_str(), &options);
     if (workbook_ == nullptr)
-      throw std::runtime_error(file_ + ": cannot make a workbook");
+      throw CannotWrite(file_ + ": cannot make a workbook");
     text_ = workbook_add_format(workbook_);
     format_set_num_format(text_, "@");  // stays text when somebody edits the cell
     heading_ = workbook_add_format(workbook_);
@@ -64,10 +65,10 @@ class XlsxWriter final : public Writer {
     settle(overview_);
     lxw_workbook* workbook = std::exchange(workbook_, nullptr);
     if (const lxw_error error = workbook_close(workbook); error != LXW_NO_ERROR)
-      throw std::runtime_error(file_ + ": the workbook cannot be written: " + lxw_strerror(error));
+      throw CannotWrite(file_ + ": the workbook cannot be written: " + lxw_strerror(error));
     for (const auto& [sheet, size] : sizes_)
       if (size_of_rows(file_, sheet) != size)
-        throw std::runtime_error(file_ + ": was not written as a whole; is the disk full?");
+        throw CannotWrite(file_ + ": was not written as a whole; is the disk full?");
     if (cut_ == 0)
       return {};
     return {std::to_string(cut_) + " values were longer than the " + std::to_string(kLongestCell) +
@@ -78,7 +79,7 @@ class XlsxWriter final : public Writer {
   lxw_worksheet* add_sheet(const std::string& name) {
     lxw_worksheet* sheet = workbook_add_worksheet(workbook_, name.c_str());
     if (sheet == nullptr || sheet->optimize_tmpfile == nullptr)
-      throw std::runtime_error(folder_ + ": cannot make a temporary file: " + std::strerror(errno));
+      throw CannotWrite(folder_ + ": cannot make a temporary file: " + std::strerror(errno));
     worksheet_freeze_panes(sheet, 1, 0);
     return sheet;
   }
@@ -132,7 +133,7 @@ class XlsxWriter final : public Writer {
     const bool written = std::fflush(sheet->optimize_tmpfile) == 0;
     const long size = std::ftell(sheet->optimize_tmpfile);
     if (!written || std::ferror(sheet->optimize_tmpfile) != 0 || size < 0)
-      throw std::runtime_error(
+      throw CannotWrite(
           folder_ +
           ": the rows of the workbook cannot be kept in a temporary file: " + std::strerror(errno));
     sizes_[sheet->index + 1] = size;
@@ -154,8 +155,9 @@ class XlsxWriter final : public Writer {
 
 }  // namespace
 
-std::unique_ptr<Writer> xlsx_writer(Columns columns, const std::filesystem::path& file) {
-  return std::make_unique<XlsxWriter>(std::move(columns), file);
+std::unique_ptr<Writer> xlsx_writer(Columns columns, const std::filesystem::path& file,
+                                    const std::filesystem::path& folder) {
+  return std::make_unique<XlsxWriter>(std::move(columns), file, folder);
 }
 
 }  // namespace gald::exporting

@@ -5,11 +5,12 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include <unzip.h>
+
+#include "export/writer.hpp"
 
 namespace gald::exporting {
 
@@ -51,8 +52,7 @@ std::int64_t size_of_rows(const std::filesystem::path& workbook, int sheet) {
   constexpr std::string_view kBegin = "<sheetData>";
   constexpr std::string_view kEnd = "</sheetData>";
   const auto damaged = [&] {
-    return std::runtime_error(workbook.string() +
-                              ": was not written as a whole; is the disk full?");
+    return CannotWrite(workbook.string() + ": was not written as a whole; is the disk full?");
   };
   const std::string name = "xl/worksheets/sheet" + std::to_string(sheet) + ".xml";
   const std::unique_ptr<void, int (*)(void*)> archive(unzOpen64(workbook.c_str()), unzClose);

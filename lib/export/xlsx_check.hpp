@@ -7,7 +7,7 @@
 namespace gald::exporting {
 
 /// The bytes of XML that the rows of a sheet take; sheets count from 1. Reads all of the sheet.
-/// Throws std::runtime_error when there is none or it is not complete.
+/// Throws CannotWrite when there is none or it is not complete.
 std::int64_t size_of_rows(const std::filesystem::path& workbook, int sheet);
 
 }  // namespace gald::exporting

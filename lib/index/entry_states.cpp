@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "index/change_log.hpp"
 #include "index/entry_store.hpp"
+#include "index/narrowing.hpp"
 
 namespace gald::index {
 
@@ -21,6 +22,27 @@ bool comes_before(const std::string& name_a, const std::string& id_a, const std:
 }
 
 std::optional<StoredState> EntryStates::load(std::int64_t row) {
+  std::optional<StoredState> found = stored(row, true);
+  if (!found || permission_.everything())
+    return found;
+  model::EntryState& state = found->state;
+  narrow(permission_, state);
+  std::erase_if(state.groups, [&](const std::string& id) { return !permitted(id); });
+  if (!state.manager_id.empty() && !permitted(state.manager_id))
+    state.manager_id.clear();
+  return found;
+}
+
+std::optional<StoredState> EntryStates::permitted_then(std::int64_t row) {
+  return stored(row, false);
+}
+
+bool EntryStates::permitted(const std::string& id) {
+  const std::int64_t row = row_of(id);
+  return row != 0 && stored(row, true).has_value();
+}
+
+std::optional<StoredState> EntryStates::stored(std::int64_t row, bool now_too) {
   StoredState stored;
   stored.row = row;
   {
@@ -51,12 +73,15 @@ std::optional<StoredState> EntryStates::load(std::int64_t row) {
   if (state.entry.kind == model::EntryKind::group)
     for (std::string& label : labels_now(row))
       state.member_labels.insert(std::move(label));
-  if (stored.change_number <= number_) {
+  const bool is_now = stored.change_number <= number_;
+  if ((is_now || now_too) && !permits(permission_, state))
+    return std::nullopt;
+  if (is_now) {
     state = told_of(std::move(state));
     return stored;
   }
   auto was = taken_back(std::move(state), changes_behind(statements_, row, number_));
-  if (!was)
+  if (!was || !permits(permission_, *was))
     return std::nullopt;
   state = *std::move(was);
   Query query(statements_,
@@ -70,15 +95,15 @@ std::optional<StoredState> EntryStates::load(std::int64_t row) {
 }
 
 std::optional<StoredState> EntryStates::load(const std::string& id) {
-  std::int64_t row = 0;
-  {
-    Query query(statements_, "SELECT id FROM entry WHERE uuid = ?1");
-    query.bind(id);
-    if (!query.next())
-      return std::nullopt;
-    row = query.integer(0);
-  }
-  return load(row);
+  const std::int64_t row = row_of(id);
+  return row == 0 ? std::nullopt : load(row);
+}
+
+/// 0: there is none.
+std::int64_t EntryStates::row_of(const std::string& id) {
+  Query query(statements_, "SELECT id FROM entry WHERE uuid = ?1");
+  query.bind(id);
+  return query.next() ? query.integer(0) : 0;
 }
 
 model::Contact EntryStates::contact(const StoredState& stored) {
@@ -116,7 +141,7 @@ EntryStates::Other EntryStates::other(const std::string& id) {
     if (!query.next())
       return {};
     row = query.integer(0);
-    if (query.integer(1) <= number_)
+    if (query.integer(1) <= number_ && permission_.everything())
       return {true, query.text(2), labels_now(row)};
   }
   Other found;

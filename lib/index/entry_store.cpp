@@ -135,6 +135,10 @@ void save_lists(Statements& statements, std::int64_t row, const model::Entry& en
 
 }  // namespace
 
+std::span<const std::pair<Attribute, std::string_view>> attribute_columns() {
+  return kColumns;
+}
+
 std::string entry_columns() {
   std::string columns = "e.uuid, e.kind, e.source, e.status";
   for (const auto& [unused, column] : kColumns)

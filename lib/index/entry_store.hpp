@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "index/query.hpp"
 #include "model/entry.hpp"
@@ -14,6 +17,9 @@ struct StoredEntry {
   std::int64_t row = 0;
   model::Entry entry;
 };
+
+/// The published attributes that have a column of their own.
+std::span<const std::pair<model::Attribute, std::string_view>> attribute_columns();
 
 /// The columns that read_entry() expects, in its order, of a table called `e`.
 std::string entry_columns();

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "index/permission.hpp"
 #include "model/entry.hpp"
 
 namespace gald::index {
@@ -29,7 +30,7 @@ std::optional<FeedPosition> parse_feed_position(std::string_view text);
 struct FeedItem {
   enum class Action {
     put,      ///< it is so from now on
-    remove,   ///< it is deleted; these are its last values
+    remove,   ///< it is deleted; these are its last values, if it is still permitted
     forward,  ///< its id leads to another one now
     purge,    ///< nothing of it is left
   };
@@ -55,17 +56,25 @@ struct FeedAnswer {
   bool more = false;  ///< there was more than the limit
 };
 
+/// With a permission, whoever leaves what is permitted is removed, whyever that is, and whoever
+/// enters it is put; of all others nothing is told, and the positions move on all the same.
+/// `forward` and `purge` do not occur: the first is a removal, and the second was told as one. The
+/// number of all items is that of the position which is returned.
+///
 /// One connection, one thread. Each call sees one moment, from the first visit to the position that
 /// it returns, so that nothing is missed between two calls; never blocks the writer and is never
 /// blocked.
 class Feed {
  public:
   /// Throws like Reader().
-  explicit Feed(const std::filesystem::path& file);
+  explicit Feed(const std::filesystem::path& file, const Permission& permission = {});
   ~Feed();
   Feed(Feed&&) noexcept;
 
-  /// Every change after `after`, in the order of publication, no more than `limit`.
+  /// Every change after `after`, in the order of publication, no more than `limit`. With a
+  /// permission these are lines about those who are permitted (told_lines.hpp), of which no copy
+  /// can be kept, as nobody leaves in them: that is for compacted(). `more` may come with less than
+  /// `limit`.
   FeedAnswer changes(const FeedPosition& after, int limit,
                      const std::function<void(const model::HistoryLine&)>& visit) const;
 
@@ -78,6 +87,9 @@ class Feed {
 
   /// Everything there is, in no particular order.
   FeedAnswer snapshot(const std::function<void(const FeedItem&)>& visit) const;
+
+  /// That of whoever has everything as it is now.
+  FeedPosition newest() const;
 
  private:
   class Impl;

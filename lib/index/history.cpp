@@ -1,6 +1,7 @@
 #include "index/history.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <stdexcept>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "index/change_log.hpp"
 #include "index/entry_states.hpp"
 #include "index/reading.hpp"
+#include "index/told_lines.hpp"
 #include "model/forms.hpp"
 #include "reconcile/difference.hpp"
 
@@ -108,7 +110,8 @@ std::string operation_between(const EntryState& before, const EntryState& now) {
 
 class History::Impl : public Reading {
  public:
-  explicit Impl(const std::filesystem::path& path) : Reading(path) {
+  Impl(const std::filesystem::path& path, const Permission& permitted)
+      : Reading(path), permission(permitted) {
     // Beside the file, and on disk if it gets large: what is sorted by the names of the past.
     database.exec(
         "CREATE TEMP TABLE past (row INTEGER PRIMARY KEY, name TEXT, uuid TEXT NOT NULL);"
@@ -120,10 +123,10 @@ class History::Impl : public Reading {
     std::int64_t found = 0;
     if (const auto* after = std::get_if<AfterRun>(&moment)) {
       if (bounds.kept_after != 0 && after->run < bounds.run)
-        throw std::runtime_error("run " + std::to_string(after->run) +
-                                 ": the history does not go back to it; the first run that can be"
-                                 " asked for is " +
-                                 std::to_string(bounds.run));
+        throw MomentGone("run " + std::to_string(after->run) +
+                         ": the history does not go back to it; the first run that can be"
+                         " asked for is " +
+                         std::to_string(bounds.run));
       require_run(after->run);
       Query query(statements,
                   "SELECT number FROM change WHERE run_id <= ?1 ORDER BY run_id DESC, number DESC"
@@ -133,10 +136,10 @@ class History::Impl : public Reading {
     } else {
       const std::string at = base::to_iso8601(std::get<base::TimePoint>(moment));
       if (bounds.kept_after != 0 && at < bounds.at)
-        throw std::runtime_error(at +
-                                 ": the history does not go back to then; the oldest moment"
-                                 " that can be asked for is " +
-                                 bounds.at);
+        throw MomentGone(at +
+                         ": the history does not go back to then; the oldest moment"
+                         " that can be asked for is " +
+                         bounds.at);
       found = last_number_at(statements, at);
     }
     return std::max(found, bounds.kept_after);
@@ -205,6 +208,8 @@ class History::Impl : public Reading {
     return ids;
   }
 
+  const Permission permission;
+
  private:
   std::set<std::int64_t> rows_known_as(const std::string& what, const std::string& folded) {
     std::set<std::int64_t> rows;
@@ -241,13 +246,13 @@ class History::Impl : public Reading {
     Query query(statements, "SELECT 1 FROM run WHERE id = ?1");
     query.bind(run);
     if (!query.next())
-      throw std::runtime_error("run " + std::to_string(run) +
-                               ": there was no such run; `gald status` shows the last ones");
+      throw NoSuchRun("run " + std::to_string(run) +
+                      ": there was no such run; `gald status` shows the last ones");
   }
 };
 
-History::History(const std::filesystem::path& file)
-    : impl_(explained(file, [&] { return std::make_unique<Impl>(file); })) {}
+History::History(const std::filesystem::path& file, const Permission& permission)
+    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission); })) {}
 
 History::~History() = default;
 History::History(History&&) noexcept = default;
@@ -257,7 +262,7 @@ void History::contacts(const Moment& moment, const ContactFilter& filter,
   explained(impl_->file, [&] {
     SQLite::Transaction picture(impl_->database);
     const std::int64_t number = impl_->number_of(moment);
-    EntryStates states(impl_->statements, number);
+    EntryStates states(impl_->statements, number, impl_->permission);
     const std::set<std::string> groups = filter.group.empty()
                                              ? std::set<std::string>()
                                              : impl_->groups_known_as(states, number, filter.group);
@@ -284,7 +289,7 @@ std::vector<Contact> History::find(const Moment& moment, std::string_view id_or_
   return explained(impl_->file, [&] {
     SQLite::Transaction picture(impl_->database);
     const std::int64_t number = impl_->number_of(moment);
-    EntryStates states(impl_->statements, number);
+    EntryStates states(impl_->statements, number, impl_->permission);
     Known known = impl_->known_as(states, number, std::string(id_or_address));
     std::vector<StoredState> found = std::move(known.by_address);
     if (known.by_id) {
@@ -317,8 +322,8 @@ void History::differences(const Moment& before, const Moment& after,
     if (first > last)
       throw std::runtime_error(
           "the second moment is before the first one; name the earlier one first");
-    EntryStates then(impl_->statements, first);
-    EntryStates later(impl_->statements, last);
+    EntryStates then(impl_->statements, first, impl_->permission);
+    EntryStates later(impl_->statements, last, impl_->permission);
     impl_->collect_changed(later, first, last, [](const StoredState&) { return true; });
     Query rows(impl_->statements, "SELECT row FROM temp.past ORDER BY name COLLATE NOCASE, uuid");
     while (rows.next()) {
@@ -346,21 +351,26 @@ void History::differences(const Moment& before, const Moment& after,
   });
 }
 
-std::vector<model::HistoryLine> History::lines(std::string_view id, int limit) const {
+std::vector<model::HistoryLine> History::lines(std::string_view id, int limit,
+                                               std::optional<std::int64_t> before) const {
   return explained(impl_->file, [&] {
     static const std::string kSql = kHistoryLines +
-                                    "WHERE ch.entry_id = (SELECT id FROM entry WHERE uuid = ?1)"
-                                    " OR (ch.entry_id = 0 AND ch.old_value = ?1)"
-                                    " ORDER BY ch.number DESC LIMIT ?2";
+                                    "WHERE (ch.entry_id = (SELECT id FROM entry WHERE uuid = ?1)"
+                                    " OR (ch.entry_id = 0 AND ch.old_value = ?1))"
+                                    " AND ch.number < ?2 ORDER BY ch.number DESC";
+    SQLite::Transaction picture(impl_->database);
+    ToldLines lines(impl_->statements, impl_->permission);
     Query query(impl_->statements, kSql);
-    query.bind(id, limit);
-    return read_lines(query);
+    query.bind(id, before.value_or(std::numeric_limits<std::int64_t>::max()));
+    return lines.read(query, limit);
   });
 }
 
 HistoryState History::state() const {
   return explained(impl_->file, [&]() -> HistoryState {
     SQLite::Transaction picture(impl_->database);
+    if (!impl_->permission.everything())  // how much was told of others
+      return {0, 0, "", history_bounds(impl_->statements).at};
     const HistorySize size = history_size(impl_->statements);
     return {size.changes, size.bytes, size.oldest_at, history_bounds(impl_->statements).at};
   });

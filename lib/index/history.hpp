@@ -6,12 +6,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "index/permission.hpp"
 #include "index/reader.hpp"
 #include "model/entry.hpp"
 
@@ -23,6 +25,18 @@ struct AfterRun {
 
 /// A moment of the past: a time, or the end of a run. What was told at that time belongs to it.
 using Moment = std::variant<base::TimePoint, AfterRun>;
+
+/// The history that is kept does not go back to the moment.
+class MomentGone : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A moment is the end of a run that there never was.
+class NoSuchRun : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 /// What is different with an entry between two moments.
 struct EntryDifference {
@@ -45,12 +59,13 @@ struct HistoryState {
 /// does not grow with the index. Never blocks the writer and is never blocked.
 ///
 /// Contacts of the past have no records and no connectors: the history tells what was published,
-/// and not from where. Whoever was purged since is not in the past either.
+/// and not from where. Whoever was purged since is not in the past either. With a permission, only
+/// those who are permitted now are, in the moments in which they were.
 class History {
  public:
-  /// Throws like Reader(). So do all calls, and for a moment before the history that is kept, with
-  /// the oldest that can be asked for.
-  explicit History(const std::filesystem::path& file);
+  /// Throws like Reader(). So do all calls, and for a moment MomentGone, with the oldest that can
+  /// be asked for, and NoSuchRun.
+  explicit History(const std::filesystem::path& file, const Permission& permission = {});
   ~History();
   History(History&&) noexcept;
 
@@ -65,8 +80,10 @@ class History {
   void differences(const Moment& before, const Moment& after,
                    const std::function<void(const EntryDifference&)>& visit) const;
 
-  /// What was told of an id, be it published, merged or purged; newest first.
-  std::vector<model::HistoryLine> lines(std::string_view id, int limit) const;
+  /// What was told of an id, be it published, merged or purged; newest first. With `before`, only
+  /// lines with a smaller number.
+  std::vector<model::HistoryLine> lines(std::string_view id, int limit,
+                                        std::optional<std::int64_t> before = {}) const;
 
   HistoryState state() const;
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "model/entry.hpp"
 
@@ -24,6 +25,11 @@ struct Permission {
   bool hidden = true;  ///< contacts that address lists do not show
 
   bool everything() const { return !sources && !groups && !attributes && hidden; }
+
+  /// Whether the attribute of this name is told.
+  bool tells(std::string_view attribute) const {
+    return !attributes || attributes->contains(std::string(attribute));
+  }
 
   auto operator<=>(const Permission&) const = default;
 };

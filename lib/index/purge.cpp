@@ -18,6 +18,7 @@ struct Row {
   std::int64_t id;
   std::string uuid;
   std::string kind;
+  std::string last_change;  ///< its number: up to where it was told of
 };
 
 class Purge {
@@ -30,7 +31,8 @@ class Purge {
 
   std::vector<Row> overdue(base::TimePoint deleted_before) {
     return rows(
-        "SELECT e.id, e.uuid, e.kind FROM entry e WHERE e.status = 'deleted' AND e.forward_to IS "
+        "SELECT e.id, e.uuid, e.kind, e.change_number FROM entry e WHERE e.status = 'deleted' AND "
+        "e.forward_to IS "
         "NULL"
         " AND e.changed_at < ?1"
         " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.entry_id = e.id"
@@ -43,7 +45,8 @@ class Purge {
   std::int64_t take(const Row& entry) {
     std::int64_t taken = 1;
     for (const Row& merged :
-         rows("SELECT id, uuid, kind FROM entry WHERE forward_to = ?1 LIMIT ?2", entry.uuid, -1))
+         rows("SELECT id, uuid, kind, change_number FROM entry WHERE forward_to = ?1 LIMIT ?2",
+              entry.uuid, -1))
       taken += take(merged);
     take_records(entry.id);
     search_.remove(entry.id);
@@ -60,8 +63,8 @@ class Purge {
       Query(statements_, sql).bind(entry.id).run();
     Query(statements_,
           "INSERT INTO change (run_id, at, entry_id, operation, field, old_value, new_value,"
-          " connector) VALUES (?1, ?2, 0, 'purged', 'id', ?3, ?4, '')")
-        .bind(run_, at_, entry.uuid, entry.kind)
+          " connector, former) VALUES (?1, ?2, 0, 'purged', 'id', ?3, ?4, '', ?5)")
+        .bind(run_, at_, entry.uuid, entry.kind, entry.last_change)
         .run();
     return taken;
   }
@@ -75,7 +78,7 @@ class Purge {
     Query query(statements_, sql);
     query.bind(value, limit);
     while (query.next())
-      found.push_back({query.integer(0), query.text(1), query.text(2)});
+      found.push_back({query.integer(0), query.text(1), query.text(2), query.text(3)});
     return found;
   }
 

@@ -10,12 +10,14 @@
 #include "index/codes.hpp"
 #include "index/entry_store.hpp"
 #include "index/lookup.hpp"
+#include "index/narrowing.hpp"
 #include "index/page.hpp"
 #include "index/policy_json.hpp"
 #include "index/preview.hpp"
 #include "index/query.hpp"
 #include "index/reading.hpp"
 #include "index/search.hpp"
+#include "index/told_lines.hpp"
 #include "model/forms.hpp"
 
 namespace gald::index {
@@ -34,7 +36,23 @@ constexpr int kColumnsOfEntry = 31;
 
 class Reader::Impl : public Reading {
  public:
-  using Reading::Reading;
+  Impl(const std::filesystem::path& path, const Permission& permitted)
+      : Reading(path), permission(permitted), search(statements, permission) {
+    narrow(database, permission);
+    if (!permission.everything())
+      complete.emplace(path);
+  }
+
+  /// What was told of the past says more than the tables: who was permitted then.
+  template <typename... Values>
+  std::vector<model::HistoryLine> lines(const std::string& sql, int limit, Values&&... values) {
+    Reading& reading = complete ? *complete : *this;
+    SQLite::Transaction picture(reading.database);
+    ToldLines lines(reading.statements, permission);
+    Query query(reading.statements, sql);
+    query.bind(std::forward<Values>(values)...);
+    return lines.read(query, limit);
+  }
 
   model::Contact contact(Query& row) {
     model::Contact contact;
@@ -76,11 +94,15 @@ class Reader::Impl : public Reading {
     return contact;
   }
 
-  Search search{statements};
+  const Permission permission;
+  Search search;
+
+ private:
+  std::optional<Reading> complete;  ///< of a narrowed reader: not narrowed, for lines()
 };
 
-Reader::Reader(const std::filesystem::path& file)
-    : impl_(explained(file, [&] { return std::make_unique<Impl>(file); })) {}
+Reader::Reader(const std::filesystem::path& file, const Permission& permission)
+    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission); })) {}
 
 Reader::~Reader() = default;
 Reader::Reader(Reader&&) noexcept = default;
@@ -169,21 +191,15 @@ std::vector<LookupHit> Reader::lookup(std::string_view number_or_address,
 
 std::vector<model::HistoryLine> Reader::history(std::string_view entry_id, int limit) const {
   return explained(impl_->file, [&] {
-    static const std::string kSql =
-        kHistoryLines + "WHERE e.uuid = ?1 ORDER BY ch.number DESC LIMIT ?2";
-    Query query(impl_->statements, kSql);
-    query.bind(entry_id, limit);
-    return read_lines(query);
+    static const std::string kSql = kHistoryLines + "WHERE e.uuid = ?1 ORDER BY ch.number DESC";
+    return impl_->lines(kSql, limit, entry_id);
   });
 }
 
 std::vector<model::HistoryLine> Reader::changes_of_run(std::int64_t run, int limit) const {
   return explained(impl_->file, [&] {
-    static const std::string kSql =
-        kHistoryLines + "WHERE ch.run_id = ?1 ORDER BY ch.number LIMIT ?2";
-    Query query(impl_->statements, kSql);
-    query.bind(run, limit);
-    return read_lines(query);
+    static const std::string kSql = kHistoryLines + "WHERE ch.run_id = ?1 ORDER BY ch.number";
+    return impl_->lines(kSql, limit, run);
   });
 }
 
@@ -281,7 +297,9 @@ std::vector<CollectionState> Reader::collections() const {
         " (SELECT count(*) FROM record r WHERE r.collection_id = l.id AND r.presence_code = " +
         code_of("'live'", kPresences) +
         "),"
-        " (SELECT count(*) FROM quarantined q WHERE q.connector = c.name AND q.collection = l.name)"
+        " (SELECT count(*) FROM quarantined q WHERE q.connector = c.name AND q.collection = "
+        "l.name),"
+        " coalesce(l.full_at, ''), l.position <> x''"
         " FROM collection l JOIN connector c ON c.id = l.connector_id"
         " LEFT JOIN latest ON latest.connector = c.name AND latest.collection = l.name"
         " LEFT JOIN read now ON now.connector = c.name AND now.collection = l.name"
@@ -291,7 +309,8 @@ std::vector<CollectionState> Reader::collections() const {
     Query query(impl_->statements, kSql);
     while (query.next())
       states.push_back({query.text(0), query.text(1), query.text(2), query.text(3), query.text(4),
-                        query.text(5), query.text(6), query.integer(7), query.integer(8)});
+                        query.text(5), query.text(6), query.integer(7), query.integer(8),
+                        query.text(9), query.integer(10) != 0});
     return states;
   });
 }
@@ -399,8 +418,14 @@ std::vector<model::StagedRecord> Reader::records(const model::Entry& entry,
     }
     BatchLoader loader(impl_->statements, base::to_iso8601(now));
     std::vector<model::StagedRecord> found;
-    for (const std::int64_t id : ids)
+    for (const std::int64_t id : ids) {
       found.push_back(loader.load_record(id));
+      if (!impl_->permission.everything())  // a manager is told by id, if that one may be seen
+        erase_if(found.back().attributes, [](const auto& one) {
+          return one.first == model::Attribute::manager ||
+                 one.first == model::Attribute::manager_name;
+        });
+    }
     return found;
   });
 }

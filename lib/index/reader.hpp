@@ -13,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "index/contact_filter.hpp"
+#include "index/permission.hpp"
 #include "model/entry.hpp"
 #include "model/plan.hpp"
 #include "model/run.hpp"
@@ -60,6 +61,8 @@ struct CollectionState {
   std::string last_error;     ///< of the last attempt, if that failed
   std::int64_t live_records = 0;
   std::int64_t quarantined = 0;
+  std::string last_full_read = {};  ///< end of the last complete round that saw everything
+  bool has_cursor = false;          ///< the next round only asks what changed
 };
 
 /// A credential that ends by itself, as the last cycle saw it.
@@ -139,13 +142,16 @@ struct GroupSize {
   std::int64_t members = 0;
 };
 
+/// With a permission, all that is not permitted does not exist (narrowing.hpp); of the runs and
+/// collections it says when they were, and of plans nothing.
+///
 /// One connection, one thread. Sees the state of the moment for each call; never blocks the writer
 /// and is never blocked.
 class Reader {
  public:
   /// Throws std::runtime_error with one clear line when there is no index, when it is not one, or
   /// when it was made by a newer gald.
-  explicit Reader(const std::filesystem::path& file);
+  explicit Reader(const std::filesystem::path& file, const Permission& permission = {});
   ~Reader();
   Reader(Reader&&) noexcept;
 

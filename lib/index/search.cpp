@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "index/contact_filter.hpp"
 #include "index/entry_store.hpp"
+#include "index/narrowing.hpp"
 #include "index/search_index.hpp"
 #include "model/name_form.hpp"
 #include "model/search_words.hpp"
@@ -113,9 +114,11 @@ struct Alternative {
 /// One search, from what was typed to its hits.
 class Run {
  public:
-  Run(Statements& statements, const SearchQuery& query)
+  /// `unsure`: the words of the indexes may be of attributes that are not to be found.
+  Run(Statements& statements, const SearchQuery& query, bool unsure)
       : statements_(statements),
         query_(query),
+        unsure_(unsure),
         limit_(static_cast<std::size_t>(std::max(query.limit, 1))),
         filter_(statements, query.filter),
         form_(model::search_form(query.text)),
@@ -219,7 +222,8 @@ class Run {
 
   /// Of a group or label that few have it is quicker to look at each of them. Whether it was so.
   bool find_members() {
-    if (query_.filter.group.empty() && query_.filter.label.empty())
+    if (query_.filter.group.empty() && query_.filter.label.empty() &&
+        (query_.filter.kind == model::EntryKind::group || !is_narrowed_to_members(statements_)))
       return false;
     int left = kMembers;
     const std::string sql = kCandidate + filter_.sql() + kEverybody + filter_.sql();
@@ -264,7 +268,7 @@ class Run {
     for (int seen = 0; query.next(); ++seen) {
       if (seen == bounds.seen || taken == bounds.taken)
         return true;
-      if (query.integer(4) == 0)
+      if (query.integer(4) == 0 || (unsure_ && !has_words(query.integer(0))))
         continue;
       ++taken;
       if (known_.insert(query.integer(0)).second)
@@ -414,6 +418,7 @@ class Run {
 
   Statements& statements_;
   const SearchQuery& query_;
+  const bool unsure_;
   const std::size_t limit_;
   const ContactCondition filter_;
   const std::string form_;
@@ -432,11 +437,13 @@ class Run {
 SearchResult Search::find(const SearchQuery& query) {
   if (!search_state(statements_).complete)
     return {.hits = {}, .more = false, .ready = false};
-  Run run(statements_, query);
+  const bool unsure = permission_.attributes.has_value();
+  Run run(statements_, query, unsure);
   if (run.nothing_typed())
     return {};
   run.find();
-  if (run.found_few() && !run.cut())  // or there may be more of those who have the words
+  // of what is only similar, nothing tells in which attribute it is
+  if (!unsure && run.found_few() && !run.cut())  // or there may be more of those who have the words
     run.find_similar(vocabulary());
   return run.result();
 }

@@ -15,7 +15,10 @@ namespace gald::index {
 /// work of a search is bounded, whatever is typed and however many have it.
 class Search {
  public:
-  explicit Search(Statements& statements) : statements_(statements) {}
+  /// `permission` is the one that the connection is narrowed to, and outlives it: the indexes have
+  /// words of attributes that it does not permit.
+  Search(Statements& statements, const Permission& permission)
+      : statements_(statements), permission_(permission) {}
 
   /// REQUIRES: an open transaction, so that all is seen as of one moment.
   SearchResult find(const SearchQuery& query);
@@ -24,6 +27,7 @@ class Search {
   const model::Vocabulary& vocabulary();
 
   Statements& statements_;
+  const Permission& permission_;
   model::Vocabulary vocabulary_;
   std::int64_t generation_ = 0;
   std::int64_t last_word_ = 0;

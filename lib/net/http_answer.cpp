@@ -14,7 +14,60 @@ namespace {
 /// Shorter ones do not get shorter enough.
 constexpr std::size_t kWorthCompressing = 1024;
 
-std::string_view reason(int status) {
+bool is_compressible(std::string_view type) {
+  const std::string name = base::ascii_lower(base::trim(type.substr(0, type.find(';'))));
+  return name.starts_with("text/") || name.ends_with("+json") || name.ends_with("+xml") ||
+         name == "application/json" || name == "application/javascript" ||
+         name == "application/jsonl" || name == "application/x-ndjson" ||
+         name == "application/openmetrics-text";
+}
+
+std::string* header_of(ServerResponse& response, std::string_view name) {
+  for (auto& [known, value] : response.headers)
+    if (base::ascii_iequals(known, name))
+      return &value;
+  return nullptr;
+}
+
+bool is_event_stream(ServerResponse& response) {
+  const std::string* type = header_of(response, "Content-Type");
+  return type != nullptr && type->starts_with("text/event-stream");
+}
+
+/// Whether it may be compressed, for this client or another.
+bool may_be_encoded(ServerResponse& response) {
+  const std::string* type = header_of(response, "Content-Type");
+  return type != nullptr && is_compressible(*type) &&
+         header_of(response, "Content-Encoding") == nullptr &&
+         (response.stream || response.body.size() >= kWorthCompressing);
+}
+
+void add_to_vary(ServerResponse& response) {
+  std::string* vary = header_of(response, "Vary");
+  if (vary == nullptr)
+    response.headers.emplace_back("Vary", "Accept-Encoding");
+  else if (vary->find("Accept-Encoding") == std::string::npos)
+    *vary += ", Accept-Encoding";
+}
+
+/// The compressed form is another representation: a strong ETag would promise the same bytes.
+void weaken_etag(ServerResponse& response) {
+  if (std::string* etag = header_of(response, "ETag"); etag != nullptr && etag->starts_with('"'))
+    etag->insert(0, "W/");
+}
+
+void line(std::string& head, std::string_view name, std::string_view value) {
+  head += name;
+  head += ": ";
+  // Nothing that a handler puts into a header may end the line.
+  for (const char c : value)
+    head += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+  head += "\r\n";
+}
+
+}  // namespace
+
+std::string_view reason_phrase(int status) {
   switch (status) {
     case 200:
       return "OK";
@@ -83,58 +136,6 @@ std::string_view reason(int status) {
   }
 }
 
-bool is_compressible(std::string_view type) {
-  const std::string name = base::ascii_lower(base::trim(type.substr(0, type.find(';'))));
-  return name.starts_with("text/") || name.ends_with("+json") || name.ends_with("+xml") ||
-         name == "application/json" || name == "application/javascript" ||
-         name == "application/jsonl" || name == "application/x-ndjson" ||
-         name == "application/openmetrics-text";
-}
-
-std::string* header_of(ServerResponse& response, std::string_view name) {
-  for (auto& [known, value] : response.headers)
-    if (base::ascii_iequals(known, name))
-      return &value;
-  return nullptr;
-}
-
-bool is_event_stream(ServerResponse& response) {
-  const std::string* type = header_of(response, "Content-Type");
-  return type != nullptr && type->starts_with("text/event-stream");
-}
-
-/// Whether it may be compressed, for this client or another.
-bool may_be_encoded(ServerResponse& response) {
-  const std::string* type = header_of(response, "Content-Type");
-  return type != nullptr && is_compressible(*type) &&
-         header_of(response, "Content-Encoding") == nullptr &&
-         (response.stream || response.body.size() >= kWorthCompressing);
-}
-
-void add_to_vary(ServerResponse& response) {
-  if (std::string* vary = header_of(response, "Vary"))
-    *vary += ", Accept-Encoding";
-  else
-    response.headers.emplace_back("Vary", "Accept-Encoding");
-}
-
-/// The compressed form is another representation: a strong ETag would promise the same bytes.
-void weaken_etag(ServerResponse& response) {
-  if (std::string* etag = header_of(response, "ETag"); etag != nullptr && etag->starts_with('"'))
-    etag->insert(0, "W/");
-}
-
-void line(std::string& head, std::string_view name, std::string_view value) {
-  head += name;
-  head += ": ";
-  // Nothing that a handler puts into a header may end the line.
-  for (const char c : value)
-    head += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
-  head += "\r\n";
-}
-
-}  // namespace
-
 HttpDate http_date(std::time_t time) {
   static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -148,26 +149,6 @@ HttpDate http_date(std::time_t time) {
   HttpDate date;
   std::memcpy(date.data(), text, date.size());
   return date;
-}
-
-bool accepts_gzip(std::string_view accept_encoding) {
-  std::optional<bool> gzip;
-  std::optional<bool> any;
-  for (const std::string_view one : base::split(accept_encoding, ',')) {
-    const std::size_t semicolon = std::min(one.find(';'), one.size());
-    const std::string coding = base::ascii_lower(base::trim(one.substr(0, semicolon)));
-    // "q=0", "q=0.000": not at all; every other weight is a welcome.
-    std::string weight =
-        base::ascii_lower(base::trim(one.substr(std::min(semicolon + 1, one.size()))));
-    weight.erase(std::remove(weight.begin(), weight.end(), ' '), weight.end());
-    const bool welcome =
-        !weight.starts_with("q=0") || weight.find_first_of("123456789", 2) != weight.npos;
-    if (coding == "gzip" || coding == "x-gzip")
-      gzip = welcome;
-    else if (coding == "*")
-      any = welcome;
-  }
-  return gzip.value_or(any.value_or(false));
 }
 
 Message message_of(ServerResponse& response, const Sending& sending) {
@@ -202,7 +183,7 @@ Message message_of(ServerResponse& response, const Sending& sending) {
   head += "HTTP/1.1 ";
   head += std::to_string(response.status);
   head += ' ';
-  head += reason(response.status);
+  head += reason_phrase(response.status);
   head += "\r\nDate: ";
   const HttpDate date = http_date(std::time(nullptr));
   head.append(date.data(), date.size());

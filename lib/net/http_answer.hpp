@@ -12,13 +12,13 @@
 
 namespace gald::net {
 
+/// "Not Found"; empty for a status that is not known.
+std::string_view reason_phrase(int status);
+
 /// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7).
 using HttpDate = std::array<char, 29>;
 
 HttpDate http_date(std::time_t time);
-
-/// Whether whoever sent this Accept-Encoding takes gzip (RFC 9110 section 12.5.3).
-bool accepts_gzip(std::string_view accept_encoding);
 
 /// How an answer is to be sent.
 struct Sending {

@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 
 #include "base/log.hpp"
-#include "base/text.hpp"
 #include "net/http_session.hpp"
 #include "net/listening.hpp"
 #include "net/server_tls.hpp"
@@ -140,13 +139,6 @@ class TlsSession : public HttpSession {
 
 }  // namespace
 
-std::optional<std::string_view> ServerRequest::header(std::string_view name) const {
-  for (const auto& [known, value] : headers)
-    if (base::ascii_iequals(known, name))
-      return value;
-  return std::nullopt;
-}
-
 class HttpServer::Impl {
  public:
   Impl(ServerOptions options, Handler& handler)
@@ -158,10 +150,16 @@ class HttpServer::Impl {
       tls_ = std::make_shared<ServerTls>(given);
     for (const std::string& address : given.listen)
       doors_.emplace_back(Listening(address, given.socket_mode), context_.io);
+    for (const std::string& address : given.listen_if_possible)
+      try {
+        doors_.emplace_back(Listening(address, given.socket_mode), context_.io);
+      } catch (const std::runtime_error& error) {
+        base::log::warning("api.not_listening", error.what());
+      }
     for (Door& door : doors_)
       accept(door);
     sweep_later();
-    thread_ = std::thread([this] { context_.io.run(); });
+    thread_ = std::thread([this] { run(); });
   }
 
   ~Impl() {
@@ -212,6 +210,17 @@ class HttpServer::Impl {
     Acceptor acceptor;
     bool resting = false;  // there was no room for another descriptor
   };
+
+  /// Whatever goes wrong with one connection (no memory), the others go on; its time runs out.
+  void run() {
+    while (true)
+      try {
+        context_.io.run();
+        return;
+      } catch (const std::exception& error) {
+        base::log::error("api.failed", error.what());
+      }
+  }
 
   template <typename Do>
   void for_each_session(Do action) {
@@ -299,7 +308,7 @@ class HttpServer::Impl {
       if (std::exchange(door.resting, false))
         accept(door);
     if (tls_ && now >= certificate_due_) {
-      certificate_due_ = now + std::chrono::seconds(10);
+      certificate_due_ = now + context_.options.certificate_interval;
       if (auto newer = ServerTls::if_changed(*tls_, context_.options))
         tls_ = std::move(newer);
     }

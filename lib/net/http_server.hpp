@@ -128,9 +128,21 @@ class Handler {
   virtual bool news() { return false; }
 };
 
+/// From where an address can be reached.
+enum class Reach {
+  machine,  ///< "127.0.0.1:8389", "[::1]:8389", "unix:/run/gald/gald.sock"
+  others,   ///< "0.0.0.0:443", "192.0.2.7:8389", "[::]:8389"
+};
+
+/// Nothing for what is no such address.
+std::optional<Reach> reach_of(std::string_view address);
+
 struct ServerOptions {
-  /// "127.0.0.1:8389", "[::1]:8389", "unix:/run/gald/gald.sock". Port 0: any.
+  /// As above. Port 0: any.
   std::vector<std::string> listen;
+
+  /// The same, but what cannot be listened on is logged and left out.
+  std::vector<std::string> listen_if_possible = {};
 
   /// PEM; with a certificate, every TCP address speaks TLS 1.2 or newer, and only TLS. The files
   /// are read again when they change.
@@ -142,7 +154,7 @@ struct ServerOptions {
 
   /// What a client may call this server, without the port, beside localhost, 127.0.0.1 and [::1]:
   /// for TCP addresses without TLS, as a page of another origin may have its name lead to them (DNS
-  /// rebinding). "*": anything.
+  /// rebinding).
   std::vector<std::string> hosts = {};
 
   std::uint32_t socket_mode = 0660;  ///< of Unix sockets
@@ -154,9 +166,13 @@ struct ServerOptions {
   std::size_t body_limit = 64 * 1024;
   std::chrono::milliseconds request_timeout{10'000};  ///< from its first byte to its last
   std::chrono::milliseconds idle_timeout{75'000};     ///< between two requests
-  std::chrono::milliseconds stall_timeout{30'000};    ///< a client that takes no byte for so long
-  std::chrono::milliseconds news_interval{500};       ///< how often news() is asked for
+  std::chrono::milliseconds stall_timeout{30'000};    ///< a client that takes nothing for so long
+  std::chrono::milliseconds certificate_interval{10'000};  ///< how often its files are looked at
+  std::chrono::milliseconds news_interval{500};            ///< how often news() is asked for
 };
+
+/// Why the certificates cannot be used, in one line that names the file.
+std::optional<std::string> certificate_problem(const ServerOptions& options);
 
 /// HTTP/1.1 (RFC 9110, 9112): keep-alive, pipelining, HEAD, chunked bodies. One io thread and some
 /// workers; memory is bounded by the limits, whatever clients do.

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/log.hpp"
+#include "net/accept_encoding.hpp"
 #include "net/listening.hpp"
 
 namespace gald::net {
@@ -60,6 +61,7 @@ struct HttpSession::Answer {
   std::string route;
   std::shared_ptr<BodySource> stream;
   std::optional<milliseconds> wait;
+  bool failed = false;  ///< there is not even an answer that says so
 };
 
 /// What a worker made of the next piece of a stream.
@@ -171,6 +173,11 @@ void HttpSession::parse() {
   // RFC 9112 section 2.2: an empty line before a request is none.
   while (!parser_ && filled_ - used_ >= 2 && in_.compare(used_, 2, "\r\n") == 0)
     used_ += 2;
+  if (!parser_ && used_ == filled_) {
+    state_ = State::idle;
+    deadline_ = since_ + context_.options.idle_timeout;
+    return read_more();
+  }
   if (!parser_)
     parser_.emplace(text_, body_, context_.options.header_limit, context_.options.body_limit);
   while (true) {
@@ -265,9 +272,8 @@ bool HttpSession::is_welcome_host(std::string_view host) const {
   if (name == "localhost" || name == "127.0.0.1" || name == "[::1]")
     return true;
   const auto& more = context_.options.hosts;
-  return std::any_of(more.begin(), more.end(), [&](const std::string& one) {
-    return one == "*" || base::ascii_iequals(one, name);
-  });
+  return std::any_of(more.begin(), more.end(),
+                     [&](const std::string& one) { return base::ascii_iequals(one, name); });
 }
 
 // ---- answering ----------------------------------------------------------------------------------
@@ -284,6 +290,7 @@ void HttpSession::dispatch() {
   request_.body = std::move(body_);
   request_.peer = peer_;
   request_.waited = false;
+  waits_until_.reset();
   ask(false);
 }
 
@@ -332,7 +339,13 @@ void HttpSession::ask(bool again) {
   deadline_ = Steady::time_point::max();
   seen_wakes_ = context_.wakes;
   auto work = [self = shared_from_this()]() mutable {
-    Answer answer = self->make_answer();
+    Answer answer;
+    try {
+      answer = self->make_answer();
+    } catch (const std::exception& error) {  // no memory
+      answer.failed = true;
+      base::log::error("api.failed", error.what(), {{"method", self->request_.method}});
+    }
     asio::io_context& io = self->context_.io;
     asio::post(io, [self = std::move(self), answer = std::move(answer)]() mutable {
       self->answered(std::move(answer));
@@ -371,6 +384,8 @@ HttpSession::Answer HttpSession::make_answer() {
 void HttpSession::answered(Answer answer) {
   if (state_ == State::closed)
     return;
+  if (answer.failed)
+    return close();
   if (answer.wait)
     return park(*answer.wait);
   status_ = answer.status;
@@ -405,6 +420,7 @@ void HttpSession::send(Message message) {
 void HttpSession::start_writing(Buffers buffers, Then then) {
   state_ = State::writing;
   then_ = then;
+  under_way_ = 0;
   sent_ += asio::buffer_size(buffers);
   on_some_written();
   write(buffers);
@@ -498,7 +514,9 @@ void HttpSession::park(milliseconds time) {
   // Of what came while the worker looked, nobody knows whether it saw it.
   if (context_.draining || seen_wakes_ != context_.wakes)
     return unpark();
-  deadline_ = Steady::now() + time;
+  if (!stream_ && !waits_until_)
+    waits_until_ = Steady::now() + time;  // from the first time on, however often it is woken
+  deadline_ = stream_ ? Steady::now() + time : *waits_until_;
 }
 
 void HttpSession::unpark() {
@@ -528,6 +546,13 @@ void HttpSession::sweep(Steady::time_point now) {
       return close();
     request_.waited = true;  // a half-closed connection still takes an answer
     return unpark();
+  }
+  if (state_ == State::writing) {
+    // The system takes more from us only once much of what it has is gone: a slow client would look
+    // like one that takes nothing.
+    const int left = bytes_under_way(descriptor());
+    if (left < std::exchange(under_way_, left))
+      on_some_written();
   }
   if (now < deadline_)
     return;

@@ -159,9 +159,11 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   ServerRequest request_;  // while it is answered: the worker's
   std::uint64_t seen_wakes_ = 0;
+  std::optional<Steady::time_point> waits_until_;  ///< of a request that was parked
   int status_ = 0;
   std::string route_;
   std::uint64_t sent_ = 0;
+  int under_way_ = 0;  // as the last sweep saw it
   Message message_;
   std::shared_ptr<const ReadyAnswer> ready_;
   std::shared_ptr<BodySource> stream_;

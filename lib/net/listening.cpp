@@ -8,8 +8,10 @@
 #include <utility>
 
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -113,6 +115,15 @@ bool nobody_listens(const sockaddr_un& name, socklen_t size) {
 }
 
 }  // namespace
+
+std::optional<Reach> reach_of(std::string_view address) {
+  if (address.starts_with(kUnix))
+    return address.size() > kUnix.size() ? std::optional(Reach::machine) : std::nullopt;
+  const std::optional<Address> found = parsed(address);
+  if (!found)
+    return std::nullopt;
+  return is_loopback_address(found->storage) ? Reach::machine : Reach::others;
+}
 
 Listening::Listening(const std::string& address, std::uint32_t socket_mode) : address_(address) {
   try {
@@ -234,6 +245,11 @@ Peer peer_of(int descriptor) {
   if (failed == 0)
     peer.groups.insert(peer.groups.end(), found, found + size / sizeof(gid_t));
   return peer;
+}
+
+int bytes_under_way(int descriptor) {
+  int bytes = 0;
+  return ::ioctl(descriptor, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 bool has_hung_up(int descriptor) {

@@ -42,6 +42,9 @@ class Listening {
 /// Of a connection that was accepted.
 Peer peer_of(int descriptor);
 
+/// Bytes that were sent and have not arrived yet.
+int bytes_under_way(int descriptor);
+
 /// Whether the other end will send nothing more.
 bool has_hung_up(int descriptor);
 

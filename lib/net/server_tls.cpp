@@ -21,7 +21,7 @@ namespace {
 constexpr unsigned char kHttp11[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) {
-  const unsigned long code = ERR_peek_last_error();
+  const unsigned long code = ERR_peek_error();
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   ERR_clear_error();
   throw std::runtime_error(file.string() + ": " + what +
@@ -81,7 +81,8 @@ ServerTls::ServerTls(const ServerOptions& options)
   const std::filesystem::path& key = options.key_file.empty() ? certificate : options.key_file;
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1)
     fail(certificate, "no certificate can be read from it");
-  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1)
+  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context) != 1)
     fail(key, "no private key of the certificate can be read from it");
   if (!options.client_ca_file.empty())
     trust_clients(context, options);
@@ -100,6 +101,15 @@ std::shared_ptr<ServerTls> ServerTls::if_changed(const ServerTls& current,
   } catch (const std::runtime_error& error) {
     base::log::warning("api.certificate", std::string(error.what()) + "; the one before stays");
     return nullptr;
+  }
+}
+
+std::optional<std::string> certificate_problem(const ServerOptions& options) {
+  try {
+    const ServerTls tls(options);
+    return std::nullopt;
+  } catch (const std::runtime_error& error) {
+    return error.what();
   }
 }
 

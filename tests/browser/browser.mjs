@@ -31,24 +31,34 @@ let daemon = null;
 export async function startGald() {
   daemon = spawn(GALD, ["--config", GALD_CONFIG, "run"], { stdio: ["ignore", "ignore", "pipe"] });
   let told = "";
-  daemon.stderr.on("data", (text) => { told += text; });
+  daemon.stderr.on("data", (text) => {
+    told += text;
+  });
   await until(async () => {
     if (daemon.exitCode !== null) throw new Error(`gald run ended: ${told}`);
-    return fetch(`${url}/`).then((answer) => answer.ok, () => false);
+    return fetch(`${url}/`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
   }, "gald at its address");
 }
 
 export async function stopGald() {
   if (!daemon || daemon.exitCode !== null) return;
-  const ended = new Promise((resolve) => { daemon.once("exit", resolve); });
+  const ended = new Promise((resolve) => {
+    daemon.once("exit", resolve);
+  });
   daemon.kill("SIGTERM");
   await ended;
 }
 
 /// The tenant's control interface.
 export const tenant = async (method, path, body) => {
-  const answer = await fetch(process.env.GALD_TENANT + path, { method, body: body && JSON.stringify(body),
-    headers: { "Content-Type": "application/json" } });
+  const answer = await fetch(process.env.GALD_TENANT + path, {
+    method,
+    body: body && JSON.stringify(body),
+    headers: { "Content-Type": "application/json" },
+  });
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   const text = await answer.text();
   return text ? JSON.parse(text) : null;
@@ -56,26 +66,42 @@ export const tenant = async (method, path, body) => {
 
 /// The API, asked as a program asks.
 export const api = async (token, path) => {
-  const answer = await fetch(`${url}/api/identity${path}`, { headers: { Authorization: `Bearer ${token}` } });
+  const answer = await fetch(`${url}/api/identity${path}`, {
+    headers: { Authorization: `Bearer ${token}` },
+  });
   return { status: answer.status, body: await answer.json() };
 };
 
 let browser = null;
 
 export async function startBrowser() {
-  browser = await chromium.launch({ executablePath: GALD_CHROMIUM, args: ["--headless", "--no-sandbox", "--disable-gpu",
-    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync"] });
+  browser = await chromium.launch({
+    executablePath: GALD_CHROMIUM,
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
 }
 
 export const stopBrowser = () => browser?.close();
 
 /// A page of a window of its own. What must never happen is collected in `page.trouble`.
 export async function open(hash = "", { token, phone = false, dark = false } = {}) {
-  const context = await browser.newContext({ colorScheme: dark ? "dark" : "light", acceptDownloads: true,
+  const context = await browser.newContext({
+    colorScheme: dark ? "dark" : "light",
+    acceptDownloads: true,
     timezoneId: "Europe/Berlin",
-    ...(phone ? { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
-      : { viewport: { width: 1360, height: 860 } }) });
+    ...(phone
+      ? { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
+      : { viewport: { width: 1360, height: 860 } }),
+  });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   page.trouble = [];

@@ -89,7 +89,7 @@ def main():
     if os.getuid() != 0:
         leave("serving the LDAP ports needs root")
     ensure_packages()
-    shots = os.path.join(os.environ.get("GALD_BUILD", os.path.join(REPOSITORY, "build", "dev")), "browser")
+    shots = os.path.join(REPOSITORY, "build", "browser")
     os.makedirs(shots, exist_ok=True)
     place = tempfile.mkdtemp(prefix="gald-console-")
     try:

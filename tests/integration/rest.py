@@ -114,7 +114,7 @@ class Description:
     def __init__(self, document):
         self.document = document
         self.resolver = jsonschema.RefResolver("", document)
-        self.formats = jsonschema.FormatChecker(["uuid", "date-time"])
+        self.formats = jsonschema.FormatChecker(["uuid"])
 
     def resolved(self, value):
         return self.resolver.resolve(value["$ref"])[1] if "$ref" in value else value

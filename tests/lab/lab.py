@@ -670,7 +670,8 @@ class Gald:
         os.makedirs(self.directory, exist_ok=True)
         self.sections = {"index": {"path": self.index_path}, "schedule": {
             # Sources that fail on purpose shall not be waited for long.
-            "interval": "30m", "patience": "30s"}}
+            "interval": "30m", "patience": "30s"},
+            "api": {"listen": []}}  # several run side by side
         if dc:
             self.sections["connector.ad"] = {
                 "type": "active-directory", "url": dc.uri, "bind_name": f"{account}@{dc.domain}",

@@ -1,101 +1,23 @@
 #include <fstream>
 #include <set>
 
-#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "api/api.hpp"
-#include "api/authority.hpp"
-#include "index/index.hpp"
-#include "support.hpp"
+#include "api_world.hpp"
 
 namespace gald::api {
 
 using Json = nlohmann::json;
-using test::anchor;
-using test::Attribute;
 
 namespace {
 
-/// Lets in whoever it is told to.
-class Door final : public Authority {
- public:
-  Principal admit(const net::ServerRequest&) const override { return who; }
-
-  Principal who{"test", Scope::read};
-};
-
-class HealthTest : public testing::Test {
+class HealthTest : public test::ApiWorld {
  protected:
-  static constexpr auto kUsers = "users";
-
-  HealthTest() {
-    services_.live = &live_;
-    services_.collections = {{"entra", "entra", kUsers}, {"ad", "active-directory", "directory"}};
-  }
-
-  std::filesystem::path file() const { return directory_.path() / "gald.db"; }
-
-  index::Index& index() {
-    if (!index_)
-      index_.emplace(file(), clock_);
-    return *index_;
-  }
-
-  /// One cycle that reads some users completely, or fails to.
-  void cycle(std::vector<int> numbers, const std::string& error = {}, bool publish = true) {
-    const index::CollectionKey key{"entra", model::ConnectorKind::entra, kUsers, "v1", false};
-    model::RunReport report;
-    report.started = clock_.now();
-    report.id = index().begin_run();
-    std::vector<model::Change> changes;
-    for (const int number : numbers) {
-      model::Change change;
-      change.anchor = anchor(number);
-      change.kind = model::RecordKind::user;
-      change.set[Attribute::display_name] = {"user " + std::to_string(number)};
-      changes.push_back(std::move(change));
-    }
-    index().position(key);
-    if (error.empty())
-      index().apply(key, std::move(changes), {}, model::Cursor{std::to_string(report.id), ""},
-                    true);
-    if (publish && error.empty())
-      report.published = index().publish(report.id, {}, {});
-    model::CollectionReport read;
-    read.connector = "entra";
-    read.collection = kUsers;
-    read.complete = error.empty();
-    read.error = error;
-    report.collections.push_back(read);
-    clock_.advance(std::chrono::seconds(1));
-    report.ended = clock_.now();
-    report.outcome = error.empty() ? model::Outcome::complete : model::Outcome::failed;
-    index().end_run(report);
-  }
-
-  net::ServerResponse get(const std::string& target) {
-    if (!api_)
-      api_.emplace(file(), door_, services_);
-    net::ServerRequest request;
-    request.method = "GET";
-    request.target = target;
-    return api_->answer(request);
-  }
-
   Json status() {
     const net::ServerResponse response = get("/api/identity/status");
     EXPECT_EQ(response.status, 200) << response.body;
     return Json::parse(response.body);
   }
-
-  test::TemporaryDirectory directory_;
-  base::ManualClock clock_{base::TimePoint(std::chrono::hours(24 * 365 * 50))};
-  sync::LiveStatus live_{clock_};
-  Door door_;
-  Services services_{.clock = clock_, .version = "7.0"};
-  std::optional<index::Index> index_;
-  std::optional<Api> api_;
 };
 
 }  // namespace
@@ -117,9 +39,9 @@ TEST_F(HealthTest, IsReadyOnceSomethingIsPublished) {
   };
   using Names = std::vector<std::string>;
   EXPECT_EQ(waits_for(), (Names{"entra/users", "ad/directory"})) << "there is no index yet";
-  cycle({1, 2}, {}, false);
+  cycle(users({1, 2}), {}, false);
   EXPECT_EQ(waits_for(), Names{"ad/directory"});
-  cycle({1, 2});
+  cycle(users({1, 2}));
   const net::ServerResponse response = get("/readyz");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(Json::parse(response.body), Json({{"ready", true}}));
@@ -148,7 +70,7 @@ TEST_F(HealthTest, StatusBeforeTheFirstCycle) {
 
 TEST_F(HealthTest, StatusTellsHowEverySourceDoes) {
   services_.collections.pop_back();
-  cycle({1, 2, 3});
+  cycle(users({1, 2, 3}));
   const std::string success = status().at("connectors")[0].at("lastSuccess");
   EXPECT_EQ(status().at("lastChange"), 3);
   EXPECT_EQ(status().at("ageSeconds"), 1);
@@ -165,10 +87,10 @@ TEST_F(HealthTest, StatusTellsHowEverySourceDoes) {
 }
 
 TEST_F(HealthTest, StatusEstimatesAReadThatWasCompleteBefore) {
-  cycle({1, 2, 3, 4});
+  cycle(users({1, 2, 3, 4}));
   live_.cycle_begun();
   clock_.advance(std::chrono::seconds(10));
-  live_.moved({sync::Progress::Stage::reading, "entra", kUsers, 1, true});
+  live_.moved({sync::Progress::Stage::reading, "entra", "users", 1, true});
   const Json body = status();
   EXPECT_EQ(body.at("state"), "reading");
   ASSERT_EQ(body.at("progress").size(), 1U);
@@ -179,9 +101,9 @@ TEST_F(HealthTest, StatusEstimatesAReadThatWasCompleteBefore) {
 
 TEST_F(HealthTest, StatusTellsWhenCredentialsEnd) {
   services_.collections.pop_back();
-  cycle({1});
+  cycle(users({1}));
   index().note_credential("entra", "client secret", clock_.now() + std::chrono::hours(49));
-  cycle({1});
+  cycle(users({1}));
   const Json body = status();
   ASSERT_EQ(body.at("credentials").size(), 1U);
   EXPECT_EQ(body.at("credentials")[0].at("connector"), "entra");
@@ -190,7 +112,7 @@ TEST_F(HealthTest, StatusTellsWhenCredentialsEnd) {
 
 TEST_F(HealthTest, WhoSeesOnlySomeIsToldTheStateAndTheAge) {
   services_.collections.pop_back();
-  cycle({1});
+  cycle(users({1}));
   door_.who.permission.hidden = false;
   std::set<std::string> keys;
   const Json body = status();

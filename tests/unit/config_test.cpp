@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include "base/text.hpp"
 #include "config_keys.hpp"
 #include "net_keys.hpp"
 #include "secrets.hpp"
@@ -506,6 +507,53 @@ TEST(Config, MissingFileIsAnErrorLikeTheOthers) {
   EXPECT_EQ(load_config("/").errors, Lines{"/: cannot be read: it is a folder"});
 }
 
+// --- [api] ---------------------------------------------------------------------------------------
+
+std::string with_api(const std::string& keys) {
+  return std::string(kAd) + "[api]\n" + keys;
+}
+
+TEST(ConfigApi, ListensWhereItIsToldTo) {
+  const Config defaults = parse(kAd).config;
+  EXPECT_EQ(defaults.api.listen, (Lines{"unix:/run/gald/gald.sock", "127.0.0.1:8389"}));
+  EXPECT_EQ(defaults.api.listen_line, 0);
+  EXPECT_EQ(defaults.api.connections, 4000);
+  EXPECT_TRUE(parse(with_api("listen = []\n")).config.api.listen.empty());
+  const auto beside =
+      parse_config(with_api("listen = [\"unix:gald.sock\", \"[::1]:0\"]\n"), "/x/y.toml");
+  EXPECT_EQ(beside.config.api.listen, (Lines{"unix:/x/gald.sock", "[::1]:0"}));
+}
+
+TEST(ConfigApi, AnAddressIsAnAddress) {
+  for (const char* wrong : {"localhost:8389", "8389", "127.0.0.1", "127.0.0.1:99999",
+                            "unix:", "::1:80", "http://127.0.0.1:80"}) {
+    const Lines errors = parse(with_api("listen = [\"" + std::string(wrong) + "\"]\n")).errors;
+    ASSERT_EQ(errors.size(), 1u) << wrong;
+    EXPECT_NE(
+        errors[0].find("api.listen: expected a list in brackets, each element an address with "
+                       "a port such as"),
+        std::string::npos)
+        << errors[0];
+  }
+}
+
+TEST(ConfigApi, OtherMachinesNeedTls) {
+  for (const char* address : {"0.0.0.0:8389", "192.0.2.1:443", "[::]:8389"}) {
+    const std::string listen = "listen = [\"127.0.0.1:1\", \"" + std::string(address) + "\"]\n";
+    const Lines errors = parse(with_api(listen)).errors;
+    ASSERT_EQ(errors.size(), 1u) << address;
+    EXPECT_NE(errors[0].find(std::string(address) + " can be reached from other machines"),
+              std::string::npos)
+        << errors[0];
+    EXPECT_EQ(parse(with_api(listen + "certificate_file = \"server.pem\"\n")).errors, Lines());
+  }
+}
+
+TEST(ConfigApi, KeysThatNeedAnother) {
+  EXPECT_EQ(parse(with_api("key_file = \"k\"\nclient_ca_file = \"c\"\n")).errors.size(), 2u);
+  EXPECT_EQ(parse(with_api("client_certificates = \"required\"\n")).errors.size(), 1u);
+}
+
 // --- the example and the documentation -----------------------------------------------------------
 
 /// The example with every optional key switched on.
@@ -579,8 +627,14 @@ TEST(ConfigExample, ShowsTheDefaults) {
       continue;
     const bool bare = key.type == KeyType::flag || key.type == KeyType::count;
     const std::string quote = bare ? "" : "\"";
-    const std::string line =
-        "#" + std::string(key.name) + " = " + quote + std::string(key.fallback) + quote + "\n";
+    std::string value = quote + std::string(key.fallback) + quote;
+    if (key.list) {
+      value = "[";
+      for (const std::string_view element : base::split(key.fallback, '|'))
+        value += (value == "[" ? "\"" : ", \"") + std::string(element) + "\"";
+      value += "]";
+    }
+    const std::string line = "#" + std::string(key.name) + " = " + value + "\n";
     EXPECT_NE(example.find(line), example.npos) << line;
   }
 }
@@ -606,7 +660,10 @@ TEST(ConfigDocumentation, ManualPageNamesEveryKey) {
 TEST(ConfigKeys, RequiredKeysHaveNoDefault) {
   for (const KeyInfo& key : config_keys()) {
     EXPECT_FALSE(key.required && !key.fallback.empty()) << key.name;
-    EXPECT_TRUE(key.fallback.empty() || check_text(key, key.fallback).error.empty()) << key.name;
+    if (key.fallback.empty())
+      continue;
+    for (const std::string_view element : base::split(key.fallback, key.list ? '|' : '\n'))
+      EXPECT_EQ(check_text(key, element).error, "") << key.name;
   }
 }
 

@@ -2,7 +2,7 @@
 import { t } from "/console/texts.js";
 
 const ROOT = "/api/identity";
-const KEPT = "gald.token";  // for this tab, until it is closed
+const KEPT = "gald.token"; // for this tab, until it is closed
 
 export class Problem extends Error {
   /// `status` 0: there was no answer
@@ -33,7 +33,9 @@ export function forgetToken() {
 }
 
 function address(path, query) {
-  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== "");
+  const given = Object.entries(query ?? {}).filter(
+    ([, value]) => value !== undefined && value !== "",
+  );
   return ROOT + path + (given.length > 0 ? `?${new URLSearchParams(given)}` : "");
 }
 
@@ -88,7 +90,7 @@ export const contactName = async (id) => {
   try {
     return (await json(`/contacts/${of(id)}`, { query: { fields: "displayName" } })).displayName;
   } catch {
-    return null;  // purged, or not for this token
+    return null; // purged, or not for this token
   }
 };
 export const history = (id, query) => json(`/contacts/${of(id)}/history`, { query });
@@ -107,16 +109,20 @@ export const sync = () => json("/sync", { method: "POST" });
 export async function exported(query, signal, progress) {
   const response = await ask("/contacts/export", { query, signal, accept: "*/*" });
   // What was compressed on the way has another length than what arrives here.
-  const length = response.headers.has("Content-Encoding") ? null : response.headers.get("Content-Length");
+  const length = response.headers.has("Content-Encoding")
+    ? null
+    : response.headers.get("Content-Length");
   const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1];
   let came = 0;
-  const counted = response.body.pipeThrough(new TransformStream({
-    transform(piece, on) {
-      came += piece.byteLength;
-      progress(came, length === null ? null : Number(length));
-      on.enqueue(piece);
-    },
-  }));
+  const counted = response.body.pipeThrough(
+    new TransformStream({
+      transform(piece, on) {
+        came += piece.byteLength;
+        progress(came, length === null ? null : Number(length));
+        on.enqueue(piece);
+      },
+    }),
+  );
   try {
     const type = response.headers.get("Content-Type") ?? "";
     const blob = await new Response(counted, { headers: { "Content-Type": type } }).blob();

@@ -14,7 +14,8 @@ function ceiling(value) {
 
 /// `bars`: {value, kind, title}, the oldest first. `spoken(value)` is how a value is written.
 export function chart({ title, note, bars, spoken, empty }) {
-  const body = bars.length === 0 ? h("p", { class: "quiet" }, empty) : drawn(title, note, bars, spoken);
+  const body =
+    bars.length === 0 ? h("p", { class: "quiet" }, empty) : drawn(title, note, bars, spoken);
   return h("section", { class: "card chart" }, h("h2", {}, title), body);
 }
 
@@ -29,14 +30,32 @@ function drawn(title, note, bars, spoken) {
   ]);
   const drawn = bars.map((bar, index) => {
     const height = bar.value > 0 ? Math.max(2, HEIGHT - BOTTOM - y(bar.value)) : 1;
-    return svg("rect", { class: `bar ${bar.kind}`, x: LEFT + index * step + step * 0.15, width: step * 0.7,
-      y: HEIGHT - BOTTOM - height, height, rx: Math.min(2, step * 0.2) }, svg("title", {}, bar.title));
+    return svg(
+      "rect",
+      {
+        class: `bar ${bar.kind}`,
+        x: LEFT + index * step + step * 0.15,
+        width: step * 0.7,
+        y: HEIGHT - BOTTOM - height,
+        height,
+        rx: Math.min(2, step * 0.2),
+      },
+      svg("title", {}, bar.title),
+    );
   });
   const end = (index, anchor, at) =>
     svg("text", { x: at, y: HEIGHT - 4, "text-anchor": anchor }, bars[index].when);
-  return h("figure", {},
-    svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}. ${note}` },
-      lines, drawn, end(0, "start", LEFT),
-      bars.length > 3 && end(bars.length - 1, "end", LEFT + bars.length * step)),
-    h("figcaption", {}, note));
+  return h(
+    "figure",
+    {},
+    svg(
+      "svg",
+      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}. ${note}` },
+      lines,
+      drawn,
+      end(0, "start", LEFT),
+      bars.length > 3 && end(bars.length - 1, "end", LEFT + bars.length * step),
+    ),
+    h("figcaption", {}, note),
+  );
 }

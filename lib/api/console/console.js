@@ -10,8 +10,8 @@ import * as plans from "/console/plans.js";
 import * as runs from "/console/runs.js";
 import { t } from "/console/texts.js";
 
-const QUIET = 10_000;  // between two questions how gald is doing
-const BUSY = 2_000;    // while a cycle is under way
+const QUIET = 10_000; // between two questions how gald is doing
+const BUSY = 2_000; // while a cycle is under way
 const RETRY_MOST = 30_000;
 
 const VIEWS = {
@@ -24,8 +24,8 @@ const VIEWS = {
 
 const main = h("main", { id: "main" });
 const banner = h("div", { class: "banner", role: "alert", hidden: true });
-let who = null;      // nobody has signed in
-let showing = null;  // what the open view promises
+let who = null; // nobody has signed in
+let showing = null; // what the open view promises
 let status = null;
 
 // --- Views
@@ -33,17 +33,22 @@ let status = null;
 /// "#/contacts/ID?tab=groups": the name of the view, what follows, and the query
 function parsed(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
-  const [name, ...rest] = path.split("/").filter(Boolean).map((segment) => {
-    try {
-      return decodeURIComponent(segment);
-    } catch {
-      return segment;
-    }
-  });
+  const [name, ...rest] = path
+    .split("/")
+    .filter(Boolean)
+    .map((segment) => {
+      try {
+        return decodeURIComponent(segment);
+      } catch {
+        return segment;
+      }
+    });
   return { name: name ?? "overview", path: rest, query: new URLSearchParams(query) };
 }
 
-const titled = (text) => { document.title = t.page(text); };
+const titled = (text) => {
+  document.title = t.page(text);
+};
 
 /// Without an entry in the browser's history.
 const changeAddress = (hash) => history.replaceState(null, "", hash);
@@ -95,12 +100,24 @@ async function watch() {
     status = await api.status();
     if (!who) return;
     showing?.status?.(status);
-    const moved = before && (before.lastChange !== status.lastChange || before.openPlans !== status.openPlans ||
-      (before.state !== status.state && status.state === "waiting"));
-    if (moved) await showing?.changed?.();
+    const moved =
+      before &&
+      (before.lastChange !== status.lastChange ||
+        before.openPlans !== status.openPlans ||
+        (before.state !== status.state && status.state === "waiting"));
+    if (moved) renew();
     soon(status.state === "reading" || status.state === "publishing" ? BUSY : QUIET);
   } catch (problem) {
     if (who && !problem.away) soon(QUIET);
+  }
+}
+
+/// The open view shows what has changed, as far as it can.
+async function renew() {
+  try {
+    await showing?.changed?.();
+  } catch {
+    // What was shown stays; if gald is away, the banner says so.
   }
 }
 
@@ -118,7 +135,9 @@ function left() {
   else banner.children[2].replaceWith(when);
   banner.hidden = false;
   clearInterval(counting);
-  const count = () => { when.textContent = t.tryingIn(Math.max(0, Math.ceil((until - Date.now()) / 1000))); };
+  const count = () => {
+    when.textContent = t.tryingIn(Math.max(0, Math.ceil((until - Date.now()) / 1000)));
+  };
   count();
   counting = setInterval(count, 1000);
   soon(wait);
@@ -130,7 +149,7 @@ function back() {
   clearInterval(counting);
   banner.hidden = true;
   announce(t.back);
-  showing?.changed?.();
+  renew();
 }
 
 // --- Signing in
@@ -138,17 +157,47 @@ function back() {
 function shell() {
   const link = (name) => h("a", { href: `#/${name}`, "data-view": name }, VIEWS[name].title);
   const names = Object.keys(VIEWS).filter((name) => !(VIEWS[name].whole && who.restricted));
-  const may = [t.scopes[who.scope] ?? who.scope, who.restricted && t.restricted].filter(Boolean).join(", ");
+  const may = [t.scopes[who.scope] ?? who.scope, who.restricted && t.restricted]
+    .filter(Boolean)
+    .join(", ");
   document.body.replaceChildren(
-    h("a", { class: "skip", href: "#main", onclick: (event) => {
-      event.preventDefault();
-      (main.querySelector("h1") ?? main).focus();
-    } }, t.skip),
-    h("header", { class: "bar" }, h("a", { class: "brand", href: "#/overview" }, t.name),
+    h(
+      "a",
+      {
+        class: "skip",
+        href: "#main",
+        onclick: (event) => {
+          event.preventDefault();
+          (main.querySelector("h1") ?? main).focus();
+        },
+      },
+      t.skip,
+    ),
+    h(
+      "header",
+      { class: "bar" },
+      h("a", { class: "brand", href: "#/overview" }, t.name),
       h("nav", { "aria-label": t.navigation }, names.map(link)),
-      h("div", { class: "account" }, h("span", { class: "name", title: may }, who.name, h("span", { class: "quiet" }, ` ${may}`)),
-        api.hasToken() && h("button", { type: "button", class: "plain", onclick: () => signedOut(t.signIn.bye) }, t.signIn.out))),
-    banner, main);
+      h(
+        "div",
+        { class: "account" },
+        h(
+          "span",
+          { class: "name", title: may },
+          who.name,
+          h("span", { class: "quiet" }, ` ${may}`),
+        ),
+        api.hasToken() &&
+          h(
+            "button",
+            { type: "button", class: "plain", onclick: () => signedOut(t.signIn.bye) },
+            t.signIn.out,
+          ),
+      ),
+    ),
+    banner,
+    main,
+  );
 }
 
 async function enter() {
@@ -162,8 +211,14 @@ async function enter() {
 
 function signIn(told) {
   const note = h("div", { class: "note", role: "alert", hidden: !told }, told);
-  const field = h("input", { id: "token", type: "password", autocomplete: "off", spellcheck: "false", required: true,
-    "aria-describedby": "token-help" });
+  const field = h("input", {
+    id: "token",
+    type: "password",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
+    "aria-describedby": "token-help",
+  });
   const button = h("button", { type: "submit", class: "primary" }, t.signIn.action);
   async function submit(event) {
     event.preventDefault();
@@ -187,9 +242,23 @@ function signIn(told) {
     field.focus();
   }
   titled(t.signIn.title);
-  document.body.replaceChildren(h("main", { class: "sign-in" }, h("form", { class: "card", onsubmit: submit },
-    h("h1", { class: "brand" }, t.name), h("p", { class: "lead" }, t.signIn.lead), note,
-    h("label", { for: "token" }, t.signIn.token), field, h("p", { id: "token-help", class: "quiet" }, t.signIn.help), button)));
+  document.body.replaceChildren(
+    h(
+      "main",
+      { class: "sign-in" },
+      h(
+        "form",
+        { class: "card", onsubmit: submit },
+        h("h1", { class: "brand" }, t.name),
+        h("p", { class: "lead" }, t.signIn.lead),
+        note,
+        h("label", { for: "token" }, t.signIn.token),
+        field,
+        h("p", { id: "token-help", class: "quiet" }, t.signIn.help),
+        button,
+      ),
+    ),
+  );
   field.focus();
 }
 
@@ -209,8 +278,12 @@ function signedOut(told) {
 api.events.addEventListener("away", left);
 api.events.addEventListener("there", back);
 api.events.addEventListener("signed-out", () => signedOut(t.signIn.ended));
-addEventListener("hashchange", () => { if (who) show(); });
-document.addEventListener("visibilitychange", () => { if (!document.hidden && who) watch(); });
+addEventListener("hashchange", () => {
+  if (who) show();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && who) watch();
+});
 
 // Whoever is known without a token, by a certificate, needs none.
 const had = api.hasToken();
@@ -218,5 +291,12 @@ try {
   await enter();
 } catch (problem) {
   if (problem.status === 401) signIn(had ? t.signIn.ended : "");
-  else document.body.replaceChildren(h("main", { class: "sign-in" }, failure(problem, () => location.reload())));
+  else
+    document.body.replaceChildren(
+      h(
+        "main",
+        { class: "sign-in" },
+        failure(problem, () => location.reload()),
+      ),
+    );
 }

@@ -33,8 +33,11 @@ const PATHS = {
 
 /// Never the only thing that says what it means.
 export const icon = (name) =>
-  svg("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" },
-    svg("path", { d: PATHS[name] }));
+  svg(
+    "svg",
+    { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true" },
+    svg("path", { d: PATHS[name] }),
+  );
 
 /// What somebody else has written: it stays within itself, whichever direction its letters go.
 export const said = (text) => h("bdi", { class: "said" }, text);
@@ -45,13 +48,20 @@ const listener = h("div", { class: "unseen", role: "status", "aria-live": "polit
 export function announce(text) {
   if (!listener.isConnected) document.body.append(listener);
   listener.textContent = "";
-  setTimeout(() => { listener.textContent = text; }, 50);
+  setTimeout(() => {
+    listener.textContent = text;
+  }, 50);
 }
 
 /// A heading that takes the focus when its view opens.
 export function heading(text, ...beside) {
   const title = h("h1", { tabindex: "-1" }, text);
-  return h("div", { class: "heading" }, title, beside.length > 0 && h("div", { class: "beside" }, beside));
+  return h(
+    "div",
+    { class: "heading" },
+    title,
+    beside.length > 0 && h("div", { class: "beside" }, beside),
+  );
 }
 
 export const pill = (kind, value, text) => h("span", { class: `pill ${kind}-${value}` }, text);
@@ -60,12 +70,24 @@ export const sourcePill = (value) => pill("source", value, t.sources[value] ?? v
 export const statusPill = (value) => pill("status", value, t.statuses[value] ?? value);
 
 export const skeleton = (lines) =>
-  h("div", { class: "skeleton", "aria-hidden": "true" }, Array.from({ length: lines }, () => h("div")));
+  h(
+    "div",
+    { class: "skeleton", "aria-hidden": "true" },
+    Array.from({ length: lines }, () => h("div")),
+  );
 
 export function failure(problem, again) {
-  return h("div", { class: "failure", role: "alert" }, icon("alert"),
-    h("div", {}, h("p", {}, problem.message),
-      again && h("button", { type: "button", onclick: again }, t.again)));
+  return h(
+    "div",
+    { class: "failure", role: "alert" },
+    icon("alert"),
+    h(
+      "div",
+      {},
+      h("p", {}, problem.message),
+      again && h("button", { type: "button", onclick: again }, t.again),
+    ),
+  );
 }
 
 /// A part of a view that asks for what it shows. What was there stays until the answer has come.
@@ -91,17 +113,70 @@ export function panel(load, { lines = 4, ...attributes } = {}) {
   return place;
 }
 
+/// A list that grows page by page: `load(cursor)` gives {items, next}, `row(item)` what goes into
+/// `body`, and `frame(body)` what is around it.
+export function paged({ load, row, body, frame = (inside) => inside, empty }) {
+  const place = h("div", { class: "panel" }, skeleton(8));
+  const around = frame(body);
+  const more = h("button", { type: "button", class: "more", onclick: () => go(false) }, t.more);
+  let pages = 0;
+  let cursor;
+  let turn = 0;
+
+  async function go(anew) {
+    const mine = ++turn;
+    try {
+      const answer = await load(anew ? undefined : cursor);
+      if (mine !== turn) return;
+      const rows = answer.items.map(row);
+      if (anew) body.replaceChildren(...rows);
+      else body.append(...rows);
+      pages = anew ? 1 : pages + 1;
+      cursor = answer.next;
+      place.replaceChildren(body.hasChildNodes() ? around : h("p", { class: "empty" }, empty));
+      if (cursor) place.append(more);
+      if (!anew && rows.length > 0) {
+        rows[0].tabIndex = -1;
+        rows[0].focus();
+      }
+    } catch (problem) {
+      if (mine === turn && !(problem.away && pages > 0))
+        place.replaceChildren(failure(problem, () => go(anew)));
+    }
+  }
+
+  place.restart = () => go(true);
+  // Whoever has gone on keeps the place.
+  place.refresh = () => {
+    if (pages < 2) go(true);
+  };
+  go(true);
+  return place;
+}
+
 /// Asks with a dialog; true once it was confirmed and `act` has succeeded. What `act` throws is
 /// shown in the dialog, which stays open.
 export function confirm({ title, text, action, danger, act }) {
   return new Promise((resolve) => {
     const told = h("div", { role: "alert" });
     const yes = h("button", { type: "submit", class: danger ? "danger" : "primary" }, action);
-    const dialog = h("dialog", { "aria-labelledby": "dialog-title" },
-      h("form", { method: "dialog", onsubmit: submit },
-        h("h2", { id: "dialog-title" }, title), h("p", {}, text), told,
-        h("div", { class: "actions" },
-          h("button", { type: "button", onclick: () => dialog.close("") }, t.cancel), yes)));
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "dialog-title" },
+      h(
+        "form",
+        { method: "dialog", onsubmit: submit },
+        h("h2", { id: "dialog-title" }, title),
+        h("p", {}, text),
+        told,
+        h(
+          "div",
+          { class: "actions" },
+          h("button", { type: "button", onclick: () => dialog.close("") }, t.cancel),
+          yes,
+        ),
+      ),
+    );
     async function submit(event) {
       event.preventDefault();
       yes.disabled = true;
@@ -135,7 +210,9 @@ export function duration(milliseconds) {
   if (milliseconds < 10_000) return `${(milliseconds / 1000).toFixed(1)} s`;
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800 ? `${(seconds / 3600).toFixed(1)} h` : `${Math.round(seconds / 86_400)} d`;
+  return seconds < 172_800
+    ? `${(seconds / 3600).toFixed(1)} h`
+    : `${Math.round(seconds / 86_400)} d`;
 }
 
 export function bytes(count) {
@@ -148,7 +225,11 @@ export function bytes(count) {
 /// "12 minutes ago", "in 3 days"
 export function age(iso) {
   const seconds = (Date.parse(iso) - Date.now()) / 1000;
-  for (const [unit, size] of [["day", 86_400], ["hour", 3600], ["minute", 60]])
+  for (const [unit, size] of [
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ])
     if (Math.abs(seconds) >= size * 1.5 || (unit !== "day" && Math.abs(seconds) >= size))
       return ages.format(Math.round(seconds / size), unit);
   return Math.abs(seconds) < 5 ? t.now : ages.format(Math.round(seconds), "second");
@@ -156,21 +237,42 @@ export function age(iso) {
 
 /// Local time; the exact one for whoever points at it.
 export const time = (iso, spoken = (value) => moments.format(Date.parse(value))) =>
-  iso ? h("time", { datetime: iso, title: iso }, spoken(iso)) : h("span", { class: "quiet" }, t.never);
+  iso
+    ? h("time", { datetime: iso, title: iso }, spoken(iso))
+    : h("span", { class: "quiet" }, t.never);
 
 export const ago = (iso) => time(iso, age);
 
-/// A table with a caption for those who listen.
-export function table(caption, columns, rows, attributes = {}) {
-  return h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", attributes, h("caption", { class: "unseen" }, caption),
-      h("thead", {}, h("tr", {}, columns.map((column) =>
-        h("th", { scope: "col", class: column.number && "number" }, column.name ?? column)))),
-      h("tbody", {}, rows)));
+/// A table with a caption for those who listen; `body` may be its rows.
+export function table(caption, columns, body, attributes = {}) {
+  return h(
+    "div",
+    { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
+    h(
+      "table",
+      attributes,
+      h("caption", { class: "unseen" }, caption),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          columns.map((column) =>
+            h("th", { scope: "col", class: column.number && "number" }, column.name ?? column),
+          ),
+        ),
+      ),
+      Array.isArray(body) ? h("tbody", {}, body) : body,
+    ),
+  );
 }
 
 export function select(label, options, value, changed) {
-  const field = h("select", { onchange: () => changed(field.value) },
-    options.map(([name, text]) => h("option", { value: name, selected: name === value }, text)));
+  const field = h(
+    "select",
+    { onchange: () => changed(field.value) },
+    options.map(([name, text]) => h("option", { value: name, selected: name === value }, text)),
+  );
   return h("label", { class: "field" }, h("span", {}, label), field);
 }

@@ -1,53 +1,103 @@
 // How things are: totals, sources, what waits for a decision, how the last runs went.
 import * as api from "/console/api.js";
 import { chart } from "/console/charts.js";
-import { age, ago, announce, duration, failure, h, heading, icon, number, panel, said, table, time }
-  from "/console/dom.js";
+import {
+  age,
+  ago,
+  announce,
+  duration,
+  failure,
+  h,
+  heading,
+  icon,
+  number,
+  panel,
+  said,
+  table,
+  time,
+} from "/console/dom.js";
 import { planCard } from "/console/plans.js";
 import { changesOf, tookOf } from "/console/runs.js";
 import { t } from "/console/texts.js";
 
 const RUNS = 40;
 
-const tile = (name, value, href, kind = "") => h("div", { class: `tile ${kind}` },
-  h("dt", {}, name), h("dd", {}, h("a", { href }, number(value))));
+const tile = (name, value, href, kind = "") =>
+  h(
+    "div",
+    { class: `tile ${kind}` },
+    h("dt", {}, name),
+    h("dd", {}, h("a", { href }, number(value))),
+  );
 
 async function totals() {
   const told = await api.overview();
   const names = t.overview.totals;
   const conflicts = Object.values(told.conflicts).reduce((sum, count) => sum + count, 0);
-  return h("dl", { class: "tiles" },
+  return h(
+    "dl",
+    { class: "tiles" },
     tile(names.total, told.contacts, "#/contacts", "first"),
     tile(names.cloud, told.bySource.cloud, "#/contacts?source=cloud", "source-cloud"),
-    tile(names.onPremises, told.bySource.on_premises, "#/contacts?source=on_premises", "source-on_premises"),
+    tile(
+      names.onPremises,
+      told.bySource.on_premises,
+      "#/contacts?source=on_premises",
+      "source-on_premises",
+    ),
     tile(names.hybrid, told.bySource.hybrid, "#/contacts?source=hybrid", "source-hybrid"),
     tile(names.groups, told.groups, "#/contacts?kind=group"),
     tile(names.active, told.byStatus.active, "#/contacts?status=active", "status-active"),
     tile(names.disabled, told.byStatus.disabled, "#/contacts?status=disabled", "status-disabled"),
     tile(names.deleted, told.byStatus.deleted, "#/contacts?status=deleted", "status-deleted"),
     tile(names.hidden, told.hidden, "#/contacts?hidden=true"),
-    tile(names.conflicts, conflicts, "#/conflicts", conflicts > 0 ? "warn" : ""));
+    tile(names.conflicts, conflicts, "#/conflicts", conflicts > 0 ? "warn" : ""),
+  );
 }
 
 async function charts() {
   const runs = (await api.runs({ limit: RUNS })).items.filter((run) => run.endedAt).reverse();
-  const when = (run) => new Date(run.startedAt).toLocaleString("en-GB",
-    { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  const when = (run) =>
+    new Date(run.startedAt).toLocaleString("en-GB", {
+      day: "numeric",
+      month: "short",
+      hour: "2-digit",
+      minute: "2-digit",
+    });
   const kind = (run) => run.outcome;
-  const title = (run, value) => `${t.runs.run(run.run)}, ${when(run)}: ${value}, ${t.outcomes[run.outcome]}`;
-  const changes = runs.map((run) => ({ value: changesOf(run), kind: kind(run), when: when(run),
-    title: title(run, t.runs.changes(number(changesOf(run)), changesOf(run))) }));
-  const times = runs.map((run) => ({ value: tookOf(run), kind: kind(run), when: when(run),
-    title: title(run, duration(tookOf(run))) }));
+  const title = (run, value) =>
+    `${t.runs.run(run.run)}, ${when(run)}: ${value}, ${t.outcomes[run.outcome]}`;
+  const changes = runs.map((run) => ({
+    value: changesOf(run),
+    kind: kind(run),
+    when: when(run),
+    title: title(run, t.runs.changes(number(changesOf(run)), changesOf(run))),
+  }));
+  const times = runs.map((run) => ({
+    value: tookOf(run),
+    kind: kind(run),
+    when: when(run),
+    title: title(run, duration(tookOf(run))),
+  }));
   const troubled = runs.filter((run) => run.outcome !== "complete").length;
   const sum = changes.reduce((total, bar) => total + bar.value, 0);
   const longest = Math.max(0, ...times.map((bar) => bar.value));
   const compact = new Intl.NumberFormat("en", { notation: "compact" });
   return [
-    chart({ title: t.overview.changesChart, bars: changes, empty: t.runs.none,
-      note: t.overview.changesNote(runs.length, number(sum)), spoken: (value) => compact.format(value) }),
-    chart({ title: t.overview.timesChart, bars: times, empty: t.runs.none,
-      note: t.overview.timesNote(duration(longest), troubled), spoken: duration }),
+    chart({
+      title: t.overview.changesChart,
+      bars: changes,
+      empty: t.runs.none,
+      note: t.overview.changesNote(runs.length, number(sum)),
+      spoken: (value) => compact.format(value),
+    }),
+    chart({
+      title: t.overview.timesChart,
+      bars: times,
+      empty: t.runs.none,
+      note: t.overview.timesNote(duration(longest), troubled),
+      spoken: duration,
+    }),
   ];
 }
 
@@ -56,17 +106,34 @@ function progress(status) {
   const line = (one) => {
     const name = `${one.connector}/${one.collection}`;
     const share = one.expected ? Math.min(1, one.objects / one.expected) : null;
-    return h("li", {}, h("span", { class: "what" }, said(name)),
-      h("progress", { "aria-label": t.overview.progressOf(name), max: "1", value: share ?? undefined }),
-      h("span", { class: "much" }, one.expected ? t.overview.progress(number(one.objects), number(one.expected))
-        : t.overview.objects(number(one.objects), one.objects)));
+    return h(
+      "li",
+      {},
+      h("span", { class: "what" }, said(name)),
+      h("progress", {
+        "aria-label": t.overview.progressOf(name),
+        max: "1",
+        value: share ?? undefined,
+      }),
+      h(
+        "span",
+        { class: "much" },
+        one.expected
+          ? t.overview.progress(number(one.objects), number(one.expected))
+          : t.overview.objects(number(one.objects), one.objects),
+      ),
+    );
   };
-  return h("section", { class: "card" },
+  return h(
+    "section",
+    { class: "card" },
     h("h2", {}, status.published ? t.overview.reading : t.overview.firstImport),
     !status.published && h("p", {}, t.overview.firstImportText),
     h("ul", { class: "progress" }, status.progress.map(line)),
-    status.estimateSeconds !== null && status.estimateSeconds !== undefined &&
-      h("p", {}, t.overview.estimate(duration(status.estimateSeconds * 1000))));
+    status.estimateSeconds !== null &&
+      status.estimateSeconds !== undefined &&
+      h("p", {}, t.overview.estimate(duration(status.estimateSeconds * 1000))),
+  );
 }
 
 function connectorState(one) {
@@ -78,24 +145,60 @@ function connectorState(one) {
 function connectors(status) {
   const rows = status.connectors.map((one) => {
     const [kind, text] = connectorState(one);
-    return h("tr", {},
-      h("th", { scope: "row" }, said(`${one.connector}/${one.collection}`),
-        h("div", { class: "quiet" }, t.connectors.kinds[one.kind] ?? one.kind)),
+    return h(
+      "tr",
+      {},
+      h(
+        "th",
+        { scope: "row" },
+        said(`${one.connector}/${one.collection}`),
+        h("div", { class: "quiet" }, t.connectors.kinds[one.kind] ?? one.kind),
+      ),
       h("td", {}, h("span", { class: `pill health-${kind}` }, text)),
-      h("td", {}, ago(one.lastSuccess),
+      h(
+        "td",
+        {},
+        ago(one.lastSuccess),
         one.failingSince && h("div", { class: "error" }, t.connectors.since, ago(one.failingSince)),
-        one.error && h("div", { class: "error" }, said(one.error))),
+        one.error && h("div", { class: "error" }, said(one.error)),
+      ),
       h("td", { class: "number" }, number(one.liveRecords)),
-      h("td", { class: "number" }, one.quarantined > 0 ? h("strong", { class: "error" }, number(one.quarantined)) : "0"));
+      h(
+        "td",
+        { class: "number" },
+        one.quarantined > 0 ? h("strong", { class: "error" }, number(one.quarantined)) : "0",
+      ),
+    );
   });
   const credentials = (status.credentials ?? []).map((one) =>
-    h("li", { class: one.daysLeft < 30 ? "error" : "" },
-      said(`${one.connector}: ${one.credential}`), " ", t.overview.ends, ago(one.endsAt)));
-  return h("section", { class: "card" }, h("h2", {}, t.connectors.title),
-    rows.length === 0 ? h("p", { class: "quiet" }, t.connectors.none)
-      : table(t.connectors.title, [t.connectors.name, t.connectors.state, t.connectors.success,
-        { name: t.connectors.records, number: true }, { name: t.connectors.quarantined, number: true }], rows),
-    credentials.length > 0 && h("ul", { class: "credentials" }, credentials));
+    h(
+      "li",
+      { class: one.daysLeft < 30 ? "error" : "" },
+      said(`${one.connector}: ${one.credential}`),
+      " ",
+      t.overview.ends,
+      ago(one.endsAt),
+    ),
+  );
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", {}, t.connectors.title),
+    rows.length === 0
+      ? h("p", { class: "quiet" }, t.connectors.none)
+      : table(
+          t.connectors.title,
+          [
+            t.connectors.name,
+            t.connectors.state,
+            t.connectors.success,
+            { name: t.connectors.records, number: true },
+            { name: t.connectors.quarantined, number: true },
+          ],
+          rows,
+        ),
+    credentials.length > 0 && h("ul", { class: "credentials" }, credentials),
+  );
 }
 
 export function open(place, { who }) {
@@ -105,36 +208,68 @@ export function open(place, { who }) {
   const told = h("div", {});
   const mayAct = who.scope === "operate" || who.scope === "admin";
 
-  const now = h("button", { type: "button", class: "primary", onclick: async () => {
-    now.disabled = true;
-    told.replaceChildren();
-    try {
-      await api.sync();
-      announce(t.overview.asked);
-      told.replaceChildren(h("p", { class: "done" }, t.overview.asked));
-    } catch (problem) {
-      told.replaceChildren(failure(problem));
-    }
-    now.disabled = false;
-  } }, icon("refresh"), t.overview.syncNow);
+  const now = h(
+    "button",
+    {
+      type: "button",
+      class: "primary",
+      onclick: async () => {
+        now.disabled = true;
+        told.replaceChildren();
+        try {
+          await api.sync();
+          announce(t.overview.asked);
+          told.replaceChildren(h("p", { class: "done" }, t.overview.asked));
+        } catch (problem) {
+          told.replaceChildren(failure(problem));
+        }
+        now.disabled = false;
+      },
+    },
+    icon("refresh"),
+    t.overview.syncNow,
+  );
 
   const totalsPanel = panel(totals, { lines: 3 });
-  const held = who.restricted ? null : panel(async () => {
-    const open = (await api.plans({ limit: 20 })).items.filter((plan) => plan.state === "open");
-    return open.length > 0 ? h("section", { class: "held" }, h("h2", {}, icon("alert"), t.plans.held),
-      open.map((plan) => planCard(plan, who, () => held.refresh()))) : h("div", {});
-  }, { lines: 1 });
+  const held = who.restricted
+    ? null
+    : panel(
+        async () => {
+          const open = (await api.plans({ limit: 20 })).items.filter(
+            (plan) => plan.state === "open",
+          );
+          return open.length > 0
+            ? h(
+                "section",
+                { class: "held" },
+                h("h2", {}, icon("alert"), t.plans.held),
+                open.map((plan) => planCard(plan, who, () => held.refresh(), "h3")),
+              )
+            : h("div", {});
+        },
+        { lines: 1 },
+      );
   const chartsPanel = who.restricted ? null : panel(charts, { class: "panel charts", lines: 5 });
 
-  place.append(heading(t.overview.title, mayAct && now), state, told, ...[held, totalsPanel].filter(Boolean), moving,
-    ...[chartsPanel].filter(Boolean), sources);
+  place.append(
+    heading(t.overview.title, mayAct && now),
+    state,
+    told,
+    ...[held, totalsPanel].filter(Boolean),
+    moving,
+    ...[chartsPanel].filter(Boolean),
+    sources,
+  );
 
   return {
     /// How the service is doing; comes every few seconds.
     status(status) {
       const next = status.state === "waiting" && status.nextCycleAt;
-      state.replaceChildren(t.states[status.state] ?? status.state,
-        ...(next ? [". ", t.overview.next, time(status.nextCycleAt, age)] : []), ".");
+      state.replaceChildren(
+        t.states[status.state] ?? status.state,
+        ...(next ? [". ", t.overview.next, time(status.nextCycleAt, age)] : []),
+        ".",
+      );
       moving.replaceChildren(...[progress(status)].filter(Boolean));
       if (status.connectors) sources.replaceChildren(connectors(status));
     },

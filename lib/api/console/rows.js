@@ -4,7 +4,8 @@ import { h } from "/console/dom.js";
 
 const PAGE = 100;
 const PAGES_KEPT = 40;
-const BEYOND = 8;  // rows above and below those in sight
+const RETRY = 3000;
+const BEYOND = 8; // rows above and below those in sight
 
 // Browsers limit the height of an element, at 17 to 33 million pixels. Longer lists move through a
 // shorter one: small steps of the scroll bar are taken as they are, leaps in proportion.
@@ -12,27 +13,45 @@ const TALLEST = 12_000_000;
 
 export class Rows {
   /// `fetch(offset, limit, signal)` gives the items of a page; `cells(item)` the content of a row;
-  /// `open(item)` is what a click or Enter does.
-  constructor({ label, columns, fetch, cells, href, open, failed }) {
-    Object.assign(this, { fetch, cells, href, open, failed });
-    this.head = h("div", { class: "row head", role: "row", "aria-rowindex": "1" },
-      columns.map((column) => h("span", { role: "columnheader", class: column.class }, column.name)));
+  /// `open(item)` is what a click or Enter does. `failed(problem)` and `arrived()` tell of pages.
+  constructor({ label, columns, fetch, cells, href, open, failed, arrived }) {
+    Object.assign(this, { fetch, cells, href, open, failed, arrived });
+    this.head = h(
+      "div",
+      { class: "row head", role: "row", "aria-rowindex": "1" },
+      columns.map((column) =>
+        h("span", { role: "columnheader", class: column.class }, column.name),
+      ),
+    );
     this.spacer = h("div", { class: "spacer", role: "rowgroup" });
-    this.element = h("div", { class: "rows", role: "grid", tabindex: "0", "aria-label": label,
-      "aria-rowcount": "-1", onscroll: () => this.#scrolled(), onkeydown: (event) => this.#pressed(event),
-      onfocus: () => this.#mark(this.active), onclick: (event) => this.#clicked(event) },
-      h("div", { role: "rowgroup", class: "top" }, this.head), this.spacer);
+    this.element = h(
+      "div",
+      {
+        class: "rows",
+        role: "grid",
+        tabindex: "0",
+        "aria-label": label,
+        "aria-rowcount": "-1",
+        onscroll: () => this.#scrolled(),
+        onkeydown: (event) => this.#pressed(event),
+        onfocus: () => this.#mark(this.active),
+        onclick: (event) => this.#clicked(event),
+      },
+      h("div", { role: "rowgroup", class: "top" }, this.head),
+      this.spacer,
+    );
     this.total = 0;
     this.active = 0;
-    this.top = 0;   // pixels of the whole list above the window
-    this.seen = 0;  // scrollTop when it was last looked at
-    this.shown = new Map();  // index: element
-    this.pages = new Map();  // number: {items, stop}
+    this.top = 0; // pixels of the whole list above the window
+    this.seen = 0; // scrollTop when it was last looked at
+    this.shown = new Map(); // index: element
+    this.pages = new Map(); // number: {items, stop}
     this.resized = new ResizeObserver(() => this.#measure());
     this.resized.observe(this.element);
   }
 
   close() {
+    this.closed = true;
     this.resized.disconnect();
     clearTimeout(this.waiting);
     for (const page of this.pages.values()) page.stop?.abort();
@@ -79,10 +98,18 @@ export class Rows {
     return this.pages.get(Math.floor(index / PAGE))?.items?.[index % PAGE];
   }
 
-  get #whole() { return this.total * this.height; }
-  get #window() { return Math.max(1, this.element.clientHeight - this.head.offsetHeight); }
-  get #most() { return Math.max(0, this.#whole - this.#window); }
-  get #bar() { return Math.max(0, Math.min(this.#whole, TALLEST) - this.#window); }
+  get #whole() {
+    return this.total * this.height;
+  }
+  get #window() {
+    return Math.max(1, this.element.clientHeight - this.head.offsetHeight);
+  }
+  get #most() {
+    return Math.max(0, this.#whole - this.#window);
+  }
+  get #bar() {
+    return Math.max(0, Math.min(this.#whole, TALLEST) - this.#window);
+  }
 
   #measure() {
     const style = getComputedStyle(this.element);
@@ -134,7 +161,7 @@ export class Rows {
   }
 
   #load() {
-    if (!this.height || this.total === 0) return;
+    if (!this.height || this.total === 0 || this.closed) return;
     const [first, last] = this.#range(PAGE / 4);
     const from = Math.floor(first / PAGE);
     const to = Math.floor(Math.max(first, last - 1) / PAGE);
@@ -156,12 +183,16 @@ export class Rows {
     try {
       page.items = await this.fetch(number * PAGE, PAGE, page.stop.signal);
       page.stop = null;
-      if (this.pages.get(number) === page) this.#render(true);
+      if (this.pages.get(number) !== page) return;
+      this.#render(true);
+      this.arrived();
     } catch (problem) {
       page.stop = null;
       if (this.pages.get(number) === page && !page.items) this.pages.delete(number);
       else page.old = true;
-      if (problem.name !== "AbortError") this.failed(problem);
+      if (problem.name === "AbortError") return;
+      this.failed(problem);
+      if (!problem.away) setTimeout(() => this.#load(), RETRY);
     }
   }
 
@@ -194,11 +225,26 @@ export class Rows {
   }
 
   #make(index, item) {
-    const row = h("div", { class: "row", role: "row", id: `row-${index}`, "aria-rowindex": String(index + 2),
-      "aria-busy": !item && "true" },
-      item ? this.cells(item).map(({ class: kind, content }, column) => h("span", { role: "gridcell", class: kind },
-        column === 0 ? h("a", { href: this.href(item), tabindex: "-1" }, content) : content))
-        : h("span", { role: "gridcell", class: "blank" }));
+    const row = h(
+      "div",
+      {
+        class: "row",
+        role: "row",
+        id: `row-${index}`,
+        "aria-rowindex": String(index + 2),
+        "aria-busy": !item && "true",
+      },
+      item
+        ? this.cells(item).map(({ class: kind, content, beside }, column) =>
+            h(
+              "span",
+              { role: "gridcell", class: kind },
+              column === 0 ? h("a", { href: this.href(item), tabindex: "-1" }, content) : content,
+              beside,
+            ),
+          )
+        : h("span", { role: "gridcell", class: "blank" }),
+    );
     row.item = item;
     row.index = index;
     if (index === this.active) row.classList.add("active");
@@ -211,7 +257,8 @@ export class Rows {
     if (near) {
       const start = this.active * this.height;
       if (start < this.top) this.#move(start);
-      else if (start + this.height > this.top + this.#window) this.#move(start + this.height - this.#window);
+      else if (start + this.height > this.top + this.#window)
+        this.#move(start + this.height - this.#window);
     }
     const row = this.shown.get(this.active);
     row?.classList.add("active");
@@ -221,7 +268,14 @@ export class Rows {
 
   #pressed(event) {
     const page = Math.max(1, Math.floor(this.#window / this.height) - 1);
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -this.total, End: this.total };
+    const steps = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -this.total,
+      End: this.total,
+    };
     if (event.altKey || event.ctrlKey || event.metaKey || this.total === 0) return;
     if (event.key in steps) {
       event.preventDefault();

@@ -1,0 +1,48 @@
+#include "api/request_limits.hpp"
+
+#include <array>
+
+#include <arpa/inet.h>
+
+namespace gald::api {
+
+namespace {
+
+constexpr std::size_t kMostClients = 10'000;
+constexpr std::chrono::milliseconds kWindow = std::chrono::minutes(1);
+
+}  // namespace
+
+RequestLimits::RequestLimits(std::int64_t requests_per_minute)
+    : limit_{static_cast<double>(requests_per_minute), kWindow} {}
+
+std::optional<std::chrono::milliseconds> RequestLimits::admit(const std::string& client,
+                                                              base::TimePoint now) {
+  auto known = clients_.find(client);
+  if (known == clients_.end()) {
+    make_room(now);
+    known = clients_.emplace(client, Client{sync::RateBudget(limit_), now}).first;
+  }
+  known->second.last = now;
+  return known->second.budget.admit(1, now);
+}
+
+/// Whoever has not asked for a window has a full bucket, which is what a new one gets.
+void RequestLimits::make_room(base::TimePoint now) {
+  if (clients_.size() < kMostClients)
+    return;
+  std::erase_if(clients_, [&](const auto& one) { return one.second.last + kWindow <= now; });
+  if (clients_.size() >= kMostClients)
+    clients_.clear();
+}
+
+std::string client_of(std::string_view address) {
+  std::array<unsigned char, 16> bytes{};
+  if (address.empty())
+    return "socket";
+  if (::inet_pton(AF_INET6, std::string(address).c_str(), bytes.data()) != 1)
+    return std::string(address);
+  return std::string(reinterpret_cast<const char*>(bytes.data()), 8);
+}
+
+}  // namespace gald::api

@@ -1,0 +1,441 @@
+// HttpServer against clients that ask for too much, say nonsense, or stop in the middle.
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "http_server_fixture.hpp"
+
+namespace gald::contract {
+namespace {
+
+using Clock = steady_clock;
+
+/// In KiB; 0 where a sanitizer keeps what was given back.
+long resident_memory() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return 0;
+#endif
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmRSS:"))
+      return std::stol(line.substr(6));
+  return 0;
+}
+
+void allow_files(rlim_t count) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min(count, limit.rlim_max));
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+struct Nonsense {
+  const char* what;
+  std::string bytes;
+  int status;
+};
+
+TEST_F(HttpServerTest, RefusesNonsenseAndClosesTheConnection) {
+  const std::string host = "Host: localhost\r\n";
+  const std::string get = "GET / HTTP/1.1\r\n";
+  const std::string post = "POST / HTTP/1.1\r\n" + host;
+  const std::vector<Nonsense> all = {
+      {"no HTTP", "hello, is anybody there?\r\n\r\n", 400},
+      {"TLS", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + "\r\n\r\n", 400},
+      {"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400},
+      {"another version", "GET / HTTP/3.0\r\n" + host + "\r\n", 400},
+      {"no host", get + "\r\n", 400},
+      {"two hosts", get + host + host + "\r\n", 400},
+      {"a host that is none", get + "Host: a b\r\n\r\n", 400},
+      {"a space behind a name", get + "Host : localhost\r\n\r\n", 400},
+      {"no target", "GET  HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"a target that is none", "GET x HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"a target beyond ASCII", "GET /\xc3\xa4 HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"a tunnel", "CONNECT example.com:443 HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"a control character in a value", get + host + "X: a\x01z\r\n\r\n", 400},
+      {"length and chunks", post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"chunks and length", post + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 400},
+      {"two lengths", post + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400},
+      {"a list of lengths", post + "Content-Length: 3, 3\r\n\r\nabc", 400},
+      {"a negative length", post + "Content-Length: -1\r\n\r\n", 400},
+      {"a length with a sign", post + "Content-Length: +3\r\n\r\nabc", 400},
+      {"a length beyond 64 bits", post + "Content-Length: 99999999999999999999\r\n\r\n", 400},
+      {"another coding", post + "Transfer-Encoding: gzip, chunked\r\n\r\n", 400},
+      {"chunks twice", post + "Transfer-Encoding: chunked, chunked\r\n\r\n", 400},
+      {"no chunks", post + "Transfer-Encoding: identity\r\n\r\n", 400},
+      {"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+      {"a chunk without a size", post + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400},
+      {"a chunk that is longer than it says",
+       post + "Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n", 400},
+      {"two tokens", get + host + "Authorization: a\r\nAuthorization: b\r\n\r\n", 400},
+      {"a body that is too large", post + "Content-Length: 70000\r\n\r\n", 413},
+      {"a chunk that is too large", post + "Transfer-Encoding: chunked\r\n\r\n11171\r\n", 413},
+      {"a long target", "GET /" + std::string(9000, 'x') + " HTTP/1.1\r\n" + host + "\r\n", 414},
+      {"an endless target", "GET /" + std::string(40'000, 'x'), 414},
+      {"an endless header", get + host + "X: " + std::string(40'000, 'x'), 431},
+      {"endless lines between chunks",
+       post + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(40'000, 'x'), 400},
+      {"another host", get + "Host: example.com\r\n\r\n", 421},
+      {"another host in the target", "GET http://example.com/ HTTP/1.1\r\n" + host + "\r\n", 421},
+  };
+  const std::string address = start();
+  for (const Nonsense& one : all) {
+    HttpPeer peer(address);
+    peer.send(one.bytes);
+    const HttpAnswer answer = peer.read_answer();
+    EXPECT_EQ(answer.status, one.status) << one.what;
+    EXPECT_EQ(answer.header("connection"), "close") << one.what;
+    EXPECT_TRUE(peer.is_closed()) << one.what;
+  }
+  std::string many = get + host;
+  for (int i = 0; i < 120; ++i)
+    many += "X" + std::to_string(i) + ": 1\r\n";
+  HttpPeer peer(address);
+  peer.send(many + "\r\n");
+  EXPECT_EQ(peer.read_answer().status, 431);
+  EXPECT_EQ(HttpPeer(address).get("/after").status, 200);
+}
+
+TEST_F(HttpServerTest, AnswersForTheHostsThatItHas) {
+  ServerOptions options;
+  options.hosts = {"gal.example.com"};
+  const std::string address = start(options);
+  for (const char* host : {"localhost", "LOCALHOST:1", "127.0.0.1:8389", "[::1]", "[::1]:80",
+                           "gal.example.com", "Gal.Example.com:443"}) {
+    HttpPeer peer(address);
+    peer.send(std::string("GET /x HTTP/1.1\r\nHost: ") + host + "\r\n\r\n");
+    EXPECT_EQ(peer.read_answer().status, 200) << host;
+  }
+  HttpPeer peer(address);
+  peer.send("GET http://localhost/x?y HTTP/1.1\r\nHost: whatever\r\n\r\n");
+  EXPECT_EQ(peer.read_answer().body, "GET /x?y ");
+}
+
+TEST_F(HttpServerTest, AnEmptyLineBeforeARequestIsNone) {
+  HttpPeer peer(start());
+  peer.send(
+      "\r\n\r\nGET /x HTTP/1.1\r\nHost: localhost\r\n\r\n\r\nGET /y HTTP/1.1\r\nHost: "
+      "localhost\r\n\r\n");
+  EXPECT_EQ(peer.read_answer().body, "GET /x ");
+  EXPECT_EQ(peer.read_answer().body, "GET /y ");
+}
+
+TEST_F(HttpServerTest, HalfARequestIsNotWaitedForForever) {
+  ServerOptions options;
+  options.request_timeout = milliseconds(200);
+  options.idle_timeout = milliseconds(200);
+  options.news_interval = milliseconds(50);
+  const std::string address = start(options);
+  HttpPeer head(address);
+  head.send("GET /x HTT");
+  EXPECT_EQ(head.read_answer().status, 408);
+  EXPECT_TRUE(head.is_closed());
+  HttpPeer body(address);
+  body.send("POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_EQ(body.read_answer().status, 408);
+  HttpPeer slow(address);
+  for (int i = 0; i < 100 && slow.send("X"); ++i)  // a byte now and then does not prolong it
+    std::this_thread::sleep_for(milliseconds(20));
+  EXPECT_EQ(slow.read_answer().status, 408);
+  HttpPeer idle(address);
+  EXPECT_TRUE(idle.is_closed());
+  HttpPeer used(address);
+  EXPECT_EQ(used.get("/x").status, 200);
+  EXPECT_TRUE(used.is_closed());
+}
+
+TEST_F(HttpServerTest, TheOldestIdleConnectionMakesRoom) {
+  ServerOptions options;
+  options.connections = 3;
+  const std::string address = start(options);
+  HttpPeer oldest(address);
+  EXPECT_EQ(oldest.get("/a").status, 200);
+  HttpPeer second(address);
+  EXPECT_EQ(second.get("/b").status, 200);
+  HttpPeer third(address);
+  EXPECT_EQ(third.get("/c").status, 200);
+  HttpPeer fourth(address);
+  EXPECT_EQ(fourth.get("/d").status, 200);
+  EXPECT_TRUE(oldest.is_closed());
+  EXPECT_EQ(second.get("/e").status, 200);
+  EXPECT_EQ(server().load().connections, 3u);
+}
+
+TEST_F(HttpServerTest, OneAddressDoesNotTakeAllConnections) {
+  ServerOptions options;
+  options.connections_per_address = 2;
+  options.listen = {"127.0.0.1:0", "unix:" + (directory_.path() / "s").string()};
+  const std::string address = start(options);
+  HttpPeer first(address);
+  HttpPeer second(address);
+  EXPECT_EQ(first.get("/a").status, 200);
+  EXPECT_EQ(second.get("/a").status, 200);
+  HttpPeer third(address);
+  const HttpAnswer refused = third.read_answer();
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.header("retry-after"), "1");
+  HttpPeer local(options.listen.back());
+  EXPECT_EQ(local.get("/a").status, 200);
+}
+
+TEST_F(HttpServerTest, TooManyWaitingRequestsAreToldToComeBack) {
+  std::mutex held;
+  answers_.on("/held", [&](const ServerRequest&) {
+    const std::lock_guard lock(held);
+    return text("done");
+  });
+  ServerOptions options;
+  options.workers = 1;
+  options.waiting_requests = 1;
+  const std::string address = start(options);
+  std::unique_lock lock(held);
+  const std::string request = "GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  HttpPeer working(address);
+  working.send(request);
+  HttpPeer waiting(address);
+  while (server().load().connections < 2)
+    std::this_thread::sleep_for(milliseconds(5));
+  std::this_thread::sleep_for(milliseconds(50));  // until the worker has the first
+  waiting.send(request);
+  while (server().load().waiting < 1)
+    std::this_thread::sleep_for(milliseconds(5));
+  HttpPeer refused(address);
+  const HttpAnswer answer = refused.get("/held");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.header("retry-after"), "1");
+  lock.unlock();
+  EXPECT_EQ(working.read_answer().body, "done");
+  EXPECT_EQ(waiting.read_answer().body, "done");
+  EXPECT_EQ(refused.get("/x").status, 200);  // the connection stays
+}
+
+TEST_F(HttpServerTest, WhatAHandlerThrowsIsNobodysBusiness) {
+  answers_.on("/broken", [](const ServerRequest&) -> ServerResponse {
+    throw std::runtime_error("/var/lib/secret: no space left");
+  });
+  HttpPeer peer(start());
+  const HttpAnswer answer = peer.get("/broken");
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(answer.body.find("secret"), std::string::npos);
+  EXPECT_EQ(peer.get("/x").status, 200);
+}
+
+/// A gigabyte, in pieces; counts how many were asked for.
+ServerResponse gigabyte(std::atomic<int>& asked) {
+  constexpr int kPieces = 1 << 14;
+  ServerResponse response;
+  response.headers = {{"Content-Type", "application/octet-stream"}};
+  response.stream = std::make_shared<Pieces>(
+      [&asked, left = kPieces]() mutable {
+        ++asked;
+        --left;
+        return BodySource::Piece{std::string(1 << 16, 'x'), left == 0};
+      },
+      std::uint64_t{kPieces} << 16);
+  return response;
+}
+
+TEST_F(HttpServerTest, AClientThatStopsReadingKeepsNeitherAWorkerNorMemory) {
+  std::atomic<int> asked = 0;
+  answers_.on("/gigabyte", [&](const ServerRequest&) { return gigabyte(asked); });
+  ServerOptions options;
+  options.workers = 1;
+  options.stall_timeout = milliseconds(1500);
+  options.news_interval = milliseconds(100);
+  const std::string address = start(options);
+  const long before = resident_memory();
+  std::vector<HttpPeer> peers;
+  for (int i = 0; i < 20; ++i) {
+    peers.emplace_back(address, 4096);
+    peers.back().send("GET /gigabyte HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  int last = -1;
+  while (last != asked) {  // until the system takes no more for them
+    last = asked;
+    std::this_thread::sleep_for(milliseconds(300));
+  }
+  EXPECT_GT(last, 20);
+  HttpPeer beside(address);
+  const auto began = Clock::now();
+  EXPECT_EQ(beside.get("/x").status, 200);
+  EXPECT_LT(Clock::now() - began, milliseconds(500));
+  EXPECT_LT(resident_memory() - before, 30 * 1024);
+  for (int i = 0; i < 100 && server().load().connections > 1; ++i)
+    std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_LE(server().load().connections, 1u) << "they were given up";
+}
+
+TEST_F(HttpServerTest, ASlowReaderGetsAllOfALongBody) {
+  answers_.on("/long", [](const ServerRequest&) { return text(std::string(8 << 20, 'x')); });
+  ServerOptions options;
+  options.stall_timeout = milliseconds(400);
+  options.news_interval = milliseconds(50);
+  HttpPeer peer(start(options), 4096);
+  peer.send("GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  for (int i = 0; i < 10; ++i) {  // much longer than the timeout in all
+    std::this_thread::sleep_for(milliseconds(100));
+    peer.read_more();
+  }
+  EXPECT_EQ(peer.read_answer().body.size(), std::size_t{8} << 20);
+}
+
+TEST_F(HttpServerTest, TwoThousandIdleConnectionsCostLittle) {
+  allow_files(5000);
+  const std::string address = start();
+  HttpPeer beside(address);
+  EXPECT_EQ(beside.get("/x").status, 200);
+  const long before = resident_memory();
+  std::vector<HttpPeer> idle;
+  for (int i = 0; i < 2000; ++i) {
+    idle.emplace_back(address);
+    EXPECT_EQ(idle.back().get("/x").status, 200);
+  }
+  EXPECT_EQ(server().load().connections, 2001u);
+  const double each = static_cast<double>(resident_memory() - before) / 2000;
+  RecordProperty("kib_per_connection", std::to_string(each));
+  EXPECT_LT(each, 8.0) << "KiB for both ends";
+  std::vector<Clock::duration> took;
+  for (int i = 0; i < 200; ++i) {
+    const auto began = Clock::now();
+    EXPECT_EQ(beside.get("/x").status, 200);
+    took.push_back(Clock::now() - began);
+  }
+  std::sort(took.begin(), took.end());
+  EXPECT_LT(took[100], milliseconds(20));
+  EXPECT_EQ(idle.front().get("/x").status, 200);
+  EXPECT_EQ(idle.back().get("/x").status, 200);
+}
+
+TEST_F(HttpServerTest, TheEndIsQuickAndTellsThoseWhoWait) {
+  answers_.on("/wait", [](const ServerRequest& request) {
+    ServerResponse response = text("the end");
+    if (!request.waited)
+      response.wait = milliseconds(60'000);
+    return response;
+  });
+  answers_.on("/events", [](const ServerRequest&) {
+    ServerResponse response = text("");
+    response.stream = std::make_shared<Pieces>([] { return BodySource::Piece{}; });
+    return response;
+  });
+  const std::string address = start();
+  HttpPeer waits(address);
+  waits.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  HttpPeer listens(address);
+  listens.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  HttpPeer idle(address);
+  while (server().load().streaming < 2 || server().load().connections < 3)
+    std::this_thread::sleep_for(milliseconds(5));
+  const auto began = Clock::now();
+  stop();
+  EXPECT_LT(Clock::now() - began, std::chrono::seconds(4));
+  EXPECT_EQ(waits.read_answer().body, "the end");
+  EXPECT_TRUE(listens.read_answer().complete);
+  EXPECT_TRUE(idle.is_closed());
+}
+
+TEST_F(HttpServerTest, WhoHangsUpWhileWaitingIsForgotten) {
+  answers_.on("/wait", [](const ServerRequest& request) {
+    ServerResponse response = text("none");
+    if (!request.waited)
+      response.wait = milliseconds(60'000);
+    return response;
+  });
+  ServerOptions options;
+  options.news_interval = milliseconds(50);
+  const std::string address = start(options);
+  {
+    HttpPeer peer(address);
+    peer.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    while (server().load().streaming == 0)
+      std::this_thread::sleep_for(milliseconds(5));
+  }
+  for (int i = 0; i < 100 && server().load().connections > 0; ++i)
+    std::this_thread::sleep_for(milliseconds(20));
+  EXPECT_EQ(server().load().connections, 0u);
+  HttpPeer half(address);
+  half.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  half.half_close();
+  EXPECT_EQ(half.read_answer().body, "none");
+}
+
+// ---- Unix sockets -------------------------------------------------------------------------------
+
+TEST_F(HttpServerTest, AUnixSocketSaysWhoAsks) {
+  answers_.on("/who", [](const ServerRequest& request) {
+    const bool in_group = std::count(request.peer.groups.begin(), request.peer.groups.end(),
+                                     static_cast<std::uint32_t>(getgid())) > 0;
+    return text(std::to_string(request.peer.user.value_or(99'999)) + (in_group ? " in" : " out"));
+  });
+  const std::filesystem::path file = directory_.path() / "s";
+  ServerOptions options;
+  options.listen = {"unix:" + file.string(), "127.0.0.1:0"};
+  options.socket_mode = 0620;
+  HttpPeer peer(start(options));
+  EXPECT_EQ(peer.get("/who").body, std::to_string(getuid()) + " in");
+  peer.send("GET /x HTTP/1.1\r\nHost: whatever.example.com\r\n\r\n");
+  EXPECT_EQ(peer.read_answer().status, 200);
+  HttpPeer by_tcp(server().addresses().back());
+  EXPECT_EQ(by_tcp.get("/who").body, "99999 out");
+  struct stat status = {};
+  ASSERT_EQ(stat(file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0620u);
+  stop();
+  EXPECT_FALSE(std::filesystem::exists(file));
+}
+
+std::string why_not(const ServerOptions& options, net::Handler& handler) {
+  try {
+    const HttpServer server(options, handler);
+    return "it does";
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+}
+
+TEST_F(HttpServerTest, TakesOverTheSocketOfTheDeadAndOfNobodyElse) {
+  const std::filesystem::path file = directory_.path() / "s";
+  const std::string address = "unix:" + file.string();
+  {
+    // What stays of a server that was killed.
+    const int dead = socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    file.string().copy(name.sun_path, sizeof name.sun_path - 1);
+    ASSERT_EQ(bind(dead, reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+    close(dead);
+  }
+  ServerOptions options;
+  options.listen = {address};
+  start(options);
+  EXPECT_EQ(HttpPeer(address).get("/x").status, 200);
+  EXPECT_EQ(why_not(options, answers_),
+            "cannot listen on " + address + ": the address is in use by another program");
+  EXPECT_EQ(HttpPeer(address).get("/x").status, 200);
+  ServerOptions of_a_file;
+  of_a_file.listen = {"unix:" + (directory_.path() / "file").string()};
+  std::ofstream(directory_.path() / "file") << "precious";
+  EXPECT_NE(why_not(of_a_file, answers_).find("a file of this name that is no socket"),
+            std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(directory_.path() / "file"));
+}
+
+TEST_F(HttpServerTest, SaysWhyItCannotListen) {
+  const std::string taken = start();
+  ServerOptions options;
+  options.listen = {taken};
+  EXPECT_EQ(why_not(options, answers_),
+            "cannot listen on " + taken + ": the address is in use by another program");
+  options.listen = {"192.0.2.1:0"};
+  EXPECT_EQ(why_not(options, answers_),
+            "cannot listen on 192.0.2.1:0: this machine does not have this address");
+  options.listen = {"127.0.0.1:0"};
+  options.listen_if_possible = {taken, "unix:/nowhere/gald.sock"};
+  EXPECT_EQ(why_not(options, answers_), "it does");
+}
+
+}  // namespace
+}  // namespace gald::contract
