@@ -6,6 +6,7 @@
 #include "index/change_log.hpp"
 #include "index/codes.hpp"
 #include "index/labels.hpp"
+#include "index/narrowing.hpp"
 #include "index/query.hpp"
 #include "model/forms.hpp"
 
@@ -79,6 +80,8 @@ ContactCondition::ContactCondition(Statements& statements, const ContactFilter& 
     add("e.id IN (SELECT member_id FROM membership"
         " WHERE group_id IN (SELECT value FROM json_each(:filter_groups)))");
   }
+  if (filter.kind != model::EntryKind::group && is_narrowed_to_members(statements))
+    add("e.id IN (SELECT member_id FROM temp.permitted_member)");  // says where to begin
   if (!filter.label.empty()) {
     label_ = filter.label;
     add("e.id IN (SELECT ms.member_id FROM label_group lg"

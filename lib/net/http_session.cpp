@@ -290,6 +290,7 @@ void HttpSession::dispatch() {
   request_.body = std::move(body_);
   request_.peer = peer_;
   request_.waited = false;
+  waits_until_.reset();
   ask(false);
 }
 
@@ -513,7 +514,9 @@ void HttpSession::park(milliseconds time) {
   // Of what came while the worker looked, nobody knows whether it saw it.
   if (context_.draining || seen_wakes_ != context_.wakes)
     return unpark();
-  deadline_ = Steady::now() + time;
+  if (!stream_ && !waits_until_)
+    waits_until_ = Steady::now() + time;  // from the first time on, however often it is woken
+  deadline_ = stream_ ? Steady::now() + time : *waits_until_;
 }
 
 void HttpSession::unpark() {

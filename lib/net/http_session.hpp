@@ -159,6 +159,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   ServerRequest request_;  // while it is answered: the worker's
   std::uint64_t seen_wakes_ = 0;
+  std::optional<Steady::time_point> waits_until_;  ///< of a request that was parked
   int status_ = 0;
   std::string route_;
   std::uint64_t sent_ = 0;

@@ -92,6 +92,7 @@ test("search and filters say what they find", async () => {
     "hybrid contacts",
   );
   await page.fill("input[type=search]", "mull");
+  await page.waitForSelector(".count:has-text('found')");
   await page.waitForSelector(".row .name a:has-text('Jürgen Müller')");
   assert.match(page.url(), /source=hybrid/);
   assert.match(page.url(), /q=mull/);

@@ -1,14 +1,8 @@
 // What changed, as clients follow it: the feed in its three forms, the history, explanations.
-#include <map>
-#include <random>
-
 #include "api/feed_stream.hpp"
-#include "api/spool.hpp"
-#include "api_fixture.hpp"
-#include "base/text.hpp"
+#include "api_feed.hpp"
 #include "export/explain_json.hpp"
 #include "export/history_json.hpp"
-#include "model/forms.hpp"
 
 namespace gald::api {
 
@@ -16,123 +10,9 @@ namespace {
 
 using index::search_world::gone;
 using index::search_world::named;
-using world::group;
-using world::header;
-using world::json;
+using namespace world;  // NOLINT(google-build-using-namespace): this file is about it
 
-const std::string kChanges = "/api/identity/changes";
-
-/// All of a body, whichever way it is sent.
-std::string text_of(const net::ServerResponse& response) {
-  if (!response.stream)
-    return response.body;
-  std::string text;
-  for (bool end = false; !end;) {
-    const net::BodySource::Piece piece = response.stream->next();
-    text += piece.bytes;
-    end = piece.end;
-  }
-  EXPECT_EQ(text.size(), response.stream->length());
-  return text;
-}
-
-/// Everything that is there, by id, as a snapshot tells it.
-std::map<std::string, json> copied(const std::string& snapshot, std::string& position) {
-  std::map<std::string, json> copy;
-  for (const std::string_view line : base::split(snapshot, '\n')) {
-    if (line.empty())
-      continue;
-    json item = json::parse(line);
-    if (item.contains("position")) {
-      position = item["position"];
-      continue;
-    }
-    const std::string id = item["id"];
-    item.erase("number");
-    copy[id] = std::move(item);
-  }
-  return copy;
-}
-
-void apply_to(std::map<std::string, json>& copy, json item) {
-  const std::string id = item.at("id");
-  item.erase("number");
-  if (item["action"] == "purge")
-    copy.erase(id);
-  else
-    copy[id] = std::move(item);
-}
-
-/// The events of a stream, as far as it has any.
-struct Event {
-  std::string name;
-  std::string id;
-  std::string data;
-};
-
-std::vector<Event> events_in(const std::string& text) {
-  std::vector<Event> events;
-  Event event;
-  for (const std::string_view line : base::split(text, '\n')) {
-    const std::size_t colon = std::min(line.find(": "), line.size());
-    const std::string_view field = line.substr(0, colon);
-    const std::string value(line.substr(std::min(colon + 2, line.size())));
-    if (field == "event")
-      event.name = value;
-    else if (field == "id")
-      event.id = value;
-    else if (field == "data")
-      event.data = value;
-    else if (line.empty() && !event.data.empty())
-      events.push_back(std::exchange(event, {}));
-  }
-  return events;
-}
-
-class ApiChanges : public world::ApiTest {
- protected:
-  std::string snapshot() {
-    const net::ServerResponse response = ask(kChanges + "/snapshot");
-    EXPECT_EQ(response.status, 200) << response.body;
-    EXPECT_EQ(header(response, "Content-Type"), "application/jsonl");
-    return text_of(response);
-  }
-
-  std::string position() {
-    std::string found;
-    copied(snapshot(), found);
-    return found;
-  }
-
-  /// What stands in the stream now, up to where it would wait.
-  std::string ready(net::BodySource& stream, bool* ended = nullptr) {
-    std::string text;
-    for (;;) {
-      const net::BodySource::Piece piece = stream.next();
-      text += piece.bytes;
-      if (ended != nullptr)
-        *ended = piece.end;
-      if (piece.end || (piece.bytes.empty() && piece.ask_again.count() > 0))
-        return text;
-    }
-  }
-
-  std::shared_ptr<net::BodySource> stream(const std::string& query, world::Headers headers = {}) {
-    headers.emplace_back("Accept", "text/html, text/event-stream;q=0.9");
-    const net::ServerResponse response = ask(kChanges + query, std::move(headers));
-    EXPECT_EQ(response.status, 200) << response.body;
-    EXPECT_EQ(header(response, "Content-Type"), "text/event-stream");
-    return response.stream;
-  }
-
-  /// Something is published, and then nobody remembers it.
-  void forget_everything() {
-    apply({named(900, "Late", "Comer")});
-    publish();
-    clock_.advance(std::chrono::hours(1000));
-    index_->publish(index_->begin_run(), {.keep_history = std::chrono::hours(1)}, {});
-  }
-};
+using ApiChanges = FeedTest;
 
 // ---- JSON ---------------------------------------------------------------------------------------
 
@@ -343,113 +223,6 @@ TEST_F(ApiChanges, AsEventsEndAfterAWhileSoThatWhoAsksIsLookedAtAnew) {
   clock_.advance(std::chrono::minutes(5));
   ready(*events, &ended);
   EXPECT_TRUE(ended);
-}
-
-// ---- consumers ----------------------------------------------------------------------------------
-
-/// A world that does something in every cycle.
-class ApiFollowing : public ApiChanges {
- protected:
-  void live() {
-    std::vector<model::Change> changes;
-    for (int i = 0; i < 4; ++i) {
-      const int number = pick(30);
-      const int what = pick(6);
-      if (what == 0)
-        changes.push_back(gone(number));
-      else if (what == 1)
-        changes.push_back(group(1000 + number % 3, "Group " + std::to_string(pick(5)),
-                                {test::anchor(pick(30)), test::anchor(pick(30))}));
-      else
-        changes.push_back(named(number, "Name" + std::to_string(pick(9)), "Of the many"));
-    }
-    apply(std::move(changes));
-    publish();
-  }
-
-  int pick(int below) { return std::uniform_int_distribution<int>(0, below - 1)(random_); }
-
-  std::mt19937 random_{20'261'128};
-};
-
-TEST_F(ApiFollowing, TheFeedOnceForEachContactKeepsACopy) {
-  live();
-  std::string position;
-  std::map<std::string, json> copy = copied(snapshot(), position);
-  for (int cycle = 0; cycle < 50; ++cycle) {
-    live();
-    for (bool more = true; more;) {
-      const json answer = get(kChanges + "?compact=true&limit=" + std::to_string(1 + pick(6)) +
-                              "&since=" + position);
-      for (const json& item : answer["items"])
-        apply_to(copy, item);
-      position = answer["next"];
-      more = answer["more"];
-    }
-    std::string now;
-    ASSERT_EQ(copy, copied(snapshot(), now)) << "cycle " << cycle;
-    ASSERT_EQ(position, now);
-  }
-}
-
-TEST_F(ApiFollowing, TheLinesTellEverythingOnce) {
-  live();
-  const std::string begin = position();
-  std::string position = begin;
-  std::map<std::string, std::map<std::string, json>> copy;  // id, field and value
-  json lines = json::array();
-  for (int cycle = 0; cycle < 50; ++cycle) {
-    live();
-    for (bool more = true; more;) {
-      const json answer =
-          get(kChanges + "?limit=" + std::to_string(1 + pick(6)) + "&since=" + position);
-      for (json line : answer["items"]) {
-        line.erase("displayName");  // as it is called now
-        lines.push_back(line);
-        if (line["field"].is_string())
-          copy[line["id"]][line["field"]] = line["newValue"];
-      }
-      position = answer["next"];
-      more = answer["more"];
-    }
-  }
-  json again = get(kChanges + "?limit=10000&since=" + begin)["items"];
-  for (json& line : again)
-    line.erase("displayName");
-  EXPECT_EQ(lines, again);
-  int compared = 0;
-  for (const auto& [id, item] : copied(snapshot(), position)) {
-    const std::map<std::string, json>& told = copy[id];
-    for (const char* field : {"displayName", "givenName", "status"}) {
-      const auto last = told.find(field);
-      EXPECT_TRUE(last == told.end() || last->second == item["contact"][field]) << id << field;
-      compared += last == told.end() ? 0 : 1;
-    }
-  }
-  EXPECT_GT(compared, 40);
-}
-
-TEST_F(ApiFollowing, TheEventsKeepACopyThroughBrokenConnections) {
-  live();
-  std::string position;
-  std::map<std::string, json> copy = copied(snapshot(), position);
-  for (int cycle = 0; cycle < 50; ++cycle) {
-    live();
-    for (bool whole = false; !whole;) {
-      const auto events = stream("?compact=true", {{"Last-Event-ID", position}});
-      std::vector<Event> told = events_in(ready(*events));
-      whole = told.size() < 2 || pick(2) == 0;
-      if (!whole)
-        told.resize(static_cast<std::size_t>(pick(static_cast<int>(told.size()))));
-      for (const Event& event : told) {
-        apply_to(copy, json::parse(event.data));
-        if (!event.id.empty())
-          position = event.id;
-      }
-    }
-    std::string now;
-    ASSERT_EQ(copy, copied(snapshot(), now)) << "cycle " << cycle;
-  }
 }
 
 TEST_F(ApiChanges, TheSnapshotIsOfOneMomentAndSaysOfWhich) {

@@ -22,21 +22,9 @@ using index::search_world::named;
 using world::group;
 using world::header;
 using world::json;
+using world::text_of;
 
 const std::string kExport = "/api/identity/contacts/export";
-
-std::string text_of(const net::ServerResponse& response) {
-  if (!response.stream)
-    return response.body;
-  std::string text;
-  for (bool end = false; !end;) {
-    const net::BodySource::Piece piece = response.stream->next();
-    text += piece.bytes;
-    end = piece.end;
-  }
-  EXPECT_EQ(text.size(), response.stream->length());
-  return text;
-}
 
 class ApiExports : public world::ApiTest {
  protected:

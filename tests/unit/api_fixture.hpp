@@ -41,6 +41,20 @@ inline std::string header(const net::ServerResponse& response, const std::string
   return {};
 }
 
+/// All of a body, whichever way it is sent.
+inline std::string text_of(const net::ServerResponse& response) {
+  if (!response.stream)
+    return response.body;
+  std::string text;
+  for (bool end = false; !end;) {
+    const net::BodySource::Piece piece = response.stream->next();
+    text += piece.bytes;
+    end = piece.end;
+  }
+  EXPECT_EQ(text.size(), response.stream->length());
+  return text;
+}
+
 /// apply() and publish() say what the sources say (search_world.hpp); then ask.
 class ApiTest : public index::search_world::World {
  protected:
