@@ -270,6 +270,7 @@ export function open(place, { who }) {
         ...(next ? [". ", t.overview.next, time(status.nextCycleAt, age)] : []),
         ".",
       );
+      if (status.state === "reading") told.replaceChildren(); // what was asked for has begun
       moving.replaceChildren(...[progress(status)].filter(Boolean));
       if (status.connectors) sources.replaceChildren(connectors(status));
     },
