@@ -245,6 +245,11 @@ void narrow(SQLite::Database& database, const Permission& permission) {
     Narrowing(database, permission).apply();
 }
 
+bool is_narrowed(Statements& statements) {
+  Query query(statements, "SELECT 1 FROM temp.sqlite_master WHERE name = 'entry'");
+  return query.next();
+}
+
 bool is_narrowed_to_members(Statements& statements) {
   Query query(statements, "SELECT 1 FROM temp.sqlite_master WHERE name = 'permitted_member'");
   return query.next();
