@@ -41,6 +41,15 @@ def now():
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def next_body(stream):
+    """Of the next answer in a stream of them."""
+    length = 0
+    while (line := stream.readline().strip()):
+        name, _, value = line.lower().partition(b":")
+        length = int(value) if name == b"content-length" else length
+    return stream.read(length)
+
+
 class RestTest(unittest.TestCase):
     """A small company in the cloud, with a past, a conflict and plans that wait; nothing changes it but the tests."""
 
@@ -266,6 +275,32 @@ class Walk(RestTest):
                      "/API/identity/contacts", "/healthz/", "/..%2fetc%2fpasswd", "/favicon.ico"):
             answer = self.ask("GET", path)
             self.assertEqual((answer.status, answer.type), (404, "application/problem+json"), answer)
+
+    def test_too_much(self):
+        operation = self.description.document["paths"][API + "/contacts"]["get"]
+        for status, more in ((414, {"query": "q=" + "x" * 9000}), (431, {"headers": {"X-Much": "x" * 20000}})):
+            answer = self.ask("GET", API + "/contacts", **more)
+            self.assertEqual(answer.status, status, answer)
+            self.assertDescribed(operation, answer)
+        answer = self.ask("POST", API + "/sync", headers={"Content-Length": "1000000"})
+        self.assertEqual(answer.status, 413, answer)
+        self.assertDescribed(self.description.document["paths"][API + "/sync"]["post"], answer)
+
+    def test_pipelining(self):
+        """Several requests at once are answered in their order, on one connection."""
+        connection = self.service.connection()
+        self.addCleanup(connection.close)
+        connection.connect()
+        targets = [API + "/contacts/" + self.person, "/healthz", API + "/contacts?limit=3", API + "/nothing"]
+        connection.sock.sendall("".join(
+            f"GET {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.reader}\r\n\r\n"
+            for target in targets).encode())
+        with connection.sock.makefile("rb") as stream:
+            bodies = [next_body(stream) for _ in targets]
+        self.assertEqual(json.loads(bodies[0])["id"], self.person)
+        self.assertEqual(bodies[1], b"ok\n")
+        self.assertEqual(len(json.loads(bodies[2])["items"]), 3)
+        self.assertEqual(json.loads(bodies[3])["status"], 404)
 
     def test_who_may_ask(self):
         for number, (method, path, operation) in enumerate(self.description.operations()):

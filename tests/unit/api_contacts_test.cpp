@@ -188,6 +188,8 @@ TEST_F(ContactsOfTheApi, ComePageByPageInEveryOrder) {
     EXPECT_EQ(walk(kContacts + "?sort=-changedAt&limit=" + limit), changed);
     EXPECT_EQ(walk(kContacts + "?group=Sales&fields=displayName&limit=" + limit),
               (Names{"Ann Arendt", "Bob Brecht"}));
+    EXPECT_EQ(walk(kContacts + "?changed_after=0&limit=" + limit), all_);
+    EXPECT_EQ(walk(kContacts + "?changed_after=0&sort=-displayName&limit=" + limit), backwards_);
   }
 }
 
