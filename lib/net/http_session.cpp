@@ -116,7 +116,7 @@ void HttpSession::read_more() {
   if (filled_ == in_.size()) {
     const std::size_t most = context_.options.header_limit + kFirstRead;
     if (in_.size() >= most)
-      return refuse(400, "expected shorter lines between the pieces of the body", false);
+      return refuse(431, "expected a shorter head", false);
     in_.resize(std::min(most, std::max(kFirstRead, in_.size() * 2)));
   }
   read_some(asio::buffer(in_.data() + filled_, in_.size() - filled_));
@@ -182,6 +182,9 @@ void HttpSession::parser_failed(const error_code& ec) {
         413,
         "expected a body of at most " + std::to_string(context_.options.body_limit / 1024) + " KiB",
         false);
+  if (ec == http::error::bad_transfer_encoding)
+    return refuse(
+        411, "expected the length of the body in Content-Length, and no Transfer-Encoding", false);
   refuse(400, "expected a request of HTTP/1.1: " + ec.message(), false);
 }
 
@@ -232,8 +235,6 @@ std::optional<std::string> HttpSession::fault_of_head() const {
     return "expected a host name in the Host header";
   if (text_.count(http::field::authorization) > 1)
     return "expected one Authorization header";
-  if (text_.count(http::field::transfer_encoding) != 0 && text_.version() < 11)
-    return "Transfer-Encoding has no meaning in HTTP/1.0";
   return std::nullopt;
 }
 

@@ -56,7 +56,7 @@ class PagesBench {
     count("list.count_source", "... of a source", {.source = model::Source::cloud});
     count("list.count_status", "... with a status", {.status = model::Status::active});
     count("list.count_shown", "... that nobody hides", {.visibility = index::Visibility::unknown});
-    count("list.count_after", "... that changed after a change", {.changed_after = 1});
+    count("list.count_after", "... that changed after a change", {.changed_after = 0});
     count("list.count_since", "... that changed since a time",
           {.changed_since = base::TimePoint{}});
     return std::move(rows_);

@@ -10,7 +10,7 @@ before(async () => {
   // Slow, so that there is something to see of a first import.
   await tenant("POST", "/settings", { latency: 8 });
   await startGald();
-  session.token = makeToken("console", "--scope", "operate");
+  session.token = await makeToken("console", "--scope", "operate");
 });
 
 after(async () => {

@@ -137,7 +137,14 @@ export function open(place, { query, go, changeAddress }) {
         say(t.contacts.count(number(all), all));
       }
     } catch (error) {
-      if (error.name !== "AbortError" && mine === asking) told(error);
+      if (error.name !== "AbortError" && mine === asking) {
+        // What was shown is not what these filters leave.
+        if (!error.away) {
+          rows.reset(0);
+          say("");
+        }
+        told(error);
+      }
     }
     if (mine === asking) rows.element.removeAttribute("aria-busy");
   }
