@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <set>
 #include <string_view>
 #include <utility>
 
 #include <CLI/CLI.hpp>
 
+#include "api/tokens.hpp"
 #include "base/text.hpp"
+#include "config_keys.hpp"
+#include "index/narrowing.hpp"
 #include "moment.hpp"
 #include "reconcile/conflict.hpp"
 
@@ -146,6 +150,7 @@ class Parser {
     add_explain();
     add_conflicts();
     add_plan();
+    add_token();
   }
 
   std::variant<CommandLine, Notice> parse(int argc, const char* const* argv) {
@@ -315,6 +320,127 @@ class Parser {
     add_action("reject", "Keep what it holds as it is", Action::reject);
   }
 
+  void add_token() {
+    using Action = TokenCommand::Action;
+    CLI::App* command = add("token", "Who may use the API: give access, show it, take it back",
+                            "gald token add crm --group Sales --attribute displayName,phones "
+                            "--expires 90d\n  gald token list\n  gald token revoke crm",
+                            token_);
+    command->require_subcommand(1);
+    const auto add_action = [&](const char* name, const char* about, Action action) {
+      CLI::App* sub = command->add_subcommand(name, about);
+      sub->parse_complete_callback([this, action] { token_.action = action; });
+      return sub;
+    };
+    add_token_options(
+        *add_action("add", "Make a token and print it, once: it is kept nowhere", Action::add));
+    add_json(
+        *add_action("list", "The tokens: what each may do and see, and when it ends", Action::list),
+        token_.json);
+    add_action("revoke", "Make a token invalid, within a second", Action::revoke)
+        ->add_option("token", token_.name, "Its name or id")
+        ->required()
+        ->type_name("NAME|ID");
+  }
+
+  void add_token_options(CLI::App& command) {
+    add_choice(command, "name", "Whose it is, for the log", "NAME", [&](const std::string& text) {
+      token_.name = text;
+      return api::is_token_name(text) ? ""
+                                      : "must be letters, digits, \".\", \"_\" and \"-\", up to 64";
+    })->required();
+    add_choice(
+        command, "--scope", "What it may do; each includes those before it (default: read)",
+        "read|operate|admin", [&](const std::string& text) {
+          for (const api::Scope scope : {api::Scope::read, api::Scope::operate, api::Scope::admin})
+            if (text == api::to_string(scope)) {
+              token_.scope = scope;
+              return "";
+            }
+          return "must be read, operate or admin";
+        });
+    add_each(command, "--source", "Sees only contacts of these sources",
+             "cloud|on_premises|hybrid,...", [&](std::string text) {
+               std::replace(text.begin(), text.end(), '-', '_');
+               const auto source = model::source_named(text);
+               if (source)
+                 of(token_.permission.sources).insert(*source);
+               return source ? "" : "must be cloud, on_premises or hybrid";
+             });
+    command
+        .add_option_function<std::vector<std::string>>(
+            "--group",
+            [this](const std::vector<std::string>& groups) {
+              of(token_.permission.groups).insert(groups.begin(), groups.end());
+            },
+            "Sees only direct members of these groups, and no other group")
+        ->allow_extra_args(false)
+        ->type_name("ID|ADDRESS|NAME");
+    add_each(command, "--attribute", "Sees only these attributes, as the contact object calls them",
+             "NAME,...", [&](const std::string& text) {
+               const auto& known = index::attribute_names();
+               if (std::find(known.begin(), known.end(), text) == known.end())
+                 return "must be attributes of the contact object, such as displayName or phones; "
+                        "man gald lists them";
+               of(token_.permission.attributes).insert(text);
+               return "";
+             });
+    command.add_flag_callback(
+        "--no-hidden", [this] { token_.permission.hidden = false; },
+        "Does not see contacts that are hidden from address lists");
+    add_choice(command, "--expires", "When it ends: after so long, or at a time", "DURATION|TIME",
+               [&](const std::string& text) {
+                 const base::TimePoint now = base::SystemClock().now();
+                 if (const auto after = parse_duration(text))
+                   token_.expires = now + *after;
+                 else
+                   token_.expires = parse_moment(text, now);
+                 return token_.expires && *token_.expires > now
+                            ? ""
+                            : "must be a duration (90d) or a time to come (2027-03-01)";
+               });
+    command
+        .add_option("--certificate", token_.certificate,
+                    "Not a token, but the client's certificate: a PEM file, or its SHA-256")
+        ->type_name("FILE|SHA256");
+    command.parse_complete_callback([this] {
+      token_.action = TokenCommand::Action::add;
+      const auto& permission = token_.permission;
+      if (token_.scope != api::Scope::read && !permission.everything())
+        throw CLI::ValidationError(
+            "--scope " + std::string(api::to_string(token_.scope)),
+            "is for tokens that see everything; leave out --source, --group, --attribute and "
+            "--no-hidden, or take --scope read");
+      if (permission.attributes && permission.attributes->contains("labels") &&
+          !permission.attributes->contains("groups"))
+        throw CLI::ValidationError("--attribute labels", "needs groups, which give them");
+    });
+  }
+
+  /// Values between commas, and the option may be given several times.
+  static void add_each(CLI::App& command, const char* name, const char* about, const char* type,
+                       std::function<std::string(const std::string&)> take) {
+    command
+        .add_option_function<std::vector<std::string>>(
+            name,
+            [name, take = std::move(take)](const std::vector<std::string>& texts) {
+              for (const std::string& text : texts)
+                for (const std::string_view one : base::split(text, ','))
+                  if (const std::string wrong = take(std::string(base::trim(one))); !wrong.empty())
+                    throw CLI::ValidationError(std::string(name) + " \"" + std::string(one) + "\"",
+                                               wrong);
+            },
+            about)
+        ->allow_extra_args(false)
+        ->type_name(type);
+  }
+
+  /// The set, which is there from now on.
+  template <typename Value>
+  static std::set<Value>& of(std::optional<std::set<Value>>& set) {
+    return set ? *set : set.emplace();
+  }
+
   void add_conflicts() {
     CLI::App* command =
         add("conflicts", "Contacts that contradict each other, and what to do about them",
@@ -457,6 +583,7 @@ class Parser {
   ChangesCommand changes_;
   CheckCommand check_;
   PlanCommand plan_;
+  TokenCommand token_;
   ConflictsCommand conflicts_;
   ExplainCommand explain_;
   BackupCommand backup_;

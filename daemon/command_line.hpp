@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "api/principal.hpp"
 #include "export/format.hpp"
 #include "index/feed.hpp"
 #include "index/history.hpp"
@@ -103,6 +104,17 @@ struct ExplainCommand {
   bool json = false;
 };
 
+struct TokenCommand {
+  enum class Action { add, list, revoke };
+  Action action = Action::list;
+  std::string name;  ///< for revoke also an id
+  api::Scope scope = api::Scope::read;
+  index::Permission permission;  ///< its groups as they were typed: ids, addresses or names
+  std::optional<base::TimePoint> expires;
+  std::string certificate;  ///< a file or a fingerprint; empty: none
+  bool json = false;
+};
+
 struct BackupCommand {
   std::filesystem::path file;
   bool json = false;
@@ -117,10 +129,10 @@ struct ExportCommand {
   index::ContactFilter filter;
 };
 
-using Command =
-    std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand, ChangesCommand,
-                 CheckCommand, PlanCommand, ConflictsCommand, ExplainCommand, BackupCommand,
-                 ExportCommand, HistoryCommand, DiffCommand, LookupCommand, SearchCommand>;
+using Command = std::variant<RunCommand, SyncCommand, StatusCommand, ListCommand, ShowCommand,
+                             ChangesCommand, CheckCommand, PlanCommand, ConflictsCommand,
+                             ExplainCommand, BackupCommand, ExportCommand, HistoryCommand,
+                             DiffCommand, LookupCommand, SearchCommand, TokenCommand>;
 
 struct CommandLine {
   std::filesystem::path config_file;

@@ -28,5 +28,6 @@ int execute(const ExportCommand& command, const Context& context);
 int execute(const HistoryCommand& command, const Context& context);
 int execute(const DiffCommand& command, const Context& context);
 int execute(const LookupCommand& command, const Context& context);
+int execute(const TokenCommand& command, const Context& context);
 
 }  // namespace gald::daemon

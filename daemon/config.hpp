@@ -88,6 +88,7 @@ struct ApiConfig {
   bool require_client_certificate = false;
   std::vector<std::string> hosts;
   std::int64_t requests_per_minute = 0;
+  std::filesystem::path tokens_file;
   std::int64_t connections = 0;
 };
 

@@ -108,6 +108,18 @@ std::vector<KeyInfo> api_keys() {
               [](Config& config, Connector&, const KeyValue& value) {
                 config.api.requests_per_minute = value.count;
               }},
+      KeyInfo{"api",
+              {},
+              "tokens_file",
+              KeyType::file,
+              "",
+              "gald.tokens",
+              false,
+              "Where `gald token` keeps who was given access. A relative name starts beside the "
+              "index.",
+              [](Config& config, Connector&, const KeyValue& value) {
+                config.api.tokens_file = value.text;
+              }},
       KeyInfo{
           "api",
           {},
@@ -130,6 +142,7 @@ void check_api(const toml::table* section, Config& config, const Fail& fail) {
     if (address.starts_with(kUnix))  // an absolute name stays what it is
       address =
           std::string(kUnix) + (config.file.parent_path() / address.substr(kUnix.size())).string();
+  api.tokens_file = config.index_file.parent_path() / api.tokens_file;
   if (section == nullptr)
     return;
   for (const auto& [key, needed] :

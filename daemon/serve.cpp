@@ -5,11 +5,9 @@
 #include <stop_token>
 #include <utility>
 
-#include <unistd.h>
-
 #include "api/api.hpp"
-#include "api/authority.hpp"
 #include "api/metrics.hpp"
+#include "api/token_authority.hpp"
 #include "decision.hpp"
 #include "platform.hpp"
 #include "secrets.hpp"
@@ -23,26 +21,6 @@ constexpr std::chrono::seconds kPatience{2};
 
 /// Beside connections: the index in every worker and the sources.
 constexpr std::size_t kOtherFiles = 256;
-
-/// Who may write the index anyway may do everything; nobody else is known.
-class LocalAuthority : public api::Authority {
- public:
-  api::Principal admit(const net::ServerRequest& request) const override {
-    return is_ours(request.peer) ? *ours_ : api::Principal{.name = "nobody"};
-  }
-
-  std::shared_ptr<const api::Principal> known(const net::RequestHead& head) const override {
-    return is_ours(head.peer) ? ours_ : nullptr;
-  }
-
- private:
-  static bool is_ours(const net::Peer& peer) {
-    return peer.user && (*peer.user == 0 || *peer.user == ::geteuid());
-  }
-
-  const std::shared_ptr<const api::Principal> ours_ = std::make_shared<api::Principal>(
-      api::Principal{.name = "an account of this machine", .scope = api::Scope::admin});
-};
 
 std::vector<api::Services::Collection> collections_of(
     const std::vector<std::unique_ptr<sync::Connector>>& connectors) {
@@ -78,6 +56,10 @@ class ApiServer::Impl {
   explicit Impl(Parts parts)
       : config_(parts.config),
         clock_(parts.clock),
+        authority_({.tokens_file = config_.api.tokens_file,
+                    .index_file = config_.index_file,
+                    .requests_per_minute = config_.api.requests_per_minute},
+                   clock_),
         metrics_(collections_of(parts.connectors),
                  {.process = process_figures, .load = [this] { return server_.load(); }}),
         api_(parts.config.index_file, authority_, services(parts)),
@@ -141,7 +123,7 @@ class ApiServer::Impl {
   const Config& config_;
   const base::Clock& clock_;
   std::stop_source stopping_;
-  const LocalAuthority authority_;
+  const api::TokenAuthority authority_;
   api::Metrics metrics_;
   api::Api api_;
   net::HttpServer server_;  // the last, as it calls the others

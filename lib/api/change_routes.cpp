@@ -122,7 +122,10 @@ net::ServerResponse history_of(Call& call, const std::string& id) {
   for (const model::HistoryLine& line : lines)
     items.add(exporting::to_json(line));
   const std::string next = more ? std::to_string(lines.back().number) : "";
-  return tagged_answer(call, page_text(items, next));
+  net::ServerResponse response = tagged_answer(call, page_text(items, next));
+  if (more)
+    response.headers.emplace_back("Link", link_to_next(call.request, next));
+  return response;
 }
 
 /// An id that was merged or purged has a history of its own; else of whoever is found by it.

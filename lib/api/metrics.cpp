@@ -183,7 +183,7 @@ class AnswerCounters {
              std::chrono::microseconds took, std::uint64_t bytes) {
     const std::string_view name = route.empty() ? "other" : route;
     const std::lock_guard lock(mutex_);
-    const auto key = std::make_tuple(name, known_method(method), status);
+    const Answer key{name, known_method(method), status};
     auto known = by_answer_.find(key);
     if (known == by_answer_.end())
       known = by_answer_
@@ -219,8 +219,8 @@ class AnswerCounters {
   Histograms& took_;
   Counters& sent_;
   std::mutex mutex_;
-  std::map<Answer, prometheus::Counter*, std::less<>> by_answer_;  // guarded by mutex_
-  std::map<std::string, Route, std::less<>> by_route_;             // guarded by mutex_
+  std::map<Answer, prometheus::Counter*> by_answer_;    // guarded by mutex_
+  std::map<std::string, Route, std::less<>> by_route_;  // guarded by mutex_
 };
 
 /// Values of this moment.

@@ -193,7 +193,10 @@ net::ServerResponse runs(Call& call) {
   for (const index::RunSummary& run : found)
     items.add(exporting::to_json(run, reader.read_by_run(run.id)));
   const std::string next = more ? std::to_string(found.back().id) : "";
-  return tagged_answer(call, page_text(items, next));
+  net::ServerResponse response = tagged_answer(call, page_text(items, next));
+  if (more)
+    response.headers.emplace_back("Link", link_to_next(call.request, next));
+  return response;
 }
 
 /// The newest there is; "null" without one.

@@ -6,6 +6,7 @@
 #include "index/change_log.hpp"
 #include "index/codes.hpp"
 #include "index/labels.hpp"
+#include "index/narrowing.hpp"
 #include "index/query.hpp"
 #include "model/forms.hpp"
 
@@ -79,6 +80,8 @@ ContactCondition::ContactCondition(Statements& statements, const ContactFilter& 
     add("e.id IN (SELECT member_id FROM membership"
         " WHERE group_id IN (SELECT value FROM json_each(:filter_groups)))");
   }
+  if (filter.kind != model::EntryKind::group && is_narrowed_to_members(statements))
+    add("e.id IN (SELECT member_id FROM temp.permitted_member)");  // says where to begin
   if (!filter.label.empty()) {
     label_ = filter.label;
     add("e.id IN (SELECT ms.member_id FROM label_group lg"
@@ -91,8 +94,9 @@ ContactCondition::ContactCondition(Statements& statements, const ContactFilter& 
   if (filter.changed_since) {
     // there is an index over the numbers, and what is told later has greater ones
     changed_since_ = filter.changed_since->time_since_epoch().count();
-    told_before_ = last_number_at(
-        statements, base::to_iso8601(*filter.changed_since - std::chrono::milliseconds(1)));
+    const base::TimePoint before = *filter.changed_since - std::chrono::milliseconds(1);
+    told_before_ =  // a narrowed reader is not told when others changed
+        is_narrowed(statements) ? 0 : last_number_at(statements, base::to_iso8601(before));
     add("e.change_number > :filter_told_before AND e.changed_at >= :filter_changed_since");
   }
   sql_ += ")";

@@ -50,6 +50,10 @@ int allow(void*, int action, const char* table, const char* column, const char* 
   return view != nullptr || is_open(table) ? SQLITE_OK : SQLITE_DENY;
 }
 
+/// Their rows. CROSS: SQLite would go through all entries.
+constexpr std::string_view kPermittedGroups =
+    "SELECT g.id FROM temp.permitted_group p CROSS JOIN main.entry g ON g.uuid = p.uuid";
+
 class Narrowing {
  public:
   Narrowing(SQLite::Database& database, const Permission& permission)
@@ -69,8 +73,8 @@ class Narrowing {
     view("former_address", "x.*", "main.former_address x",
          entry_there + "entry_id) AND " + permitted_since() + only_if("addresses"));
     view("label_group", "x.*", "main.label_group x", entry_there + "group_id)" + only_if("labels"));
-    // how far the changes go, and nothing of what they say
-    view("change", "max(x.number) AS number", "main.change x", "1");
+    // when something was told, and nothing of whom and what
+    view("change", "x.number, x.at", "main.change x", "1");
 
     // what shows values, whoever they belong to
     const std::string with_attributes = permission_.attributes ? " AND 0" : "";
@@ -107,6 +111,8 @@ class Narrowing {
     database_.exec("CREATE TEMP TABLE permitted_group (uuid TEXT PRIMARY KEY) WITHOUT ROWID");
     if (!permission_.groups)
       return;
+    view("permitted_member", "x.member_id", "main.membership x",
+         "x.group_id IN (" + std::string(kPermittedGroups) + ")");
     SQLite::Statement insert(database_, "INSERT INTO temp.permitted_group VALUES (?1)");
     for (const std::string& id : *permission_.groups) {
       insert.bind(1, id);
@@ -127,10 +133,8 @@ class Narrowing {
     if (permission_.groups)
       shown =
           "CASE x.kind_code WHEN 3 THEN x.uuid IN (SELECT uuid FROM temp.permitted_group) ELSE "
-          "EXISTS (SELECT 1 FROM main.membership m WHERE m.member_id = x.id AND m.group_id IN"
-          " (SELECT g.id FROM main.entry g JOIN temp.permitted_group p ON p.uuid = g.uuid))"
-          " AND " +
-          shown + " END";
+          "EXISTS (SELECT 1 FROM main.membership m WHERE m.member_id = x.id AND m.group_id IN (" +
+          std::string(kPermittedGroups) + ")) AND " + shown + " END";
     return "x.forward_to IS NULL AND " + shown;
   }
 
@@ -239,6 +243,16 @@ class Narrowing {
 void narrow(SQLite::Database& database, const Permission& permission) {
   if (!permission.everything())
     Narrowing(database, permission).apply();
+}
+
+bool is_narrowed(Statements& statements) {
+  Query query(statements, "SELECT 1 FROM temp.sqlite_master WHERE name = 'entry'");
+  return query.next();
+}
+
+bool is_narrowed_to_members(Statements& statements) {
+  Query query(statements, "SELECT 1 FROM temp.sqlite_master WHERE name = 'permitted_member'");
+  return query.next();
 }
 
 bool permits(const Permission& permission, const model::EntryState& state) {

@@ -8,6 +8,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "index/permission.hpp"
+#include "index/query.hpp"
 #include "model/past.hpp"
 
 namespace gald::index {
@@ -16,6 +17,12 @@ namespace gald::index {
 /// every query meets, whatever it asks for. A query that goes around them fails. Does nothing if
 /// everything is permitted.
 void narrow(SQLite::Database& database, const Permission& permission);
+
+bool is_narrowed(Statements& statements);
+
+/// Whether all but groups have to be in permitted_member, a view of the rows of the members of the
+/// permitted groups. All that a query finds is in it anyway: a few of very many are found sooner.
+bool is_narrowed_to_members(Statements& statements);
 
 /// Whether the entry exists for whoever has the permission. Ids that lead to another one do not,
 /// unless everything is permitted.

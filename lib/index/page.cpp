@@ -10,16 +10,21 @@ namespace gald::index {
 
 namespace {
 
+/// Up to so many who changed are sorted; more are sure to be met soon in the order of names.
+constexpr int kSorted = 20'000;
+
 bool by_name(PageOrder order) {
   return order == PageOrder::name || order == PageOrder::name_descending;
 }
 
-std::string order_by(PageOrder order) {
+/// `sorted`: not in the index of names, but out of what another one gives.
+std::string order_by(PageOrder order, bool sorted) {
+  const std::string name = sorted ? "+e.display_name" : "e.display_name";
   switch (order) {
     case PageOrder::name:
-      return "e.display_name COLLATE NOCASE, e.id";
+      return name + " COLLATE NOCASE, e.id";
     case PageOrder::name_descending:
-      return "e.display_name COLLATE NOCASE DESC, e.id DESC";
+      return name + " COLLATE NOCASE DESC, e.id DESC";
     case PageOrder::changed:
       return "e.change_number, e.id";
     case PageOrder::changed_descending:
@@ -30,21 +35,22 @@ std::string order_by(PageOrder order) {
 
 /// What comes behind a position, in pieces each of which is one range of the index: those without
 /// a name come first, and SQLite compares them with nothing.
-std::vector<std::string> pieces_behind(const PageQuery& query) {
+std::vector<std::string> pieces_behind(const PageQuery& query, bool sorted) {
   if (!query.after)
     return {""};
+  const std::string name = sorted ? " AND +e.display_name" : " AND e.display_name";
+  const std::string row = sorted ? " AND +e.id" : " AND e.id";
   const bool named = query.after->name.has_value();
   switch (query.order) {
     case PageOrder::name:
       if (!named)
-        return {" AND e.display_name IS NULL AND e.id > :row", " AND e.display_name >= ''"};
-      return {" AND e.display_name = :name COLLATE NOCASE AND e.id > :row",
-              " AND e.display_name > :name COLLATE NOCASE"};
+        return {name + " IS NULL" + row + " > :row", name + " >= ''"};
+      return {name + " = :name COLLATE NOCASE" + row + " > :row", name + " > :name COLLATE NOCASE"};
     case PageOrder::name_descending:
       if (!named)
-        return {" AND e.display_name IS NULL AND e.id < :row"};
-      return {" AND e.display_name = :name COLLATE NOCASE AND e.id < :row",
-              " AND e.display_name < :name COLLATE NOCASE", " AND e.display_name IS NULL"};
+        return {name + " IS NULL" + row + " < :row"};
+      return {name + " = :name COLLATE NOCASE" + row + " < :row", name + " < :name COLLATE NOCASE",
+              name + " IS NULL"};
     case PageOrder::changed:
       return {" AND e.change_number = :change AND e.id > :row", " AND e.change_number > :change"};
     case PageOrder::changed_descending:
@@ -96,8 +102,9 @@ class Pages {
     const std::string feed = history_bounds(statements_).feed_id;
     if (query_.after && query_.after->feed != feed)
       throw ForeignPosition("the position is of an index that was there before");
+    sorted_ = by_name(query_.order) && few_changed();
     std::vector<Place> places;  // one more than the page has, if there is one
-    for (const std::string& piece : pieces_behind(query_))
+    for (const std::string& piece : pieces_behind(query_, sorted_))
       add(piece, query_.limit + 1, places);
     Page page;
     if (query_.count)
@@ -113,8 +120,16 @@ class Pages {
   }
 
  private:
-  std::int64_t count() {
-    const std::string sql = "SELECT count(*) FROM entry e WHERE " + condition_.sql();
+  /// The index of names does not tell who changed.
+  bool few_changed() {
+    if (!query_.filter.changed_after && !query_.filter.changed_since)
+      return false;
+    return count(" LIMIT " + std::to_string(kSorted)) < kSorted;
+  }
+
+  std::int64_t count(const std::string& limit = {}) {
+    const std::string sql =
+        "SELECT count(*) FROM (SELECT 1 FROM entry e WHERE " + condition_.sql() + limit + ")";
     Query query(statements_, sql);
     condition_.bind(query);
     query.next();
@@ -130,7 +145,7 @@ class Pages {
     const std::string sql = "SELECT e.id, " +
                             std::string(named ? "e.display_name" : "e.change_number") +
                             " FROM entry e WHERE " + condition_.sql() + piece + " ORDER BY " +
-                            order_by(query_.order) + " LIMIT :limit OFFSET :offset";
+                            order_by(query_.order, sorted_) + " LIMIT :limit OFFSET :offset";
     Query query(statements_, sql);
     condition_.bind(query);
     query.bind_named(":limit", left).bind_named(":offset", query_.offset);
@@ -156,6 +171,7 @@ class Pages {
   Statements& statements_;
   const PageQuery& query_;
   const Condition condition_;
+  bool sorted_ = false;
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "index/contact_filter.hpp"
 #include "index/entry_store.hpp"
+#include "index/narrowing.hpp"
 #include "index/search_index.hpp"
 #include "model/name_form.hpp"
 #include "model/search_words.hpp"
@@ -221,7 +222,8 @@ class Run {
 
   /// Of a group or label that few have it is quicker to look at each of them. Whether it was so.
   bool find_members() {
-    if (query_.filter.group.empty() && query_.filter.label.empty())
+    if (query_.filter.group.empty() && query_.filter.label.empty() &&
+        (query_.filter.kind == model::EntryKind::group || !is_narrowed_to_members(statements_)))
       return false;
     int left = kMembers;
     const std::string sql = kCandidate + filter_.sql() + kEverybody + filter_.sql();

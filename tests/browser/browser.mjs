@@ -19,12 +19,18 @@ export async function until(condition, what, seconds = 20) {
 export const gald = (...words) =>
   execFileSync(GALD, ["--config", GALD_CONFIG, ...words], { encoding: "utf8", maxBuffer: 1 << 28 });
 
-export const makeToken = (name, ...words) => {
+/// A token that gald has noticed: it looks for new ones every second, and an address may show only so
+/// many that are wrong.
+export async function makeToken(name, ...words) {
   const told = gald("token", "add", name, ...words);
-  const token = /gald_\S+/.exec(told);
+  const [token] = /gald_\S+/.exec(told) ?? [];
   if (!token) throw new Error(`gald token add told no token: ${told}`);
-  return token[0];
-};
+  for (let time = 0; time < 10; ++time) {
+    if ((await api(token, "/me")).status === 200) return token;
+    await pause(500);
+  }
+  throw new Error(`the token ${name} is not accepted`);
+}
 
 let daemon = null;
 

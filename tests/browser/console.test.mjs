@@ -8,9 +8,9 @@ import { session } from "./session.mjs";
 before(async () => {
   await startBrowser();
   // Slow, so that there is something to see of a first import.
-  await tenant("POST", "/settings", { latency: 1.5 });
+  await tenant("POST", "/settings", { latency: 8 });
   await startGald();
-  session.token = makeToken("console", "--scope", "operate");
+  session.token = await makeToken("console", "--scope", "operate");
 });
 
 after(async () => {

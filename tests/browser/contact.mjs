@@ -47,6 +47,7 @@ test("hostile names are names", async () => {
   const page = await open("#/contacts", { token: session.token });
   await page.waitForSelector(".row .name a");
   await page.fill("input[type=search]", "hostile");
+  await page.waitForSelector(".count:has-text('found')");
   await until(
     async () => (await page.locator(".spacer .row .name a").count()) >= 10,
     "the hostile ones",

@@ -77,7 +77,7 @@ test("what is held is approved or rejected", async () => {
 });
 
 test("a token that may only read decides nothing", async () => {
-  const reader = makeToken("reader");
+  const reader = await makeToken("reader");
   const page = await open("#/overview", { token: reader });
   await page.waitForSelector(".tiles");
   await settled(page);
@@ -92,7 +92,7 @@ test("a token that may only read decides nothing", async () => {
 });
 
 test("a token for a part sees that part and no more", async () => {
-  const part = makeToken("part", "--group", "Sales");
+  const part = await makeToken("part", "--group", "Sales");
   const page = await open("#/overview", { token: part });
   await page.waitForSelector(".tiles");
   await settled(page);

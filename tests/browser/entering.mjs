@@ -7,10 +7,13 @@ import { session, text, total, close } from "./session.mjs";
 
 test("a first import shows how far it is", async () => {
   const page = await open("#/overview", { token: session.token });
-  await page.waitForSelector("h2:has-text('First import')");
-  await page.waitForSelector(".progress progress");
-  await shot(page, "first-import");
-  await tenant("POST", "/settings", { latency: 0 });
+  try {
+    await page.waitForSelector("h2:has-text('First import')", { timeout: 60_000 });
+    await page.waitForSelector(".progress progress");
+    await shot(page, "first-import");
+  } finally {
+    await tenant("POST", "/settings", { latency: 0 });
+  }
   // The page needs no reload: it sees what was published.
   await until(async () => (await total(page)) > 200, "the totals", 60);
   await close(page);

@@ -6,7 +6,7 @@ import { api, gald, makeToken, open, shot, startGald, stopGald, until } from "./
 import { session, text, close } from "./session.mjs";
 
 test("a token that ends leads back to signing in", async () => {
-  const brief = makeToken("brief");
+  const brief = await makeToken("brief");
   const page = await open("#/contacts", { token: brief });
   await page.waitForSelector(".row .name a");
   gald("token", "revoke", "brief");

@@ -92,6 +92,7 @@ test("search and filters say what they find", async () => {
     "hybrid contacts",
   );
   await page.fill("input[type=search]", "mull");
+  await page.waitForSelector(".count:has-text('found')");
   await page.waitForSelector(".row .name a:has-text('Jürgen Müller')");
   assert.match(page.url(), /source=hybrid/);
   assert.match(page.url(), /q=mull/);
@@ -101,7 +102,7 @@ test("search and filters say what they find", async () => {
   await until(async () => (await count(page)) === listed().length, "everybody again");
   await page.fill(".field input", "no such group");
   await page.keyboard.press("Tab");
-  await page.waitForSelector(".failure:has-text('no such group')");
+  await page.waitForSelector(".failure:has-text('no group has this')");
   await page.fill(".field input", "Sales");
   await page.keyboard.press("Tab");
   await until(

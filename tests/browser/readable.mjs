@@ -38,9 +38,9 @@ for (const dark of [false, true])
         await settled(page);
         await page.waitForTimeout(150);
         const name = view
+          .replace(/contacts\/[0-9a-f-]{36}(\?tab=)?/, "contact-")
           .replace(/[^a-z0-9]+/gi, "-")
-          .replace(/^-|-$/g, "")
-          .replace(/-[0-9a-f]{8}-[0-9a-f-]{27}/, "");
+          .replace(/^-|-$/g, "");
         await shot(page, `${name}-${phone ? "phone" : "window"}-${dark ? "dark" : "light"}`);
         assert.ok(
           await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),

@@ -38,11 +38,13 @@ async function tell(name, once) {
   );
 }
 
-const quiet = () => !document.querySelector("[aria-busy='true'], .skeleton, .blank");
+const quiet = () =>
+  document.querySelector(".count")?.textContent &&
+  !document.querySelector("[aria-busy='true'], .skeleton, .blank");
 
 await startBrowser();
 await startGald();
-const token = makeToken("bench");
+const token = await makeToken("bench");
 try {
   const page = await open("#/contacts", { token });
   await page.waitForSelector(".row .name a", { timeout: 60_000 });
@@ -175,7 +177,8 @@ try {
       name,
       `#/${name}`,
       () =>
-        document.querySelector("h1") && !document.querySelector("[aria-busy='true'], .skeleton"),
+        document.querySelector(".view .panel") &&
+        !document.querySelector("[aria-busy='true'], .skeleton"),
     );
   if (page.trouble.length > 0) throw new Error(page.trouble.join("\n"));
 } finally {

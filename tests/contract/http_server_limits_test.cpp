@@ -13,8 +13,11 @@ namespace {
 
 using Clock = steady_clock;
 
-/// In KiB.
+/// In KiB; 0 where a sanitizer keeps what was given back.
 long resident_memory() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return 0;
+#endif
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
     if (line.starts_with("VmRSS:"))
@@ -53,28 +56,22 @@ TEST_F(HttpServerTest, RefusesNonsenseAndClosesTheConnection) {
       {"a target beyond ASCII", "GET /\xc3\xa4 HTTP/1.1\r\n" + host + "\r\n", 400},
       {"a tunnel", "CONNECT example.com:443 HTTP/1.1\r\n" + host + "\r\n", 400},
       {"a control character in a value", get + host + "X: a\x01z\r\n\r\n", 400},
-      {"length and chunks", post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-      {"chunks and length", post + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 400},
+      {"length and chunks", post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 411},
+      {"chunks and length", post + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 411},
       {"two lengths", post + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400},
       {"a list of lengths", post + "Content-Length: 3, 3\r\n\r\nabc", 400},
       {"a negative length", post + "Content-Length: -1\r\n\r\n", 400},
       {"a length with a sign", post + "Content-Length: +3\r\n\r\nabc", 400},
       {"a length beyond 64 bits", post + "Content-Length: 99999999999999999999\r\n\r\n", 400},
-      {"another coding", post + "Transfer-Encoding: gzip, chunked\r\n\r\n", 400},
-      {"chunks twice", post + "Transfer-Encoding: chunked, chunked\r\n\r\n", 400},
-      {"no chunks", post + "Transfer-Encoding: identity\r\n\r\n", 400},
-      {"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-      {"a chunk without a size", post + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400},
-      {"a chunk that is longer than it says",
-       post + "Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n", 400},
+      {"another coding", post + "Transfer-Encoding: gzip, chunked\r\n\r\n", 411},
+      {"chunks", post + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411},
+      {"no chunks", post + "Transfer-Encoding: identity\r\n\r\n", 411},
+      {"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411},
       {"two tokens", get + host + "Authorization: a\r\nAuthorization: b\r\n\r\n", 400},
       {"a body that is too large", post + "Content-Length: 70000\r\n\r\n", 413},
-      {"a chunk that is too large", post + "Transfer-Encoding: chunked\r\n\r\n11171\r\n", 413},
       {"a long target", "GET /" + std::string(9000, 'x') + " HTTP/1.1\r\n" + host + "\r\n", 414},
       {"an endless target", "GET /" + std::string(40'000, 'x'), 414},
       {"an endless header", get + host + "X: " + std::string(40'000, 'x'), 431},
-      {"endless lines between chunks",
-       post + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(40'000, 'x'), 400},
       {"another host", get + "Host: example.com\r\n\r\n", 421},
       {"another host in the target", "GET http://example.com/ HTTP/1.1\r\n" + host + "\r\n", 421},
   };

@@ -55,8 +55,7 @@ endure() {
 apply='
   def applied($item):
     if $item.action == "put" or $item.action == "delete" then
-      del(.forwards[$item.id])
-      | if $item | has("contact") then .contacts[$item.id] = $item.contact else del(.contacts[$item.id]) end
+      del(.forwards[$item.id]) | .contacts[$item.id] = $item.contact
     elif $item.action == "forward" then del(.contacts[$item.id]) | .forwards[$item.id] = $item.forwardTo
     elif $item.action == "purge" then del(.contacts[$item.id]) | del(.forwards[$item.id])
     else error("an action that nobody described: \($item.action)") end;'

@@ -32,7 +32,8 @@ class Installation(unittest.TestCase):
         installed = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if path.is_file()}
         for name in ("bin/gald", "lib/systemd/system/gald.service", "lib/sysusers.d/gald.conf",
                      "share/man/man1/gald.1", "share/man/man5/gald.toml.5", "share/doc/gald/README.md",
-                     "share/doc/gald/LICENSE", "share/doc/gald/examples/gald.toml", "share/doc/gald/sql.md"):
+                     "share/doc/gald/LICENSE", "share/doc/gald/examples/gald.toml", "share/doc/gald/sql.md",
+                     "share/doc/gald/monitoring/alerts.yml", "share/doc/gald/monitoring/grafana.json"):
             self.assertIn(name, installed)
 
     def test_the_unit_passes_systemd_analyze(self):

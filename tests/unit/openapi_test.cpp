@@ -1,4 +1,5 @@
 // The description of the API says what its routes are, and nothing else.
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 #include "api/api.hpp"
 #include "api/assets.hpp"
 #include "api/authority.hpp"
+#include "base/text.hpp"
 
 namespace gald::api {
 namespace {
@@ -35,9 +37,7 @@ class Description : public testing::Test {
 
   /// nullptr: it is not described.
   const json* operation(const Route& route) const {
-    std::string method = route.method;
-    for (char& c : method)
-      c = static_cast<char>(c | 0x20);
+    const std::string method = base::ascii_lower(route.method);
     const auto path = document_.at("paths").find(route.pattern);
     return path != document_.at("paths").end() && path->contains(method) ? &path->at(method)
                                                                          : nullptr;
@@ -61,6 +61,19 @@ TEST_F(Description, HasEveryRoute) {
   for (const Route& route : api_.router().routes())
     EXPECT_EQ(operation(route) == nullptr, is_of_the_page(route))
         << route.method << " " << route.pattern;
+}
+
+TEST_F(Description, PromisesNoRouteThatIsNotThere) {
+  for (const auto& [path, operations] : document_.at("paths").items())
+    for (const auto& [method, operation] : operations.items()) {
+      const std::vector<Route>& routes = api_.router().routes();
+      EXPECT_TRUE(std::any_of(routes.begin(), routes.end(),
+                              [&](const Route& route) {
+                                return base::ascii_iequals(route.method, method) &&
+                                       route.pattern == path;
+                              }))
+          << method << " " << path;
+    }
 }
 
 TEST_F(Description, SaysWhichParametersTheRoutesTake) {

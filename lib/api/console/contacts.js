@@ -1,7 +1,6 @@
 // The list: search as you type, filters, any number of rows.
 import * as api from "/console/api.js";
 import {
-  announce,
   failure,
   h,
   heading,
@@ -107,32 +106,53 @@ export function open(place, { query, go, changeAddress }) {
     const mine = (asking = new AbortController());
     remember();
     rows.element.setAttribute("aria-busy", "true");
-    try {
-      const what = { ...asked(filters()), fields: FIELDS };
-      const answer = await api.contacts(
-        state.q
-          ? { ...what, q: state.q, limit: FOUND_AT_MOST }
-          : { ...what, sort: state.sort, limit: 100, offset: 0, count: "true" },
-        mine.signal,
-      );
-      if (mine !== asking) return;
+    const what = { ...asked(filters()), fields: FIELDS };
+    const show = (items, total) => {
       problem.replaceChildren();
-      const total = state.q ? answer.items.length : answer.total;
       rows.reset(total, from);
-      for (let page = 0; page * 100 < answer.items.length; ++page)
-        rows.put(page, answer.items.slice(page * 100, page * 100 + 100));
-      say(
-        state.q
-          ? t.contacts.found(number(total), answer.more)
-          : t.contacts.count(number(total), total),
-      );
+      for (let page = 0; page * 100 < items.length; ++page)
+        rows.put(page, items.slice(page * 100, page * 100 + 100));
       empty.hidden = total > 0;
       empty.textContent = state.q ? t.contacts.nobodyFound : t.contacts.nobody;
+    };
+    try {
+      if (state.q) {
+        const query = { ...what, q: state.q, limit: FOUND_AT_MOST };
+        const { items, more } = await api.contacts(query, mine.signal);
+        if (mine !== asking) return;
+        show(items, items.length);
+        say(t.contacts.found(number(items.length), more));
+      } else {
+        // Who the first ones are is told sooner than how many there are.
+        const counted = total(mine.signal);
+        counted.catch(() => {});
+        const query = { ...what, sort: state.sort, limit: 100, offset: 0 };
+        const { items } = await api.contacts(query, mine.signal);
+        if (mine !== asking) return;
+        if (!from) show(items, items.length);
+        const all = await counted;
+        if (mine !== asking) return;
+        if (from) show(items, all);
+        else rows.setTotal(all);
+        say(t.contacts.count(number(all), all));
+      }
     } catch (error) {
-      if (error.name !== "AbortError" && mine === asking) told(error);
+      if (error.name !== "AbortError" && mine === asking) {
+        // What was shown is not what these filters leave.
+        if (!error.away) {
+          rows.reset(0);
+          say("");
+        }
+        told(error);
+      }
     }
     if (mine === asking) rows.element.removeAttribute("aria-busy");
   }
+
+  const total = async (signal) => {
+    const query = { ...asked(filters()), fields: "id", limit: 1, offset: 0, count: "true" };
+    return (await api.contacts(query, signal)).total;
+  };
 
   function say(text) {
     if (count.textContent !== text) count.textContent = text;
@@ -274,17 +294,10 @@ export function open(place, { query, go, changeAddress }) {
     async changed() {
       if (state.q) return list(rows.place());
       rows.refresh();
-      const answer = await api.contacts({
-        ...asked(filters()),
-        fields: "id",
-        limit: 1,
-        offset: 0,
-        count: "true",
-      });
-      if (answer.total === rows.total) return;
-      rows.setTotal(answer.total);
-      say(t.contacts.count(number(answer.total), answer.total));
-      announce(t.contacts.count(number(answer.total), answer.total));
+      const all = await total();
+      if (all === rows.total) return;
+      rows.setTotal(all);
+      say(t.contacts.count(number(all), all));
     },
     close() {
       left = { ...left, place: rows.place() };

@@ -96,7 +96,7 @@ export function panel(load, { lines = 4, ...attributes } = {}) {
   let turn = 0;
   async function refresh() {
     const mine = ++turn;
-    if (!place.hasChildNodes()) place.append(skeleton(lines));
+    if (mine === 1) place.append(skeleton(lines));
     place.setAttribute("aria-busy", "true");
     try {
       const content = await load();
@@ -224,7 +224,7 @@ export function bytes(count) {
 
 /// "12 minutes ago", "in 3 days"
 export function age(iso) {
-  const seconds = (Date.parse(iso) - Date.now()) / 1000;
+  const seconds = Math.round((Date.parse(iso) - Date.now()) / 1000);
   for (const [unit, size] of [
     ["day", 86_400],
     ["hour", 3600],
@@ -232,7 +232,7 @@ export function age(iso) {
   ])
     if (Math.abs(seconds) >= size * 1.5 || (unit !== "day" && Math.abs(seconds) >= size))
       return ages.format(Math.round(seconds / size), unit);
-  return Math.abs(seconds) < 5 ? t.now : ages.format(Math.round(seconds), "second");
+  return Math.abs(seconds) < 5 ? t.now : ages.format(seconds, "second");
 }
 
 /// Local time; the exact one for whoever points at it.

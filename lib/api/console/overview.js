@@ -245,7 +245,7 @@ export function open(place, { who }) {
                 h("h2", {}, icon("alert"), t.plans.held),
                 open.map((plan) => planCard(plan, who, () => held.refresh(), "h3")),
               )
-            : h("div", {});
+            : [];
         },
         { lines: 1 },
       );
@@ -264,12 +264,13 @@ export function open(place, { who }) {
   return {
     /// How the service is doing; comes every few seconds.
     status(status) {
-      const next = status.state === "waiting" && status.nextCycleAt;
+      const next = ["idle", "waiting"].includes(status.state) && status.nextCycleAt;
       state.replaceChildren(
         t.states[status.state] ?? status.state,
         ...(next ? [". ", t.overview.next, time(status.nextCycleAt, age)] : []),
         ".",
       );
+      if (status.state === "reading") told.replaceChildren(); // what was asked for has begun
       moving.replaceChildren(...[progress(status)].filter(Boolean));
       if (status.connectors) sources.replaceChildren(connectors(status));
     },

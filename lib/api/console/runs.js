@@ -9,10 +9,12 @@ export const tookOf = (run) => Date.parse(run.endedAt) - Date.parse(run.startedA
 
 function collections(run) {
   if (!run.collections?.length) return null;
+  const told = run.collections.filter((one) => one.objects > 0 || one.error);
+  const quiet = run.collections.length - told.length;
   return h(
     "ul",
-    { class: "plainly" },
-    run.collections.map((one) =>
+    {},
+    told.map((one) =>
       h(
         "li",
         {},
@@ -22,6 +24,7 @@ function collections(run) {
         one.error && [" ", h("span", { class: "error" }, said(one.error))],
       ),
     ),
+    quiet > 0 && h("li", { class: "quiet" }, t.runs.quiet(quiet)),
   );
 }
 

@@ -86,7 +86,7 @@ export const t = {
     changesChart: "Changes per run",
     timesChart: "Duration of runs",
     changesNote: (runs, changes) =>
-      `${changes} change${s(changes === "1" ? 1 : 2)} in the last ${runs} run${s(runs)}`,
+      `${changes} change${s(changes === "1" ? 1 : 2)} in the last ${runs === 1 ? "run" : `${runs} runs`}`,
     timesNote: (longest, troubled) =>
       `The longest took ${longest}` +
       (troubled > 0
@@ -359,6 +359,7 @@ export const t = {
     changed: "Changes",
     what: "What was read",
     changes: (text, count) => `${text} change${s(count)}`,
+    quiet: (count) => `Nothing new in ${count} collection${s(count)}`,
     read: (text, count) => `${text} object${s(count)}`,
   },
 

@@ -44,7 +44,7 @@ foreach(entry IN LISTS FILES)
   math(EXPR number "${number} + 1")
 endforeach()
 
-file(WRITE "${OUTPUT}" "// Made by cmake/embed.cmake.
+file(WRITE "${OUTPUT}" "// Made by lib/api/embed.cmake.
 #include \"api/assets.hpp\"
 
 namespace gald::api {
