@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "api/tokens.hpp"
 #include "net/credential.hpp"
 #include "platform.hpp"
 #include "serve.hpp"
@@ -269,6 +270,12 @@ FileFindings check_files(const Config& config, const fs::path& credentials) {
   if (!config.api.listen.empty()) {
     Inspection inspection(config, "api", credentials, findings);
     inspection.server_certificate(config);
+    try {
+      static_cast<void>(api::TokenFile(config.api.tokens_file).read());
+    } catch (
+        const std::runtime_error& error) {  // whoever starts now has no tokens; the cycles go on
+      findings.warnings.emplace_back(error.what());
+    }
   }
   return findings;
 }

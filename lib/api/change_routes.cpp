@@ -5,7 +5,7 @@
 #include "api/answers.hpp"
 #include "api/feed_stream.hpp"
 #include "api/json_text.hpp"
-#include "api/one_contact.hpp"
+#include "api/meant.hpp"
 #include "api/problem.hpp"
 #include "api/router.hpp"
 #include "api/spool.hpp"
@@ -110,16 +110,7 @@ net::ServerResponse changes(Call& call) {
   return feed_page(call, *since);
 }
 
-/// An id that was merged or purged has a history of its own; else whoever is found by it.
-std::string id_with_history(Call& call, const std::string& what) {
-  if (const auto id = base::Guid::parse(what))
-    if (!call.readers.history().lines(id->text(), 1).empty())
-      return id->text();
-  return one_contact(call, what).entry.id;
-}
-
-net::ServerResponse history(Call& call) {
-  const std::string id = id_with_history(call, call.path.at(0));
+net::ServerResponse history_of(Call& call, const std::string& id) {
   const auto limit = static_cast<int>(call.parameters.number("limit", 1, 1000).value_or(100));
   const auto before = call.parameters.number("cursor", 1, std::numeric_limits<std::int64_t>::max());
   // one more than wanted tells whether there are more
@@ -137,13 +128,24 @@ net::ServerResponse history(Call& call) {
   return response;
 }
 
+/// An id that was merged or purged has a history of its own; else of whoever is found by it.
+net::ServerResponse history(Call& call) {
+  const std::string& asked = call.path.at(0);
+  if (const auto id = base::Guid::parse(asked))
+    if (!call.readers.history().lines(id->text(), 1).empty())
+      return history_of(call, id->text());
+  return answer_for_one(asked, call.readers.reader().find(asked),
+                        [&](const model::Contact& one) { return history_of(call, one.entry.id); });
+}
+
 net::ServerResponse explain(Call& call) {
   require_everything(call.who);  // it tells of records, which no permission names
-  const std::string& what = call.path.at(0);
-  const model::Contact contact = one_contact(call, what);
-  return tagged_answer(
-      call, exporting::to_json(index::explain_report(call.readers.reader(), contact.entry, what,
-                                                     call.services.clock.now())));
+  const std::string& asked = call.path.at(0);
+  const index::Reader& reader = call.readers.reader();
+  return answer_for_one(asked, reader.find(asked), [&](const model::Contact& one) {
+    return tagged_answer(call, exporting::to_json(index::explain_report(
+                                   reader, one.entry, asked, call.services.clock.now())));
+  });
 }
 
 }  // namespace

@@ -107,9 +107,15 @@ class TokenAuthority::Impl {
 
   Principal admit(const net::ServerRequest& request) {
     const base::TimePoint now = clock_.now();
-    const auto table = fresh_table(now);
-    const Identified found =
-        identify(*table, request.header("Authorization").value_or(""), request.peer, now);
+    auto table = fresh_table(now);
+    const auto identified = [&] {
+      return identify(*table, request.header("Authorization").value_or(""), request.peer, now);
+    };
+    Identified found = identified();
+    if (found.standing == Standing::wrong) {  // it may have been made a moment ago
+      table = newest_table(now);
+      found = identified();
+    }
     if (found.standing == Standing::wrong || found.standing == Standing::expired)
       refuse(found.standing, request.peer, now);
     Principal who = found.who ? *found.who : Principal{"nobody", Scope::none, {}};
@@ -215,6 +221,12 @@ class TokenAuthority::Impl {
     const std::lock_guard lock(mutex_);
     if (!is_fresh(now))
       look(now);
+    return table_;
+  }
+
+  std::shared_ptr<const Table> newest_table(base::TimePoint now) {
+    const std::lock_guard lock(mutex_);
+    look(now);
     return table_;
   }
 

@@ -94,8 +94,9 @@ ContactCondition::ContactCondition(Statements& statements, const ContactFilter& 
   if (filter.changed_since) {
     // there is an index over the numbers, and what is told later has greater ones
     changed_since_ = filter.changed_since->time_since_epoch().count();
-    told_before_ = last_number_at(
-        statements, base::to_iso8601(*filter.changed_since - std::chrono::milliseconds(1)));
+    const base::TimePoint before = *filter.changed_since - std::chrono::milliseconds(1);
+    told_before_ =  // a narrowed reader is not told when others changed
+        is_narrowed(statements) ? 0 : last_number_at(statements, base::to_iso8601(before));
     add("e.change_number > :filter_told_before AND e.changed_at >= :filter_changed_since");
   }
   sql_ += ")";

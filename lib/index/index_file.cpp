@@ -4,8 +4,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <map>
+#include <mutex>
 #include <stdexcept>
+#include <utility>
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -20,14 +22,46 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void flush(const fs::path& file, int flags) {
-  const int descriptor = ::open(file.c_str(), flags | O_CLOEXEC);
-  const bool done = descriptor >= 0 && ::fsync(descriptor) == 0;
-  const int error = errno;
-  if (descriptor >= 0)
-    ::close(descriptor);
-  if (!done)
-    throw std::runtime_error(file.string() + ": cannot be written: " + std::strerror(error));
+/// Closing any descriptor of a file takes from it all locks that the process has (fcntl(2)), those
+/// of SQLite's connections too: another process would then take the log from under them. So what
+/// was opened once stays open, until the file is deleted.
+class Descriptors {
+ public:
+  /// Negative, with errno: it cannot be opened. `flags` count only if the file is not open yet.
+  int of(const fs::path& file, int flags) {
+    const std::lock_guard lock(mutex_);
+    drop_deleted();
+
+    struct stat state {};
+
+    if (::stat(file.c_str(), &state) == 0)
+      if (const auto open = open_.find({state.st_dev, state.st_ino}); open != open_.end())
+        return open->second;
+    const int descriptor = ::open(file.c_str(), flags | O_CLOEXEC, 0640);
+    if (descriptor >= 0 && ::fstat(descriptor, &state) == 0)
+      open_.emplace(std::pair(state.st_dev, state.st_ino), descriptor);
+    return descriptor;
+  }
+
+ private:
+  void drop_deleted() {
+    std::erase_if(open_, [](const auto& one) {
+      struct stat state {};
+
+      const bool deleted = ::fstat(one.second, &state) == 0 && state.st_nlink == 0;
+      if (deleted)
+        ::close(one.second);
+      return deleted;
+    });
+  }
+
+  std::mutex mutex_;
+  std::map<std::pair<dev_t, ino_t>, int> open_;  // guarded by mutex_
+};
+
+int kept_open(const fs::path& file, int flags) {
+  static Descriptors descriptors;
+  return descriptors.of(file, flags);
 }
 
 }  // namespace
@@ -37,8 +71,8 @@ fs::path with_suffix(const fs::path& index, const char* suffix) {
 }
 
 void create_index_file(const fs::path& index) {
-  const int descriptor = ::open(index.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-  if (descriptor < 0)
+  const int descriptor = kept_open(index, O_RDWR | O_CREAT);
+  if (descriptor < 0 || ::faccessat(AT_FDCWD, index.c_str(), W_OK, AT_EACCESS) != 0)
     throw std::runtime_error(index.string() +
                              ": cannot be opened for writing: " + std::strerror(errno) +
                              "; its folder has to be there, and to be writable");
@@ -47,13 +81,13 @@ void create_index_file(const fs::path& index) {
 
   if (::fstat(descriptor, &state) == 0 && state.st_size == 0)
     (void)!::fchmod(descriptor, 0640);  // of another owner: then it is as that one wants it
-  ::close(descriptor);
 }
 
 bool looks_like_an_index(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
   std::array<char, 72> head{};
-  if (!stream.read(head.data(), head.size()))
+  const int descriptor = kept_open(file, O_RDONLY);
+  if (descriptor < 0 ||
+      ::pread(descriptor, head.data(), head.size(), 0) != static_cast<ssize_t>(head.size()))
     return false;
   std::uint32_t id = 0;
   for (std::size_t i = 68; i < 72; ++i)  // "Application ID" of the SQLite file format
@@ -90,8 +124,16 @@ std::string describe(const fs::path& index, const SQLite::Exception& error, int 
 }
 
 void flush_to_disk(const fs::path& file) {
-  flush(file, O_RDWR);
-  flush(file.has_parent_path() ? file.parent_path() : ".", O_RDONLY | O_DIRECTORY);
+  if (const int kept = kept_open(file, O_RDWR); kept < 0 || ::fsync(kept) != 0)
+    throw std::runtime_error(file.string() + ": cannot be written: " + std::strerror(errno));
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool flushed = descriptor >= 0 && ::fsync(descriptor) == 0;
+  const int error = errno;
+  if (descriptor >= 0)
+    ::close(descriptor);
+  if (!flushed)
+    throw std::runtime_error(folder.string() + ": cannot be written: " + std::strerror(error));
 }
 
 }  // namespace gald::index

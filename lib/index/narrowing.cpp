@@ -73,8 +73,8 @@ class Narrowing {
     view("former_address", "x.*", "main.former_address x",
          entry_there + "entry_id) AND " + permitted_since() + only_if("addresses"));
     view("label_group", "x.*", "main.label_group x", entry_there + "group_id)" + only_if("labels"));
-    // how far the changes go, and nothing of what they say
-    view("change", "max(x.number) AS number", "main.change x", "1");
+    // when something was told, and nothing of whom and what
+    view("change", "x.number, x.at", "main.change x", "1");
 
     // what shows values, whoever they belong to
     const std::string with_attributes = permission_.attributes ? " AND 0" : "";
@@ -243,6 +243,11 @@ class Narrowing {
 void narrow(SQLite::Database& database, const Permission& permission) {
   if (!permission.everything())
     Narrowing(database, permission).apply();
+}
+
+bool is_narrowed(Statements& statements) {
+  Query query(statements, "SELECT 1 FROM temp.sqlite_master WHERE name = 'entry'");
+  return query.next();
 }
 
 bool is_narrowed_to_members(Statements& statements) {

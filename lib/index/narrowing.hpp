@@ -18,6 +18,8 @@ namespace gald::index {
 /// everything is permitted.
 void narrow(SQLite::Database& database, const Permission& permission);
 
+bool is_narrowed(Statements& statements);
+
 /// Whether all but groups have to be in permitted_member, a view of the rows of the members of the
 /// permitted groups. All that a query finds is in it anyway: a few of very many are found sooner.
 bool is_narrowed_to_members(Statements& statements);

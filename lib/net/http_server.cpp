@@ -159,10 +159,15 @@ class HttpServer::Impl {
     for (Door& door : doors_)
       accept(door);
     sweep_later();
+  }
+
+  void start() {
     thread_ = std::thread([this] { run(); });
   }
 
   ~Impl() {
+    if (!thread_.joinable())
+      return;  // there was no room for it
     asio::post(context_.io, [this] { drain(); });
     drained_.get_future().wait_for(kGrace);
     std::promise<void> closed;
@@ -362,7 +367,9 @@ class HttpServer::Impl {
 };
 
 HttpServer::HttpServer(ServerOptions options, Handler& handler)
-    : impl_(std::make_unique<Impl>(std::move(options), handler)) {}
+    : impl_(std::make_unique<Impl>(std::move(options), handler)) {
+  impl_->start();  // from here on, a handler may ask for the load
+}
 
 HttpServer::~HttpServer() = default;
 

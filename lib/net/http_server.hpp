@@ -111,7 +111,7 @@ class Handler {
   /// logged.
   virtual ServerResponse answer(const ServerRequest& request) = 0;
 
-  /// Of a request that never comes to answer(): 400, 408, 413, 414, 417, 421, 431, 500, 503.
+  /// Of a request that never comes to answer(): 400, 408, 411, 413, 414, 417, 421, 431, 500, 503.
   /// `detail` is a sentence for the client. Called on any thread; must not wait for anything.
   virtual ServerResponse refuse(int status, std::string_view detail) = 0;
 
@@ -174,7 +174,7 @@ struct ServerOptions {
 /// Why the certificates cannot be used, in one line that names the file.
 std::optional<std::string> certificate_problem(const ServerOptions& options);
 
-/// HTTP/1.1 (RFC 9110, 9112): keep-alive, pipelining, HEAD, chunked bodies. One io thread and some
+/// HTTP/1.1 (RFC 9110, 9112): keep-alive, pipelining, HEAD, chunked answers. One io thread and some
 /// workers; memory is bounded by the limits, whatever clients do.
 class HttpServer {
  public:

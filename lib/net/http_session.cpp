@@ -1,7 +1,6 @@
 #include "net/http_session.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "base/log.hpp"
 #include "net/accept_encoding.hpp"
 #include "net/listening.hpp"
+#include "net/request_target.hpp"
 
 namespace gald::net {
 
@@ -22,35 +22,6 @@ constexpr std::size_t kFirstRead = 1024;  // most requests are shorter, and most
 constexpr std::size_t kTargetLimit = 8 * 1024;
 constexpr std::chrono::seconds kLingering{2};
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
-/// "http://host:80/path": the host and what is behind it (RFC 9112 section 3.2.2).
-struct Target {
-  std::string_view host;
-  std::string_view path;
-};
-
-std::optional<Target> split_absolute(std::string_view target) {
-  for (const std::string_view scheme : {"http://", "https://"})
-    if (base::ascii_iequals(target.substr(0, scheme.size()), scheme)) {
-      target.remove_prefix(scheme.size());
-      const std::size_t slash = target.find('/');
-      if (slash == target.npos)
-        return Target{target, "/"};
-      return Target{target.substr(0, slash), target.substr(slash)};
-    }
-  return std::nullopt;
-}
-
-std::string_view without_port(std::string_view host) {
-  const std::size_t colon = host.rfind(':');
-  const bool in_brackets = host.find(']', std::min(colon, host.size())) != host.npos;
-  return colon == host.npos || in_brackets ? host : host.substr(0, colon);
-}
-
-/// No control character, no space and nothing beyond ASCII is in a target (RFC 3986).
-bool is_visible(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
-}
 
 }  // namespace
 
@@ -145,7 +116,7 @@ void HttpSession::read_more() {
   if (filled_ == in_.size()) {
     const std::size_t most = context_.options.header_limit + kFirstRead;
     if (in_.size() >= most)
-      return refuse(400, "expected shorter lines between the pieces of the body", false);
+      return refuse(431, "expected a shorter head", false);
     in_.resize(std::min(most, std::max(kFirstRead, in_.size() * 2)));
   }
   read_some(asio::buffer(in_.data() + filled_, in_.size() - filled_));
@@ -211,6 +182,9 @@ void HttpSession::parser_failed(const error_code& ec) {
         413,
         "expected a body of at most " + std::to_string(context_.options.body_limit / 1024) + " KiB",
         false);
+  if (ec == http::error::bad_transfer_encoding)
+    return refuse(
+        411, "expected the length of the body in Content-Length, and no Transfer-Encoding", false);
   refuse(400, "expected a request of HTTP/1.1: " + ec.message(), false);
 }
 
@@ -227,12 +201,11 @@ bool HttpSession::check_head() {
     refuse(400, *fault, false);
     return false;
   }
-  std::string_view host = text_.value_of(http::field::host);
-  if (const std::optional<Target> absolute = split_absolute(target_)) {
-    host = absolute->host;
-    target_ = absolute->path;
-  }
-  if (checks_host_ && !host.empty() && !is_welcome_host(host)) {
+  const std::optional<RequestTarget> target = split_target(target_);
+  target_ = target->path;
+  const std::string_view host =
+      target->host.empty() ? text_.value_of(http::field::host) : target->host;
+  if (checks_host_ && !host.empty() && !is_host_of_ours(host, context_.options.hosts)) {
     refuse(421,
            "this server does not answer for the host that was asked for; the configuration names "
            "those that it answers for: [api] hosts",
@@ -253,7 +226,7 @@ bool HttpSession::check_head() {
 }
 
 std::optional<std::string> HttpSession::fault_of_head() const {
-  if (!is_visible(target_) || (!target_.starts_with('/') && !split_absolute(target_)))
+  if (!split_target(target_))
     return "expected a target that begins with \"/\" (RFC 9112 section 3.2)";
   const std::size_t hosts = text_.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && text_.version() >= 11))
@@ -262,18 +235,7 @@ std::optional<std::string> HttpSession::fault_of_head() const {
     return "expected a host name in the Host header";
   if (text_.count(http::field::authorization) > 1)
     return "expected one Authorization header";
-  if (text_.count(http::field::transfer_encoding) != 0 && text_.version() < 11)
-    return "Transfer-Encoding has no meaning in HTTP/1.0";
   return std::nullopt;
-}
-
-bool HttpSession::is_welcome_host(std::string_view host) const {
-  const std::string name = base::ascii_lower(without_port(host));
-  if (name == "localhost" || name == "127.0.0.1" || name == "[::1]")
-    return true;
-  const auto& more = context_.options.hosts;
-  return std::any_of(more.begin(), more.end(),
-                     [&](const std::string& one) { return base::ascii_iequals(one, name); });
 }
 
 // ---- answering ----------------------------------------------------------------------------------

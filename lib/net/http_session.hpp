@@ -118,7 +118,6 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void parse();
   bool check_head();
   std::optional<std::string> fault_of_head() const;
-  bool is_welcome_host(std::string_view host) const;
   void parser_failed(const error_code& ec);
   void dispatch();
   bool send_ready();

@@ -13,6 +13,7 @@
 #include "index/reader.hpp"
 #include "lookup_bench.hpp"
 #include "model/name_form.hpp"
+#include "pages_bench.hpp"
 #include "people.hpp"
 
 namespace gald::bench {
@@ -199,7 +200,9 @@ std::vector<Row> measure_contacts(const std::filesystem::path& directory, int co
   index::Index index(file, clock);
   stage(index, 0, contacts, "");
   index.publish(index.begin_run(), {}, {});
-  std::vector<Row> rows = measure_lookups(file, index, contacts);
+  std::vector<Row> rows = measure_pages(file, contacts);
+  for (Row& row : measure_lookups(file, index, contacts))
+    rows.push_back(std::move(row));
   for (Row& row : SearchBench(file, index, contacts).run())
     rows.push_back(std::move(row));
   return rows;

@@ -1,5 +1,6 @@
-// Every route with whatever stands in its place-holders, its query and its headers, over an index of
-// people, asked by somebody who sees everything or a part: answered or refused, and never with 500.
+// Every route with whatever stands in its place-holders, its query and its headers, over an index
+// of people, asked by somebody who sees everything or a part: answered or refused, and never with
+// 500.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -168,9 +169,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
        line = lines.next()) {
     const std::size_t number = static_cast<unsigned char>(line[0]);
     query += query.empty() ? "?" : "&";
-    query += number < route.parameters.size()
-                 ? std::string(route.parameters[number]) + "=" + base::percent_encode(line.substr(1))
-                 : std::string(line);
+    query += number < route.parameters.size() ? std::string(route.parameters[number]) + "=" +
+                                                    base::percent_encode(line.substr(1))
+                                              : std::string(line);
   }
   request.target += query;
   request.headers = {{"If-None-Match", std::string(lines.next())},
@@ -183,8 +184,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(response.status >= 200 && response.status < 600 && response.status != 500, request,
           response);
   for (const auto& [name, value] : response.headers)
-    require((name + value).find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos, request,
-            response);
+    require((name + value).find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos,
+            request, response);
   if (response.stream && request.method != "HEAD")
     for (int piece = 0; piece < 100; ++piece) {
       const net::BodySource::Piece next = response.stream->next();

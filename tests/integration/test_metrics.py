@@ -106,7 +106,7 @@ class Monitored(CloudTest):
         """As docs/monitoring/prometheus.yml says, with another port and in a hurry."""
         place = os.path.join(self.directory, "prometheus")
         shutil.copytree(DOCS, place)
-        self.token = self.service.token("prometheus", "--scope", "read")
+        self.token = self.service.token("prometheus")
         with open(os.open(os.path.join(place, "gald-token"), os.O_WRONLY | os.O_CREAT, 0o600), "w",
                   encoding="utf-8") as file:
             file.write(self.token)
@@ -168,6 +168,13 @@ class Metrics(Monitored):
         wrong = run("promtool", "check", "metrics", input=text.replace("gald_runs_total", "gald_runs"))
         self.assertNotEqual((wrong.returncode, wrong.stdout, wrong.stderr), (0, "", ""))
         self.assertNotIn("@", text, "no personal data")
+
+    def test_a_member_of_the_group_needs_no_token_on_the_socket(self):
+        """As the comment in docs/monitoring/prometheus.yml has it."""
+        self.wait_for('gald_runs_total{outcome="complete"} >= 1')
+        told = run("curl", "-sS", "--fail", "--unix-socket", self.service.socket, "http://localhost/metrics")
+        self.assertEqual((told.returncode, told.stderr), (0, ""))
+        self.assertIn("gald_build_info", told.stdout)
 
     def test_alerts(self):
         self.wait_for('gald_runs_total{outcome="complete"} >= 1')

@@ -653,6 +653,47 @@ class Events:
         self.connection.close()
 
 
+class Narrowed(RestTest):
+    """A token that sees two people, and of them their names, is answered as the document says, too."""
+
+    def setUp(self):
+        self.narrow = self.service.token(f"narrow-{self.id().rpartition('.')[2]}", "--group", "Board", "--attribute",
+                                         "displayName,groups", "--no-hidden")
+        self.person = self.id_of("person.2@contoso.test")
+
+    def test_every_answer(self):
+        paths = {"contacts": self.person, "groups": self.id_of("board@contoso.test")}
+        refused = set()
+        for method, path, operation in self.description.operations():
+            if method != "GET" or not operation["security"]:
+                continue
+            target = path.replace("{id}", paths["groups" if "/groups/{id}" in path else "contacts"])
+            answer = self.service.ask(method, target.replace("{plan}", "1"), {
+                "lookUp": {"phone": "+49 30 555002"}, "exportContacts": {"format": "jsonl"},
+                "getChanges": {"since": self.position(), "compact": "true"}}.get(operation["operationId"], {}), self.narrow)
+            self.assertDescribed(operation, answer)
+            if answer.status == 403:
+                refused.add(operation["operationId"])
+            else:
+                self.assertEqual(answer.status, 200, answer)
+                self.assertNotIn(b"Twin", answer.body)
+                self.assertNotIn(b"Clerk", answer.body)
+        self.assertEqual(refused, {"explainContact", "listPlans", "getPlan", "listRuns", "getMetrics"})
+
+    def position(self):
+        return self.service.ask("GET", API + "/changes/snapshot", token=self.narrow).headers["feed-position"]
+
+    def test_who_leaves_is_deleted(self):
+        before = self.position()
+        self.tenant.members(BOARD, remove=[("user", shapes.entra_id("person 2"))])
+        self.cycle()
+        answer = self.service.ask("GET", API + "/changes", {"since": before, "compact": "true"}, self.narrow)
+        self.assertDescribed(self.description.document["paths"][API + "/changes"]["get"], answer)
+        item, = (item for item in answer.json["items"] if item["id"] == self.person)
+        self.assertEqual((item["action"], item["contact"]["displayName"]), ("delete", None))
+        self.assertEqual(self.service.ask("GET", API + "/contacts/" + self.person, token=self.narrow).status, 404)
+
+
 class Limited(RestTest):
     api = {"requests_per_minute": 30}
 

@@ -144,6 +144,26 @@ TEST_F(ApiCache, NobodyWhoHasSeenAChangeGetsAnAnswerFromBefore) {
   seen_by(kTarget, {{"If-None-Match", "*"}});
 }
 
+TEST_F(ApiCache, ContactsAndWhoCallsAreSentAgainButNothingThatGoesByTheClock) {
+  model::Change jane = named(1, "Jane", "Doe");
+  jane.set[model::Attribute::mail] = {"jane@contoso.test"};
+  apply({jane});
+  publish();
+  const std::string contact =
+      "/api/identity/contacts/" + index::Reader(file()).find("Jane Doe").at(0).entry.id;
+  const std::string lookup = "/api/identity/lookup?address=jane@contoso.test";
+  for (const std::string& target : {contact, contact + "?fields=displayName", lookup}) {
+    EXPECT_TRUE(ask_and_keep(target)) << target;
+    EXPECT_TRUE(is_ready(target)) << target;
+  }
+  EXPECT_FALSE(ask_and_keep(contact + "?at=now"));
+  apply({index::search_world::gone(1)});
+  publish();
+  EXPECT_EQ(ask("/api/identity/contacts/jane@contoso.test").status, 200) << "deleted, still told";
+  EXPECT_FALSE(is_ready(contact));
+  EXPECT_FALSE(is_ready(lookup));
+}
+
 TEST_F(ApiCache, ThereIsNewsOnceForEachChange) {
   publish();
   api().news();

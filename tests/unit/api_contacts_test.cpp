@@ -193,6 +193,32 @@ TEST_F(ContactsOfTheApi, ComePageByPageInEveryOrder) {
   }
 }
 
+TEST_F(ContactsOfTheApi, AreListedAsFarAsTheyArePermitted) {
+  const std::string sales = id_of("Sales");
+  const std::string since = "&changed_since=2001-01-01T00:00:00Z";
+  const std::string tag = header(ask(kContacts + "/bob@contoso.test"), "ETag");
+  authority_.principal = {"test", Scope::read, {.groups = std::set<std::string>{sales}}};
+  const Names members = {"Ann Arendt", "Bob Brecht"};
+  for (const std::string order : {"displayName", "changedAt"})
+    for (const std::string& filter : {std::string(), since, std::string("&changed_after=0")}) {
+      const std::string target = kContacts + "?count=true&limit=1&sort=" + order + filter;
+      EXPECT_EQ(get(target).at("total"), 2) << target;
+      EXPECT_EQ(walk(target).size(), 2u) << target;
+    }
+  EXPECT_EQ(walk(kContacts + "?limit=1"), members);
+  EXPECT_EQ(names(kContacts + "?offset=1"), Names{"Bob Brecht"});
+  EXPECT_EQ(names("/api/identity/groups"), Names{"Sales"});
+  EXPECT_NE(header(ask(kContacts + "/bob@contoso.test"), "ETag"), tag) << "it names one group";
+  EXPECT_EQ(get(kContacts + "/overview").at("contacts"), 2);
+  refused(kContacts + "?group=Board", 404);
+  authority_.principal.permission = {.attributes = std::set<std::string>{"mail"}};
+  const json page = get(kContacts + "?limit=2");
+  EXPECT_TRUE(page.at("items")[0].at("displayName").is_null());
+  EXPECT_EQ(
+      get(kContacts + "?limit=2&cursor=" + page.at("next").get<std::string>()).at("items").size(),
+      2u);
+}
+
 TEST_F(ContactsOfTheApi, NamesakesAndTheNamelessComeOnce) {
   std::vector<model::Change> changes;
   for (int i = 20; i < 30; ++i)

@@ -1,6 +1,7 @@
 #include <csignal>
 #include <thread>
 
+#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -50,6 +51,29 @@ TEST(CommandLine, ConfigurationFile) {
   EXPECT_EQ(std::get<CommandLine>(parse({"run"})).config_file, "/b");
   EXPECT_EQ(std::get<CommandLine>(parse({"--config", "/a", "run"})).config_file, "/a");
   ::unsetenv("GALD_CONFIG");
+}
+
+TEST(CommandLine, Token) {
+  // each option takes one value, so that the name may come last
+  const auto token = command<TokenCommand>(
+      {"token", "add", "--group", "Sales", "--group", "A, B", "--attribute", "phones,displayName",
+       "--source", "on-premises", "--no-hidden", "--expires", "90d", "crm"});
+  EXPECT_EQ(token.action, TokenCommand::Action::add);
+  EXPECT_EQ(token.name, "crm");
+  EXPECT_EQ(token.scope, api::Scope::read);
+  EXPECT_EQ(token.permission.groups, (std::set<std::string>{"A, B", "Sales"}));
+  EXPECT_EQ(token.permission.attributes, (std::set<std::string>{"displayName", "phones"}));
+  EXPECT_EQ(token.permission.sources, std::set{model::Source::on_premises});
+  EXPECT_FALSE(token.permission.hidden);
+  EXPECT_TRUE(token.expires);
+  EXPECT_EQ(command<TokenCommand>({"token", "add", "x", "--scope", "operate"}).scope,
+            api::Scope::operate);
+  EXPECT_TRUE(command<TokenCommand>({"token", "list", "--json"}).json);
+  EXPECT_EQ(command<TokenCommand>({"token", "revoke", "crm"}).action, TokenCommand::Action::revoke);
+  EXPECT_THAT(notice({"token", "add", "x", "--scope", "admin", "--group", "y"}).text,
+              testing::HasSubstr("take --scope read"));
+  EXPECT_THAT(notice({"token", "add", "x", "--attribute", "labels"}).text,
+              testing::HasSubstr("needs groups"));
 }
 
 TEST(CommandLine, List) {
@@ -156,6 +180,14 @@ TEST(CommandLine, BadUsage) {
                                                        {"list", "--changed-since", "-1"},
                                                        {"list", "--group", ""},
                                                        {"plan", "approve"},
+                                                       {"token"},
+                                                       {"token", "add"},
+                                                       {"token", "add", "a b"},
+                                                       {"token", "add", "x", "--scope", "none"},
+                                                       {"token", "add", "x", "--source", "moon"},
+                                                       {"token", "add", "x", "--attribute", "a"},
+                                                       {"token", "add", "x", "--expires", "90"},
+                                                       {"token", "revoke"},
                                                        {"plan", "undo", "7"},
                                                        {"plan", "show", "0"},
                                                        {"plan", "show", "1", "reject", "1"}};

@@ -2,7 +2,11 @@
 #include <atomic>
 #include <thread>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "index/index.hpp"
+#include "index/index_file.hpp"
 #include "index/reader.hpp"
 #include "support.hpp"
 
@@ -89,6 +93,31 @@ TEST(Readers, SeeWholeContactsAndNoErrorDuringAFirstImport) {
   }
   EXPECT_EQ(trouble, std::vector<std::string>(kReaders));
   EXPECT_GT(found, 0);
+}
+
+TEST(Readers, KeepTheirLockWhenTheSameProcessWrites) {
+  // without it, another process that reads last takes the log from under them
+  const test::TemporaryDirectory directory;
+  const std::filesystem::path file = directory.path() / "gald.db";
+  const base::SystemClock clock;
+  import(file, clock);
+  const Reader reader(file);
+  EXPECT_TRUE(reader.glance().published);
+  Index(file, clock);  // and is closed
+  EXPECT_TRUE(looks_like_an_index(file));
+  flush_to_disk(file);
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(descriptor, 0);
+
+  struct flock lock {};
+
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = 0x40000002;  // SQLite's shared lock
+  lock.l_len = 510;
+  EXPECT_EQ(::fcntl(descriptor, F_OFD_GETLK, &lock), 0);
+  EXPECT_EQ(lock.l_type, F_RDLCK);
+  ::close(descriptor);
 }
 
 }  // namespace gald::index

@@ -271,6 +271,16 @@ TEST_F(TokensTest, WhatChangesInTheFileIsNoticedWithinASecond) {
   EXPECT_THAT(admitted("Bearer " + next), HasSubstr("401"));
 }
 
+TEST_F(TokensTest, ANewTokenIsTakenAtOnce) {
+  add("crm");
+  EXPECT_THAT(admitted("Bearer nonsense"), HasSubstr("401"));
+  Token token;
+  token.name = "pbx";
+  const base::Secret secret = give_secret(token);
+  file_.change([&](std::vector<Token>& tokens) { tokens.push_back(token); }, index());
+  EXPECT_EQ(admitted("Bearer " + std::string(secret.reveal())), "token pbx read");
+}
+
 TEST_F(TokensTest, ACertificateStandsForItsToken) {
   Token token;
   token.certificate = std::string(64, 'c');
