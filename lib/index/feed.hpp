@@ -79,7 +79,8 @@ class Feed {
                      const std::function<void(const model::HistoryLine&)>& visit) const;
 
   /// What to do about all that was changed after `after`, each contact once, in the order of their
-  /// last changes, no more than `limit`, unless one change concerns more: the name of a group those
+  /// last changes, no more than `limit`, unless one change concerns more (with a permission: one
+  /// moment): the name of a group those
   /// of all its members. Who has done it has the index as it is up to the position that is
   /// returned; exactly that, once there is no more.
   FeedAnswer compacted(const FeedPosition& after, int limit,

@@ -298,6 +298,8 @@ TEST_F(PermissionTest, OneSourceIsAllThereIs) {
   const std::string told = Told(*world_, permission).everything();
   for (const int number : {world::kInBoth, world::kStranger, world::kOurs, world::kPurged})
     EXPECT_THAT(told, Not(HasSubstr(world::mark(number))));
+  // what she was until she became hybrid, in the same publication
+  EXPECT_THAT(told, Not(HasSubstr(std::string(world::kBefore))));
 }
 
 TEST_F(PermissionTest, AttributesThatAreNotToldAreNotFoundEither) {
