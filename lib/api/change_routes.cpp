@@ -158,7 +158,7 @@ void add_change_routes(Router& router) {
               {"since", "compact", "limit", "wait"},
               changes});
   router.add({"GET", contact + "/history", Scope::read, {"limit", "cursor"}, history});
-  router.add({"GET", contact + "/explain", Scope::read, {}, explain});
+  router.add({"GET", contact + "/explain", Scope::read, {}, explain, true});
 }
 
 }  // namespace gald::api
