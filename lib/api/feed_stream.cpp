@@ -84,7 +84,7 @@ class FeedStream final : public net::BodySource {
   Piece next() override {
     if (!begun_) {
       begun_ = true;
-      return sent({"retry: 2000\n\n", false});
+      return sent({"retry: 2000\n" + where(), false});
     }
     if (std::string bytes = rest_of_batch(); !bytes.empty())
       return sent({std::move(bytes), false});
@@ -100,7 +100,7 @@ class FeedStream final : public net::BodySource {
       return {"", false, milliseconds(0)};
     const milliseconds silent = clock_.now() - last_sent_;
     if (silent >= kHeartbeat)
-      return sent({":\n\n", false});
+      return sent({":\n" + where(), false});
     return {"", false, kHeartbeat - silent};
   }
 
@@ -109,6 +109,9 @@ class FeedStream final : public net::BodySource {
     last_sent_ = clock_.now();
     return piece;
   }
+
+  /// No event, and still the position to come back with: nothing may ever happen on this stream.
+  std::string where() const { return "id: " + index::to_string(position_) + "\n\n"; }
 
   std::string rest_of_batch() {
     if (!batch_)
