@@ -156,7 +156,8 @@ class FeedStream final : public net::BodySource {
 std::string gone_detail(Standing standing) {
   const std::string reason =
       standing == Standing::too_old
-          ? "the position is too old: some of what came after it is forgotten"
+          ? "the position is too old: some of what came after it is forgotten, or was before the"
+            " token was made"
           : "the position is not one of this index: it was restored or made anew";
   return reason + "; read the snapshot and go on from its position";
 }
