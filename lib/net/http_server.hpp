@@ -158,7 +158,7 @@ struct ServerOptions {
   std::vector<std::string> hosts = {};
 
   std::uint32_t socket_mode = 0660;  ///< of Unix sockets
-  int workers = 2;
+  int workers = 4;  ///< two may be making files for a while (lib/api/export_routes.cpp)
   std::size_t connections = 4000;  ///< at a time
   std::size_t connections_per_address = 2500;
   std::size_t waiting_requests = 256;    ///< for a worker; beyond that: 503
