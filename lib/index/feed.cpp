@@ -1,5 +1,6 @@
 #include "index/feed.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -293,6 +294,15 @@ FeedPosition Feed::newest() const {
   return explained(impl_->file, [&]() -> FeedPosition {
     const HistoryBounds bounds = history_bounds(impl_->statements);
     return {bounds.feed_id, bounds.newest};
+  });
+}
+
+FeedPosition Feed::newest_at(base::TimePoint moment) const {
+  return explained(impl_->file, [&]() -> FeedPosition {
+    SQLite::Transaction picture(impl_->database);
+    const HistoryBounds bounds = history_bounds(impl_->statements);
+    const std::int64_t number = last_number_at(impl_->statements, base::to_iso8601(moment));
+    return {bounds.feed_id, std::max(number, bounds.kept_after)};
   });
 }
 

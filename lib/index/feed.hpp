@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "index/permission.hpp"
 #include "model/entry.hpp"
 
@@ -91,6 +92,9 @@ class Feed {
 
   /// That of whoever has everything as it is now.
   FeedPosition newest() const;
+
+  /// That of whoever had everything as it was at this moment, as far back as the history goes.
+  FeedPosition newest_at(base::TimePoint moment) const;
 
  private:
   class Impl;
