@@ -134,8 +134,10 @@ std::string to_json(const index::ConflictLine& line) {
 std::string to_json(const index::RunSummary& run,
                     const std::vector<model::CollectionReport>& collections) {
   Json list = to_json_array(collections);
-  for (Json& read : list)
+  for (Json& read : list) {
     read.erase("remedy");  // only its own report has it
+    read.erase("requestsPerObject");
+  }
   return line_of({{"run", run.id},
                   {"outcome", text_or_null(run.outcome)},
                   {"startedAt", run.started_at},

@@ -721,7 +721,8 @@ void make_list_indexes(SQLite::Database& database) {
       "DROP INDEX IF EXISTS entry_by_name;"
       "CREATE INDEX IF NOT EXISTS entry_in_order ON entry (display_name COLLATE NOCASE, id,"
       " kind_code, source_code, status_code, hidden, forward_to);"
-      "CREATE INDEX IF NOT EXISTS entry_by_change ON entry (change_number, kind_code, source_code,"
+      "CREATE INDEX IF NOT EXISTS entry_by_change ON entry (change_number, id, kind_code, "
+      "source_code,"
       " status_code, hidden, forward_to)");
 }
 

@@ -35,6 +35,7 @@ path = {json.dumps(index)}
 [api]
 listen = ["127.0.0.1:{port}"]
 requests_per_minute = 100000
+tokens_file = {json.dumps(os.path.join(place, "tokens"))}
 [connector.ad]
 type = "active-directory"
 url = "ldaps://127.0.0.1:1"
@@ -60,7 +61,9 @@ def main():
             print(f"making an index of {options.contacts} contacts ...", file=sys.stderr)
             subprocess.run([os.path.join(options.build, "bench"), "--fill", index + ".new", str(options.contacts),
                             "cloud"], check=True)
-            os.rename(index + ".new", index)
+            for suffix in ("-wal", "-shm", ""):
+                if os.path.exists(index + ".new" + suffix):
+                    os.rename(index + ".new" + suffix, index + suffix)
         port = free_port()
         config = configure(place, index, port)
         views = subprocess.Popen(

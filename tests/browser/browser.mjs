@@ -109,7 +109,7 @@ export async function open(hash = "", { token, phone = false, dark = false } = {
       : { viewport: { width: 1360, height: 860 } }),
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   page.trouble = [];
   page.on("dialog", (dialog) => {
     page.trouble.push(`dialog: ${dialog.message()}`);

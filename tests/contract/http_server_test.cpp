@@ -139,6 +139,26 @@ TEST_F(HttpServerTest, WhoWaitsIsAskedAgainWhenThereIsNewsAndAtTheEndOfTheTime) 
   EXPECT_EQ(server().load().streaming, 0u);
 }
 
+TEST_F(HttpServerTest, WhoIsWokenForNothingDoesNotWaitLonger) {
+  std::atomic<int> asked = 0;
+  answers_.on("/wait", [&](const ServerRequest& request) {
+    ++asked;
+    ServerResponse response = text("none");
+    if (!request.waited)
+      response.wait = milliseconds(1'000);
+    return response;
+  });
+  HttpPeer peer(start());
+  const std::jthread waker([&](std::stop_token stop) {
+    while (!stop.stop_requested()) {
+      server().wake();
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+  });
+  EXPECT_EQ(peer.get("/wait").body, "none");
+  EXPECT_GT(asked, 3);
+}
+
 TEST_F(HttpServerTest, SendsWhatIsReadyWithADateOfNow) {
   std::shared_ptr<const net::ReadyAnswer> kept;
   answers_.on("/ready", [&](const ServerRequest&) {

@@ -68,8 +68,10 @@ class RestTest(unittest.TestCase):
         cls.service = Service(cls.gald, **cls.api)
         cls.reader, cls.operator, cls.admin = (
             cls.service.token(scope, "--scope", scope) for scope in ("read", "operate", "admin"))
+        before = cls.cycles()
         cls.service.start()
         cls.addClassCleanup(cls.gald.stop)
+        wait_until(lambda: cls.cycles() > before, 60, "the cycle that a service begins with")
         cls.description = Description(cls.service.ask("GET", "/api/openapi.json").json)
 
     @classmethod
@@ -93,6 +95,10 @@ class RestTest(unittest.TestCase):
         done = cls.gald.sync()
         if done.code != COMPLETE:
             raise AssertionError(done)
+
+    @classmethod
+    def cycles(cls):
+        return rows(cls.gald, "SELECT count(*) FROM runs WHERE ended_at IS NOT NULL")[0][0]
 
     def ask(self, method, path, query=(), token=None, **more):
         return self.service.ask(method, path, query, token or self.reader, **more)

@@ -90,14 +90,12 @@ class Consumer(FeedTest):
         wait_until(lambda: self.service.ask("GET", "/readyz").status == 200, 60, "a first publication")
         self.start()
         wait_until(lambda: len(self.kept()["contacts"]) >= PEOPLE, 30, "a first copy")
-        killed_at_work = 0
         for number in range(ROUNDS):
             self.live(self.some)
             before = self.newest()
             wait_until(lambda: self.newest() > before, 60, "a publication")
             if number % 3 == 1:
                 time.sleep(self.some.random() * 0.3)
-                killed_at_work += os.path.exists(self.copy + ".new")
                 self.kill()
                 self.kept()  # whole, whenever it was killed
                 self.start()

@@ -317,6 +317,7 @@ TEST_F(ApiPlans, RunsSayWhatWasReadAndPublished) {
   EXPECT_EQ(last["collections"][0]["units"], 1.5);
   EXPECT_EQ(last["collections"][0]["error"], nullptr);
   EXPECT_EQ(last["collections"][1]["error"], "not now");
+  EXPECT_FALSE(last["collections"][1].contains("remedy"));
 
   json pages = json::array();
   std::string cursor;

@@ -350,6 +350,18 @@ TEST_F(TokensTest, WrongTokensAreLimitedAndKeepNobodyOut) {
   EXPECT_THAT(admitted("Bearer x", {"192.0.2.2"}), HasSubstr("401"));
 }
 
+TEST(RequestLimits, AClockThatGoesBackRefusesNobody) {
+  RequestLimits limits(100);
+  const base::TimePoint now{std::chrono::hours(1'000'000)};
+  EXPECT_FALSE(limits.admit("a", now));
+  EXPECT_FALSE(limits.admit("a", now - std::chrono::milliseconds(3)));
+  EXPECT_FALSE(limits.admit("a", now - std::chrono::hours(1)));
+  int more = 0;
+  while (!limits.admit("a", now - std::chrono::hours(1)))
+    ++more;
+  EXPECT_LE(more, 100);
+}
+
 TEST(RequestLimits, ManyClientsDoNotTakeMuch) {
   RequestLimits limits(2);
   base::TimePoint now{};
