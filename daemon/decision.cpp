@@ -3,6 +3,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/log.hpp"
 #include "index/index.hpp"
 #include "index/reader.hpp"
 #include "one_cycle.hpp"
@@ -40,6 +41,19 @@ DecisionOutcome unknown(std::int64_t number) {
           "there is no plan " + std::to_string(number) + "; `gald plan list --all` lists them"};
 }
 
+/// What made it fail may make this fail too, and is what has to be told.
+void end_as_failed(index::Index& index, model::RunReport report, base::TimePoint now,
+                   const char* why) noexcept {
+  try {
+    report.ended = now;
+    report.outcome = model::Outcome::failed;
+    report.error = why;
+    index.end_run(report);
+  } catch (const std::exception& error) {
+    base::log::error("plan.run_not_ended", error.what());
+  }
+}
+
 }  // namespace
 
 DecisionOutcome decide(const Config& config, const base::Clock& clock,
@@ -54,8 +68,15 @@ DecisionOutcome decide(const Config& config, const base::Clock& clock,
   model::RunReport report;
   report.started = clock.now();
   report.id = index->begin_run();
-  const index::Decision decision = request.approve ? index->approve(request.plan, report.id, stop)
-                                                   : index->reject(request.plan, report.id);
+  const index::Decision decision = [&] {
+    try {
+      return request.approve ? index->approve(request.plan, report.id, stop)
+                             : index->reject(request.plan, report.id);
+    } catch (const std::exception& error) {
+      end_as_failed(*index, report, clock.now(), error.what());
+      throw;
+    }
+  }();
   report.published = decision.published;
   report.ended = clock.now();
   report.outcome = stop.stop_requested() ? model::Outcome::partial : model::Outcome::complete;

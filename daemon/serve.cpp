@@ -7,6 +7,7 @@
 
 #include "api/api.hpp"
 #include "api/metrics.hpp"
+#include "api/spool.hpp"
 #include "api/token_authority.hpp"
 #include "decision.hpp"
 #include "platform.hpp"
@@ -19,8 +20,9 @@ namespace {
 /// Who decides by the API does not wait for a long cycle: there is a page to show meanwhile.
 constexpr std::chrono::seconds kPatience{2};
 
-/// Beside connections: the index in every worker and the sources.
-constexpr std::size_t kOtherFiles = 256;
+/// Beside connections: the index in every worker and those that are kept for the next one, the
+/// sources, and what waits for slow clients.
+constexpr std::size_t kOtherFiles = 320 + api::Spool::kMostFiles;
 
 std::vector<api::Services::Collection> collections_of(
     const std::vector<std::unique_ptr<sync::Connector>>& connectors) {

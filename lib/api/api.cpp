@@ -1,13 +1,17 @@
 #include "api/api.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <utility>
 
 #include "api/answer_cache.hpp"
 #include "api/authority.hpp"
 #include "api/metrics.hpp"
 #include "api/problem.hpp"
+#include "api/spool.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "index/watch.hpp"
@@ -49,22 +53,34 @@ void require_no_forgery(const net::ServerRequest& request) {
 /// Numbers the states of the index. Thread-safe.
 class States {
  public:
-  explicit States(std::filesystem::path index_file) : watch_(std::move(index_file)) {}
+  States(std::filesystem::path index_file, const base::Clock& clock)
+      : clock_(clock), watch_(std::move(index_file)) {}
 
   std::uint64_t look() {
     const std::lock_guard lock(mutex_);
+    const base::TimePoint now = clock_.now();
     if (watch_.changed())
       ++seen_;
+    looked_at_ = now;
     return seen_;
   }
 
-  /// As the last look() saw it.
-  std::uint64_t seen() const { return seen_; }
+  /// As the last look() saw it; nothing if that was too long ago.
+  std::optional<std::uint64_t> seen() const {
+    const base::TimePoint last = looked_at_;
+    const base::TimePoint now = clock_.now();
+    return now >= last && now - last <= kFresh ? std::optional(seen_.load()) : std::nullopt;
+  }
 
  private:
+  /// news() is asked for more often than that.
+  static constexpr std::chrono::milliseconds kFresh{2000};
+
+  const base::Clock& clock_;
   std::mutex mutex_;
   index::Watch watch_;  // guarded by mutex_
   std::atomic<std::uint64_t> seen_ = 0;
+  std::atomic<base::TimePoint> looked_at_{};
 };
 
 /// What is streamed tells of changes too.
@@ -133,6 +149,9 @@ bool has_strong_etag(const net::ServerResponse& response) {
 
 constexpr std::size_t kCacheLimit = 32u << 20;
 
+/// Fewer than there are workers: the others answer what is quick.
+constexpr int kLongAtATime = 2;
+
 }  // namespace
 
 std::string_view to_string(Scope scope) {
@@ -154,8 +173,8 @@ class Api::Impl {
   Impl(std::filesystem::path index_file, const Authority& authority, Services services)
       : authority_(authority),
         services_(std::move(services)),
-        pool_(index_file),
-        states_(std::move(index_file)),
+        pool_(index_file, stop_.get_token()),
+        states_(std::move(index_file), services_.clock),
         cache_(std::make_shared<AnswerCache>(kCacheLimit)) {
     add_contact_routes(router_);
     add_change_routes(router_);
@@ -180,6 +199,10 @@ class Api::Impl {
       return refusal(410, gone.what(), route);
     } catch (const index::NoSuchRun& unknown) {
       return refusal(404, unknown.what(), route);
+    } catch (const std::exception&) {
+      if (!stop_.stop_requested())
+        throw;
+      return refusal(503, "the service is being stopped", route, {{"Retry-After", "30"}});
     }
   }
 
@@ -189,7 +212,10 @@ class Api::Impl {
     if (!who)
       return nullptr;
     make_key(key_, *who, head.target, head.accept_encoding, head.if_none_match, head.accept);
-    std::shared_ptr<const net::ReadyAnswer> found = cache_->find(key_, states_.seen());
+    const std::optional<std::uint64_t> state = states_.seen();
+    if (!state)
+      return nullptr;
+    std::shared_ptr<const net::ReadyAnswer> found = cache_->find(key_, *state);
     return found && authority_.may_ask(*who, head) ? std::move(found) : nullptr;
   }
 
@@ -205,6 +231,8 @@ class Api::Impl {
       return false;  // there is no index yet
     }
   }
+
+  void cut_short() noexcept { stop_.request_stop(); }
 
   const Router& router() const { return router_; }
 
@@ -237,7 +265,7 @@ class Api::Impl {
                                 match.route->parameters);
     const std::uint64_t before = states_.look();
     const ReaderPool::Loan readers = pool_.take(who.permission);
-    Call call{request, parameters, match.path, who, *readers, services_, pool_};
+    Call call{request, parameters, match.path, who, *readers, services_, pool_, places_};
     net::ServerResponse response = match.route->answer(call);
     // Before this answer is sent: with it, those from before a change that it may tell of are over.
     const std::uint64_t after = states_.look();
@@ -264,7 +292,9 @@ class Api::Impl {
 
   const Authority& authority_;
   const Services services_;
+  std::stop_source stop_;
   ReaderPool pool_;
+  Places places_{kLongAtATime};
   States states_;
   const std::shared_ptr<AnswerCache> cache_;
   Router router_;
@@ -292,6 +322,10 @@ std::shared_ptr<const net::ReadyAnswer> Api::ready(const net::RequestHead& head)
 
 bool Api::news() {
   return impl_->news();
+}
+
+void Api::cut_short() noexcept {
+  impl_->cut_short();
 }
 
 void Api::answered(std::string_view route, std::string_view method, int status,

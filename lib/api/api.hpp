@@ -24,11 +24,14 @@ class Api : public net::Handler {
                 std::chrono::microseconds took, std::uint64_t bytes) override;
 
   /// Answers with an ETag that were given before, while nothing in the index has changed. Nobody
-  /// who has seen a change, by whichever route, gets an answer from before it.
+  /// who has seen a change, by whichever route, gets an answer from before it, and nobody one that
+  /// news() or an answer should have found to be over seconds ago.
   std::shared_ptr<const net::ReadyAnswer> ready(const net::RequestHead& head) override;
 
   /// Whether anything was published since it was last called.
   bool news() override;
+
+  void cut_short() noexcept override;
 
   const Router& router() const;
 

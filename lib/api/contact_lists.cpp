@@ -9,6 +9,7 @@
 #include "api/contact_query.hpp"
 #include "api/cursor.hpp"
 #include "api/problem.hpp"
+#include "api/spool.hpp"
 #include "index/entry_states.hpp"
 
 namespace gald::api {
@@ -134,6 +135,7 @@ net::ServerResponse page_of_the_past(Call& call, const index::ContactFilter& fil
   List list;
   std::vector<std::string> last;
   std::optional<std::string> next;
+  const Places::Place place(call.places);
   call.readers.history().contacts(moment, filter, [&](const model::Contact& contact) {
     std::string display_name = display_name_of(contact);
     if (!after.empty() && !index::comes_before(after[0], after[1], display_name, contact.entry.id))

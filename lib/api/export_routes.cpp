@@ -13,9 +13,6 @@ namespace {
 
 using exporting::Format;
 
-/// Each takes a worker, and there are more of those.
-constexpr int kMadeAtATime = 2;
-
 std::string_view media_type(Format format) {
   switch (format) {
     case Format::csv:
@@ -129,13 +126,13 @@ std::shared_ptr<Spool> spool_beside(const Call& call) {
   return std::make_shared<Spool>(call.readers.index_file().parent_path());
 }
 
-net::ServerResponse export_contacts(Call& call, Places& places) {
+net::ServerResponse export_contacts(Call& call) {
   const Order order = order_of(call);
   net::ServerResponse response =
       file_response(media_type(order.format), "contacts." + std::string(file_ending(order.format)));
   if (only_the_head(call, response))
     return response;
-  const Places::Place place(places);
+  const Places::Place place(call.places);
   const auto spool = spool_beside(call);
   try {
     for (const std::string& remark : write_to(*spool, order, call))
@@ -151,13 +148,13 @@ net::ServerResponse export_contacts(Call& call, Places& places) {
   return response;
 }
 
-net::ServerResponse snapshot(Call& call, Places& places) {
+net::ServerResponse snapshot(Call& call) {
   net::ServerResponse response = file_response("application/jsonl", "snapshot.jsonl");
   if (only_the_head(call, response)) {
     response.headers.emplace_back("Feed-Position", to_string(call.readers.feed().newest()));
     return response;
   }
-  const Places::Place place(places);
+  const Places::Place place(call.places);
   const auto spool = spool_beside(call);
   const index::FeedAnswer answer = call.readers.feed().snapshot(
       [&](const index::FeedItem& item) { spool->write(exporting::to_json(item) + "\n"); });
@@ -170,13 +167,9 @@ net::ServerResponse snapshot(Call& call, Places& places) {
 }  // namespace
 
 void add_export_routes(Router& router) {
-  const auto places = std::make_shared<Places>(kMadeAtATime);
   router.add({"GET", "/api/identity/contacts/export", Scope::read,
-              filter_parameters({"format", "columns", "at"}),
-              [places](Call& call) { return export_contacts(call, *places); }});
-  router.add({"GET", "/api/identity/changes/snapshot", Scope::read, {}, [places](Call& call) {
-                return snapshot(call, *places);
-              }});
+              filter_parameters({"format", "columns", "at"}), export_contacts});
+  router.add({"GET", "/api/identity/changes/snapshot", Scope::read, {}, snapshot});
 }
 
 }  // namespace gald::api

@@ -9,6 +9,7 @@
 #include "api/json_text.hpp"
 #include "api/problem.hpp"
 #include "api/router.hpp"
+#include "api/spool.hpp"
 #include "base/guid.hpp"
 #include "export/run_json.hpp"
 #include "index/entry_states.hpp"
@@ -159,7 +160,15 @@ net::ServerResponse decide(Call& call, Decision decision) {
     throw Refused(503, "nothing can be decided here: no service is running behind this",
                   {{"Retry-After", "60"}});
   const std::string what = std::string(spoken(decision)) + std::to_string(before.number);
-  const Services::Decided decided = call.services.decide(before.number, decision);
+  const Places::Place place(call.places);
+  const Services::Decided decided = [&] {
+    try {
+      return call.services.decide(before.number, decision);
+    } catch (...) {
+      audit(call, what, "failed");
+      throw;
+    }
+  }();
   switch (decided.outcome) {
     case Outcome::done:
       audit(call, what, "done");

@@ -31,36 +31,40 @@ FileId id_of(const std::filesystem::path& file) {
 
 template <typename Opened>
 Opened& opened(std::optional<Opened>& connection, const std::filesystem::path& file,
-               const index::Permission& permission) {
+               const index::Permission& permission, const std::stop_token& stop) {
   if (!connection) {
     if (!std::filesystem::exists(file))
       throw Refused(503, "there is no index yet: the first cycle makes it",
                     {{"Retry-After", "30"}});
-    connection.emplace(file, permission);
+    connection.emplace(file, permission, stop);
   }
   return *connection;
 }
 
 }  // namespace
 
-Readers::Readers(std::filesystem::path index_file, index::Permission permission)
-    : index_file_(std::move(index_file)), permission_(std::move(permission)) {}
+Readers::Readers(std::filesystem::path index_file, index::Permission permission,
+                 std::stop_token stop)
+    : index_file_(std::move(index_file)),
+      permission_(std::move(permission)),
+      stop_(std::move(stop)) {}
 
 index::Reader& Readers::reader() {
-  return opened(reader_, index_file_, permission_);
+  return opened(reader_, index_file_, permission_, stop_);
 }
 
 index::Feed& Readers::feed() {
-  return opened(feed_, index_file_, permission_);
+  return opened(feed_, index_file_, permission_, stop_);
 }
 
 index::History& Readers::history() {
-  return opened(history_, index_file_, permission_);
+  return opened(history_, index_file_, permission_, stop_);
 }
 
 class ReaderPool::Impl {
  public:
-  explicit Impl(std::filesystem::path index_file) : index_file_(std::move(index_file)) {}
+  Impl(std::filesystem::path index_file, std::stop_token stop)
+      : index_file_(std::move(index_file)), stop_(std::move(stop)) {}
 
   /// The generation of the file goes with them, and back.
   std::unique_ptr<Readers> take(const index::Permission& permission, std::uint64_t& generation) {
@@ -78,7 +82,7 @@ class ReaderPool::Impl {
         kept_.erase(it);
         return found;
       }
-    return std::make_unique<Readers>(index_file_, permission);  // opens nothing yet
+    return std::make_unique<Readers>(index_file_, permission, stop_);  // opens nothing yet
   }
 
   void give_back(std::unique_ptr<Readers> readers, std::uint64_t generation) {
@@ -92,14 +96,15 @@ class ReaderPool::Impl {
 
  private:
   const std::filesystem::path index_file_;
+  const std::stop_token stop_;
   std::mutex mutex_;
   FileId file_;                                 // guarded by mutex_
   std::uint64_t generation_ = 0;                // guarded by mutex_
   std::vector<std::unique_ptr<Readers>> kept_;  // guarded by mutex_; those used last come first
 };
 
-ReaderPool::ReaderPool(std::filesystem::path index_file)
-    : impl_(std::make_shared<Impl>(std::move(index_file))) {}
+ReaderPool::ReaderPool(std::filesystem::path index_file, std::stop_token stop)
+    : impl_(std::make_shared<Impl>(std::move(index_file), std::move(stop))) {}
 
 ReaderPool::~ReaderPool() = default;
 

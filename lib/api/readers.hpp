@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 
 #include "index/feed.hpp"
 #include "index/history.hpp"
@@ -16,7 +17,8 @@ namespace gald::api {
 /// Opened when they are first used. One thread at a time.
 class Readers {
  public:
-  Readers(std::filesystem::path index_file, index::Permission permission);
+  Readers(std::filesystem::path index_file, index::Permission permission,
+          std::stop_token stop = {});
 
   /// Refused with 503 while there is no index.
   index::Reader& reader();
@@ -30,6 +32,7 @@ class Readers {
  private:
   const std::filesystem::path index_file_;
   const index::Permission permission_;
+  const std::stop_token stop_;
   std::optional<index::Reader> reader_;
   std::optional<index::Feed> feed_;
   std::optional<index::History> history_;
@@ -38,7 +41,8 @@ class Readers {
 /// Keeps those that were used last, for as long as the file is the same. Thread-safe.
 class ReaderPool {
  public:
-  explicit ReaderPool(std::filesystem::path index_file);
+  /// Told to stop, whatever is asked of them ends soon with an exception.
+  explicit ReaderPool(std::filesystem::path index_file, std::stop_token stop = {});
   ~ReaderPool();
 
   /// Nobody else has it until it is given back, which happens at the end of its life.

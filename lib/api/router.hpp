@@ -14,6 +14,8 @@
 
 namespace gald::api {
 
+class Places;
+
 /// One request on its way to an answer. Everything in here is as far as `who` may see it.
 struct Call {
   const net::ServerRequest& request;
@@ -23,6 +25,7 @@ struct Call {
   Readers& readers;
   const Services& services;
   ReaderPool& pool;  ///< for what goes on after the answer; lives as long as the server
+  Places& places;    ///< for what takes long
 };
 
 struct Route {

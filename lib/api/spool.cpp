@@ -30,6 +30,8 @@ constexpr std::size_t kPiece = 64 * 1024;
   throw std::system_error(error, std::generic_category(), folder.string() + ": " + what);
 }
 
+std::atomic<int> files = 0;
+
 /// Where the file system knows no files without a name, one that loses its name at once.
 int open_unnamed(const std::filesystem::path& folder) {
   const int descriptor = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -66,8 +68,10 @@ class SpooledBody final : public net::BodySource {
 Spool::Spool(const std::filesystem::path& folder) : folder_(folder.empty() ? "." : folder) {}
 
 Spool::~Spool() {
-  if (descriptor_ >= 0)
-    ::close(descriptor_);
+  if (descriptor_ < 0)
+    return;
+  ::close(descriptor_);
+  --files;
 }
 
 void Spool::write(std::string_view bytes) {
@@ -113,8 +117,18 @@ void Spool::settle() {
 }
 
 void Spool::open() {
-  if (descriptor_ < 0 && (descriptor_ = open_unnamed(folder_)) < 0)
-    give_up(folder_, "cannot make a temporary file");
+  if (descriptor_ >= 0)
+    return;
+  if (++files > kMostFiles) {
+    --files;
+    throw Refused(503, "too many large answers are on their way to slow clients; try again later",
+                  {{"Retry-After", "30"}});
+  }
+  descriptor_ = open_unnamed(folder_);
+  if (descriptor_ >= 0)
+    return;
+  --files;
+  give_up(folder_, "cannot make a temporary file");
 }
 
 void Spool::flush() {
@@ -142,7 +156,7 @@ Places::Place::Place(Places& places) : places_(places) {
   if (--places_.free_ >= 0)
     return;
   ++places_.free_;
-  throw Refused(503, "too many exports are being made; try again in a moment",
+  throw Refused(503, "too much that takes long is under way; try again in a moment",
                 {{"Retry-After", "10"}});
 }
 

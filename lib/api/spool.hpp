@@ -17,13 +17,16 @@ namespace gald::api {
 /// when it is closed or the process dies.
 class Spool {
  public:
+  /// So many have a file at a time, in the whole process.
+  static constexpr int kMostFiles = 16;
+
   /// The file is made in `folder`.
   explicit Spool(const std::filesystem::path& folder);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  /// Refused with 503 when the disk is full.
+  /// Refused with 503 when the disk is full, or too many others have a file.
   void write(std::string_view bytes);
 
   std::uint64_t size() const { return size_; }
@@ -53,7 +56,7 @@ class Spool {
 /// can be written then.
 void give_body(net::ServerResponse& response, const std::shared_ptr<Spool>& spool);
 
-/// How many large bodies may be made at a time: each takes a worker for as long as that lasts.
+/// How much of what takes long may be under way: each takes a worker for as long as that lasts.
 class Places {
  public:
   explicit Places(int count) : free_(count) {}

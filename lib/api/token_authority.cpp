@@ -119,6 +119,8 @@ class TokenAuthority::Impl {
     if (found.standing == Standing::wrong || found.standing == Standing::expired)
       refuse(found.standing, request.peer, now);
     Principal who = found.who ? *found.who : Principal{"nobody", Scope::none, {}};
+    if (request.again)
+      return who;  // it was counted when it came
     const std::lock_guard lock(mutex_);
     if (const auto wait = limits_.admit(client(who, request.peer), now))
       refuse_rate(*wait);

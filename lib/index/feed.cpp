@@ -145,8 +145,8 @@ std::string_view to_string(Action action) {
 
 class Feed::Impl : public Reading {
  public:
-  Impl(const std::filesystem::path& path, const Permission& permitted)
-      : Reading(path),
+  Impl(const std::filesystem::path& path, const Permission& permitted, const std::stop_token& stop)
+      : Reading(path, stop),
         permission(permitted),
         narrowed(!permitted.everything()),
         touched(touched_sql(narrowed)) {}
@@ -197,8 +197,8 @@ class Feed::Impl : public Reading {
   const std::string touched;
 };
 
-Feed::Feed(const std::filesystem::path& file, const Permission& permission)
-    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission); })) {}
+Feed::Feed(const std::filesystem::path& file, const Permission& permission, std::stop_token stop)
+    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission, stop); })) {}
 
 Feed::~Feed() = default;
 Feed::Feed(Feed&&) noexcept = default;

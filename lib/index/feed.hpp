@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -68,7 +69,8 @@ struct FeedAnswer {
 class Feed {
  public:
   /// Throws like Reader().
-  explicit Feed(const std::filesystem::path& file, const Permission& permission = {});
+  explicit Feed(const std::filesystem::path& file, const Permission& permission = {},
+                std::stop_token stop = {});
   ~Feed();
   Feed(Feed&&) noexcept;
 

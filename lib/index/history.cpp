@@ -110,8 +110,8 @@ std::string operation_between(const EntryState& before, const EntryState& now) {
 
 class History::Impl : public Reading {
  public:
-  Impl(const std::filesystem::path& path, const Permission& permitted)
-      : Reading(path), permission(permitted) {
+  Impl(const std::filesystem::path& path, const Permission& permitted, const std::stop_token& stop)
+      : Reading(path, stop), permission(permitted) {
     // Beside the file, and on disk if it gets large: what is sorted by the names of the past.
     database.exec(
         "CREATE TEMP TABLE past (row INTEGER PRIMARY KEY, name TEXT, uuid TEXT NOT NULL);"
@@ -251,8 +251,9 @@ class History::Impl : public Reading {
   }
 };
 
-History::History(const std::filesystem::path& file, const Permission& permission)
-    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission); })) {}
+History::History(const std::filesystem::path& file, const Permission& permission,
+                 std::stop_token stop)
+    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission, stop); })) {}
 
 History::~History() = default;
 History::History(History&&) noexcept = default;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -65,7 +66,8 @@ class History {
  public:
   /// Throws like Reader(). So do all calls, and for a moment MomentGone, with the oldest that can
   /// be asked for, and NoSuchRun.
-  explicit History(const std::filesystem::path& file, const Permission& permission = {});
+  explicit History(const std::filesystem::path& file, const Permission& permission = {},
+                   std::stop_token stop = {});
   ~History();
   History(History&&) noexcept;
 

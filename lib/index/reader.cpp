@@ -36,11 +36,11 @@ constexpr int kColumnsOfEntry = 31;
 
 class Reader::Impl : public Reading {
  public:
-  Impl(const std::filesystem::path& path, const Permission& permitted)
-      : Reading(path), permission(permitted), search(statements, permission) {
+  Impl(const std::filesystem::path& path, const Permission& permitted, const std::stop_token& stop)
+      : Reading(path, stop), permission(permitted), search(statements, permission) {
     narrow(database, permission);
     if (!permission.everything())
-      complete.emplace(path);
+      complete.emplace(path, stop);
   }
 
   /// What was told of the past says more than the tables: who was permitted then.
@@ -101,8 +101,9 @@ class Reader::Impl : public Reading {
   std::optional<Reading> complete;  ///< of a narrowed reader: not narrowed, for lines()
 };
 
-Reader::Reader(const std::filesystem::path& file, const Permission& permission)
-    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission); })) {}
+Reader::Reader(const std::filesystem::path& file, const Permission& permission,
+               std::stop_token stop)
+    : impl_(explained(file, [&] { return std::make_unique<Impl>(file, permission, stop); })) {}
 
 Reader::~Reader() = default;
 Reader::Reader(Reader&&) noexcept = default;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -150,8 +151,10 @@ struct GroupSize {
 class Reader {
  public:
   /// Throws std::runtime_error with one clear line when there is no index, when it is not one, or
-  /// when it was made by a newer gald.
-  explicit Reader(const std::filesystem::path& file, const Permission& permission = {});
+  /// when it was made by a newer gald. Told to stop, whatever is asked of it ends soon with an
+  /// exception.
+  explicit Reader(const std::filesystem::path& file, const Permission& permission = {},
+                  std::stop_token stop = {});
   ~Reader();
   Reader(Reader&&) noexcept;
 

@@ -1,5 +1,9 @@
 #include "index/reading.hpp"
 
+#include <utility>
+
+#include <sqlite3.h>
+
 #include "index/schema.hpp"
 
 namespace gald::index {
@@ -13,10 +17,23 @@ SQLite::Database open_for_reading(const std::filesystem::path& file) {
   return {file.string(), SQLite::OPEN_READONLY, 10'000};
 }
 
+/// Of SQLite's machine: much less than a millisecond.
+constexpr int kStepsBetweenLooks = 1000;
+
+int is_told_to_stop(void* token) {
+  return static_cast<const std::stop_token*>(token)->stop_requested() ? 1 : 0;
+}
+
 }  // namespace
 
-Reading::Reading(const std::filesystem::path& path)
-    : file(path), database(open_for_reading(path)), statements(database) {
+Reading::Reading(const std::filesystem::path& path, std::stop_token stop)
+    : file(path),
+      told_to_stop(std::move(stop)),
+      database(open_for_reading(path)),
+      statements(database) {
+  if (told_to_stop.stop_possible())
+    sqlite3_progress_handler(database.getHandle(), kStepsBetweenLooks, is_told_to_stop,
+                             const_cast<std::stop_token*>(&told_to_stop));
   require_schema(database, file.string());
 }
 

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <stdexcept>
+#include <stop_token>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -12,9 +13,14 @@ namespace gald::index {
 
 /// Throws like Reader(), but SQLite's errors as they are.
 struct Reading {
-  explicit Reading(const std::filesystem::path& path);
+  /// Told to stop, whatever is asked ends soon with an exception.
+  explicit Reading(const std::filesystem::path& path, std::stop_token stop = {});
+
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
 
   const std::filesystem::path file;
+  const std::stop_token told_to_stop;
   SQLite::Database database;
   Statements statements;
 };

@@ -178,6 +178,20 @@ TEST_F(ApiCache, ThereIsNewsOnceForEachChange) {
   EXPECT_FALSE(api().news());
 }
 
+TEST_F(ApiCache, NothingIsSentAgainWhenNobodyHasLookedForNews) {
+  publish();
+  EXPECT_TRUE(ask_and_keep(kTarget));
+  clock_.advance(std::chrono::seconds(2));
+  EXPECT_TRUE(is_ready(kTarget));
+  apply({named(1, "Jane", "Doe")});
+  index_->publish(index_->begin_run(), {.policy = policy_}, {});
+  clock_.advance(std::chrono::milliseconds(500));
+  EXPECT_FALSE(is_ready(kTarget)) << "what was read is over, and nobody has noticed";
+  api().news();
+  EXPECT_TRUE(ask_and_keep(kTarget));
+  EXPECT_TRUE(is_ready(kTarget));
+}
+
 TEST_F(ApiCache, AnotherFileIsAnotherState) {
   publish();
   index::Watch watch(file());

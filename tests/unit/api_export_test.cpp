@@ -200,6 +200,33 @@ TEST_F(ApiExports, SayWhenTheDiskIsFull) {
   }
 }
 
+TEST_F(ApiExports, ManyLargeOnesOnTheirWayAreEnough) {
+  fill();
+  std::vector<net::ServerResponse> on_their_way;
+  for (int i = 0; i < Spool::kMostFiles; ++i) {
+    on_their_way.push_back(ask(kExport + "?format=jsonl"));
+    ASSERT_TRUE(on_their_way.back().stream) << i;
+  }
+  const net::ServerResponse refused = ask(kExport + "?format=jsonl");
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(header(refused, "Retry-After"), "30");
+  EXPECT_EQ(ask(kExport + "?format=jsonl&kind=group").status, 200) << "takes no file";
+  on_their_way.pop_back();
+  EXPECT_EQ(ask(kExport + "?format=jsonl").status, 200);
+}
+
+TEST_F(ApiExports, AreCutShortAtTheEnd) {
+  fill();
+  EXPECT_EQ(ask(kExport + "?format=jsonl").status, 200);
+  api().cut_short();
+  for (const std::string& target : {kExport + "?format=jsonl", kExport + "?format=csv&at=3",
+                                    std::string("/api/identity/changes/snapshot")}) {
+    const net::ServerResponse response = ask(target);
+    EXPECT_EQ(response.status, 503) << target;
+    EXPECT_EQ(header(response, "Retry-After"), "30");
+  }
+}
+
 TEST(Places, AreSoManyAndNoMore) {
   Places places(2);
   const auto first = std::make_unique<Places::Place>(places);

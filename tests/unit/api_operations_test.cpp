@@ -1,5 +1,14 @@
 // What somebody has to look at and decides: conflicts, held plans, runs, cycles.
+#include <atomic>
+#include <future>
+#include <stdexcept>
+#include <thread>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include "api_fixture.hpp"
+#include "base/log.hpp"
+#include "decision.hpp"
 #include "export/run_json.hpp"
 #include "plan_world.hpp"
 
@@ -176,6 +185,66 @@ TEST_F(ApiPlans, AreNotDecidedWhenTheServiceSaysSo) {
   }
   EXPECT_EQ(post("plans/99/approve").status, 404);
   EXPECT_EQ(decided_.size(), 3U);
+}
+
+TEST_F(ApiPlans, ADecisionThatFailsIsToldOfToo) {
+  const std::string path = "plans/" + std::to_string(open().number) + "/approve";
+  services_.decide = [](std::int64_t, Services::Decision) -> Services::Decided {
+    throw std::runtime_error("the disk is full");
+  };
+  base::log::start(base::log::Level::info);
+  testing::internal::CaptureStderr();
+  EXPECT_THROW(post(path), std::runtime_error);
+  const std::string log = testing::internal::GetCapturedStderr();
+  base::log::start(base::log::Level::error);
+  EXPECT_NE(log.find("api.audit"), std::string::npos) << log;
+  EXPECT_NE(log.find("outcome=failed"), std::string::npos) << log;
+}
+
+TEST_F(ApiPlans, WhatTakesLongIsNotAllThatIsDone) {
+  const std::string path = "plans/" + std::to_string(open().number) + "/approve";
+  std::promise<void> go_on;
+  const std::shared_future<void> told(go_on.get_future());
+  std::atomic<int> under_way = 0;
+  services_.decide = [&](std::int64_t, Services::Decision) {
+    ++under_way;
+    told.wait();
+    return says_;
+  };
+  ask("GET", "me");  // makes the API
+  std::vector<std::future<int>> decisions;
+  for (int i = 0; i < 2; ++i)
+    decisions.push_back(std::async(std::launch::async, [&] { return post(path).status; }));
+  while (under_way < 2)
+    std::this_thread::yield();
+  for (const char* target : {"contacts/export?format=csv", "changes/snapshot", "contacts?at=1"}) {
+    const net::ServerResponse refused = ask("GET", target);
+    EXPECT_EQ(refused.status, 503) << target;
+    EXPECT_EQ(header(refused, "Retry-After"), "10");
+  }
+  EXPECT_EQ(post(path).status, 503);
+  EXPECT_EQ(ask("GET", "contacts").status, 200);
+  go_on.set_value();
+  for (std::future<int>& decision : decisions)
+    EXPECT_EQ(decision.get(), 200);
+  EXPECT_EQ(ask("GET", "contacts?at=1").status, 200);
+}
+
+TEST_F(ApiPlans, ARunWhoseDecisionFailsEndsAsFailed) {
+  const std::int64_t number = open().number;
+  index_.reset();
+  daemon::Config config;
+  config.index_file = file();
+  {
+    SQLite::Database database(file().string(), SQLite::OPEN_READWRITE);
+    database.exec(
+        "CREATE TRIGGER full BEFORE UPDATE ON plan BEGIN SELECT RAISE(ABORT, 'no room'); END");
+  }
+  EXPECT_ANY_THROW(daemon::decide(config, clock_, {.plan = number, .approve = true}, {}));
+  const index::RunSummary last = index::Reader(file()).runs(1).at(0);
+  EXPECT_EQ(last.outcome, "failed");
+  EXPECT_FALSE(last.ended_at.empty());
+  EXPECT_NE(last.error.find("no room"), std::string::npos) << last.error;
 }
 
 TEST_F(ApiPlans, AreNothingForThoseWhoMayNotSeeEverything) {

@@ -329,6 +329,18 @@ TEST_F(TokensTest, RequestsOfAClientAreLimited) {
   EXPECT_THAT(admitted(shown), HasSubstr("429"));
 }
 
+TEST_F(TokensTest, WhoWaitsAsksOnceHoweverOftenThereIsNews) {
+  const std::string shown = "Bearer " + add("crm");
+  net::ServerRequest waits{"GET", "/", {{"Authorization", shown}}, "", {"192.0.2.1"}};
+  waits.again = true;
+  for (int i = 0; i < 200; ++i)
+    ASSERT_EQ(authority().admit(waits).name, "token crm") << i;
+  EXPECT_EQ(admitted(shown), "token crm read");
+  revoke("crm");
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_THROW(authority().admit(waits), Refused) << "it is still looked at who asks";
+}
+
 TEST_F(TokensTest, WrongTokensAreLimitedAndKeepNobodyOut) {
   const std::string shown = add("crm");
   for (int i = 0; i < 30; ++i)
