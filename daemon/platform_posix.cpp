@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -162,6 +163,27 @@ std::optional<gid_t> id_of_group(const std::string& name) {
   return found == nullptr ? std::nullopt : std::optional(found->gr_gid);
 }
 
+/// Says which file is meant, and follows no link: root may be at work in a folder whose owner is
+/// not root. Opens nothing, so that closing it takes no lock of SQLite's away.
+class Pinned {
+ public:
+  explicit Pinned(const std::filesystem::path& file)
+      : number_(::open(file.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)) {}
+
+  ~Pinned() {
+    if (number_ >= 0)
+      ::close(number_);
+  }
+
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+
+  int number() const { return number_; }
+
+ private:
+  const int number_;
+};
+
 }  // namespace
 
 void allow_open_files(std::size_t count) {
@@ -191,13 +213,17 @@ void give_to_group(const std::filesystem::path& file, const std::string& group) 
   if (!id)
     throw std::runtime_error("index.group: there is no group \"" + group + "\"");
 
+  const Pinned pinned(file);
+
   struct stat state {};
 
-  if (::stat(file.c_str(), &state) != 0 || state.st_gid == *id)
+  if (pinned.number() < 0 || ::fstat(pinned.number(), &state) != 0 || state.st_gid == *id)
     return;
-  if (::chown(file.c_str(), static_cast<uid_t>(-1), *id) != 0)
-    throw std::runtime_error(file.string() + ": cannot be given to the group " + group + ": " +
-                             std::strerror(errno) + kGroupRemedy);
+  const std::string refused = file.string() + ": cannot be given to the group " + group + ": ";
+  if (S_ISLNK(state.st_mode) || state.st_nlink > 1)
+    throw std::runtime_error(refused + "it is a link; name the file itself in index.path");
+  if (::fchownat(pinned.number(), "", static_cast<uid_t>(-1), *id, AT_EMPTY_PATH) != 0)
+    throw std::runtime_error(refused + std::strerror(errno) + kGroupRemedy);
 }
 
 namespace {

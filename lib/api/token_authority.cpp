@@ -38,15 +38,33 @@ constexpr std::int64_t kWrongPerMinute = 30;
 
 constexpr const char* kChallenge = "Bearer realm=\"gald\", error=\"invalid_token\"";
 
+/// For how long the tokens that were read last stay valid when their file cannot be read. After
+/// that none is: nobody could revoke one.
+constexpr std::chrono::seconds kUnread{10};
+
+/// Of groups that have no number here, as in a container: members of any of them show it.
+constexpr std::uint32_t kOverflowGroup = 65534;
+
 /// What a file is, as far as it can be told without reading it.
-using Identity = std::tuple<std::uint64_t, std::uint64_t, std::int64_t, std::int64_t, std::int64_t>;
+using Identity = std::tuple<std::uint64_t, std::uint64_t, std::int64_t, std::int64_t, std::int64_t,
+                            std::int64_t, std::int64_t>;
 
 Identity identity_of(const std::filesystem::path& file) {
   struct stat status = {};
   if (::stat(file.c_str(), &status) != 0)
     return {};
-  return {status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
-          status.st_mtim.tv_nsec};
+  return {status.st_dev,         status.st_ino,          status.st_size,
+          status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
+          status.st_ctim.tv_nsec};
+}
+
+/// The group whose members may read the file, if that can be said of one.
+std::optional<std::uint32_t> group_of(const std::filesystem::path& file) {
+  struct stat status = {};
+  if (::stat(file.c_str(), &status) != 0 || (status.st_mode & S_IRGRP) == 0 ||
+      status.st_gid == kOverflowGroup)
+    return std::nullopt;
+  return status.st_gid;
 }
 
 struct Known {
@@ -101,8 +119,7 @@ class TokenAuthority::Impl {
         clock_(clock),
         limits_(options_.requests_per_minute),
         wrong_(kWrongPerMinute) {
-    const std::lock_guard lock(mutex_);
-    look(clock_.now());
+    newest_table(clock_.now());
   }
 
   Principal admit(const net::ServerRequest& request) {
@@ -191,19 +208,26 @@ class TokenAuthority::Impl {
     return {Standing::somebody, known.principal};
   }
 
+  /// How long somebody has to wait who shows one wrong token after the other, and whether that is
+  /// to be logged.
+  std::pair<std::optional<milliseconds>, bool> count_wrong(const net::Peer& peer,
+                                                           base::TimePoint now) {
+    const std::string from = client_of(peer.address);
+    const std::lock_guard lock(mutex_);
+    const auto wait = wrong_.admit(from, now);
+    const bool complain = wait && now - complained_at_ >= std::chrono::minutes(1);
+    if (complain)
+      complained_at_ = now;
+    return {wait, complain};
+  }
+
   [[noreturn]] void refuse(Standing standing, const net::Peer& peer, base::TimePoint now) {
-    {
-      const std::string from = client_of(peer.address);
-      const std::lock_guard lock(mutex_);
-      if (const auto wait = wrong_.admit(from, now)) {
-        if (now - complained_at_ >= std::chrono::minutes(1)) {
-          complained_at_ = now;
-          base::log::warning("api.wrong_tokens", "somebody shows one wrong token after the other",
-                             {{"from", peer.address.empty() ? "socket" : peer.address}});
-        }
-        refuse_rate(*wait);
-      }
-    }
+    const auto [wait, complain] = count_wrong(peer, now);
+    if (complain)
+      base::log::warning("api.wrong_tokens", "somebody shows one wrong token after the other",
+                         {{"from", peer.address.empty() ? "socket" : peer.address}});
+    if (wait)
+      refuse_rate(*wait);
     if (standing == Standing::expired)
       throw Refused(401, "the token has expired; `gald token add` makes another one",
                     {{"WWW-Authenticate", kChallenge}});
@@ -219,71 +243,99 @@ class TokenAuthority::Impl {
     return now >= looked_at_ && now - looked_at_ < kFresh;
   }
 
-  std::shared_ptr<const Table> fresh_table(base::TimePoint now) {
+  std::shared_ptr<const Table> table_if_fresh(base::TimePoint now) {
     const std::lock_guard lock(mutex_);
-    if (!is_fresh(now))
-      look(now);
-    return table_;
+    return is_fresh(now) ? table_ : nullptr;
+  }
+
+  std::shared_ptr<const Table> fresh_table(base::TimePoint now) {
+    if (auto table = table_if_fresh(now))
+      return table;
+    const std::lock_guard files(files_);
+    auto table = table_if_fresh(now);  // another thread may have looked meanwhile
+    return table ? table : look(now);
   }
 
   std::shared_ptr<const Table> newest_table(base::TimePoint now) {
-    const std::lock_guard lock(mutex_);
-    look(now);
-    return table_;
+    const std::lock_guard files(files_);
+    return look(now);
   }
 
-  void look(base::TimePoint now) {
-    looked_at_ = now;
-    struct stat status = {};
-    const auto group = ::stat(options_.index_file.c_str(), &status) == 0
-                           ? std::optional<std::uint32_t>(status.st_gid)
-                           : std::nullopt;
+  /// With files_, and without mutex_: nobody but who needs the newest waits for a file.
+  std::shared_ptr<const Table> look(base::TimePoint now) {
+    const auto group = group_of(options_.index_file);
     const Identity identity = identity_of(options_.tokens_file);
-    if (table_ && identity == identity_ && group == table_->group)
-      return;
-    auto table = std::make_shared<Table>(table_ ? *table_ : Table{});
-    table->group = group;
-    if (!table_ || identity != identity_)
-      read_tokens(*table);
-    identity_ = identity;
-    table_ = std::move(table);
+    bool changed = !read_ || identity_ != identity;
+    if (changed)
+      changed = read_tokens(identity, now);
+    else
+      failing_since_.reset();  // what was read is there again
+    const bool valid = read_ && (!failing_since_ || now - *failing_since_ < kUnread);
+    if (changed || !published_ || group != published_->group || valid != published_valid_) {
+      auto table = std::make_shared<Table>(valid ? *read_ : Table{});
+      table->group = group;
+      published_ = std::move(table);
+      published_valid_ = valid;
+    }
+    const std::lock_guard lock(mutex_);
+    looked_at_ = now;
+    return table_ = published_;
   }
 
-  void read_tokens(Table& table) {
+  /// False: what was read before stays, and the next look() tries again.
+  bool read_tokens(const Identity& identity, base::TimePoint now) {
     std::vector<Token> tokens;
     try {
       tokens = TokenFile(options_.tokens_file).read();
     } catch (const std::exception& error) {
-      base::log::error("api.tokens_unreadable",
-                       "the tokens cannot be read; those that were read before stay valid",
-                       {{"error", error.what()}});
-      return;
+      if (!failing_since_)
+        failing_since_ = now;
+      const std::string what = error.what();
+      if (what != std::exchange(failure_, what))
+        base::log::error("api.tokens_unreadable",
+                         "the tokens cannot be read; those that were read before stay valid for "
+                         "ten seconds, then none is",
+                         {{"error", what}});
+      return false;
     }
-    const auto before = std::exchange(table.by_id, {});
-    table.by_certificate.clear();
+    failing_since_.reset();
+    failure_.clear();
+    auto table = std::make_shared<Table>();
     for (Token& token : tokens) {
       const std::string id = token.id;
-      if (table_ && !before.contains(id))
+      if (read_ && !read_->by_id.contains(id))
         audit("command line", "command line", "token " + token.name + " added", "done");
       if (!token.certificate.empty())
-        table.by_certificate[token.certificate] = id;
+        table->by_certificate[token.certificate] = id;
       Known known{.token = {}, .expires = base::parse_iso8601(token.expires), .principal = {}};
       known.principal = std::make_shared<Principal>(Principal{"token " + token.name, token.scope,
                                                               token.permission,
                                                               base::parse_iso8601(token.created)});
       known.token = std::move(token);
-      table.by_id.emplace(id, std::move(known));
+      table->by_id.emplace(id, std::move(known));
     }
-    for (const auto& [id, known] : before)
-      if (!table.by_id.contains(id))
-        audit("command line", "command line", "token " + known.token.name + " revoked", "done");
+    if (read_)
+      for (const auto& [id, known] : read_->by_id)
+        if (!table->by_id.contains(id))
+          audit("command line", "command line", "token " + known.token.name + " revoked", "done");
+    read_ = std::move(table);
+    identity_ = identity;
+    return true;
   }
 
   const Options options_;
   const base::Clock& clock_;
-  std::mutex mutex_;
+
+  std::mutex files_;                        // taken before mutex_
+  std::shared_ptr<const Table> read_;       // without a group; guarded by files_, as up to failure_
+  Identity identity_;                       // of what was read
+  std::shared_ptr<const Table> published_;  // the newest table_
+  bool published_valid_ = false;            // it has what was read
+  std::optional<base::TimePoint> failing_since_;
+  std::string failure_;  // as it was logged
+
+  std::mutex mutex_;                    // held for moments only
   std::shared_ptr<const Table> table_;  // guarded by mutex_, like all that follow
-  Identity identity_;
   base::TimePoint looked_at_{};
   RequestLimits limits_;
   RequestLimits wrong_;

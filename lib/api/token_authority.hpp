@@ -22,7 +22,8 @@ class TokenAuthority final : public Authority {
   };
 
   /// `clock` outlives it. Reads the tokens; what is wrong with them is logged, as it is whenever
-  /// they change: then those that were read before stay.
+  /// they change: then those that were read before stay valid for ten seconds, and after that none
+  /// is until the file can be read.
   TokenAuthority(Options options, const base::Clock& clock);
   ~TokenAuthority() override;
 

@@ -219,10 +219,14 @@ std::vector<Token> tokens_in(const std::string& text) {
 
 // --- the file ------------------------------------------------------------------------------------
 
+/// Never through a link: root may be at work in a folder whose owner is not root.
 class Descriptor {
  public:
   Descriptor(const std::filesystem::path& file, int flags)
-      : number_(::open(file.c_str(), flags | O_CLOEXEC, 0600)) {
+      : Descriptor(opened(file, flags), file) {}
+
+  /// Of open(2); negative, with errno: refused.
+  Descriptor(int number, const std::filesystem::path& file) : number_(number) {
     if (number_ < 0)
       fail(file, "cannot be opened");
   }
@@ -232,31 +236,50 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
 
+  static int opened(const std::filesystem::path& file, int flags) {
+    return ::open(file.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+  }
+
   int number() const { return number_; }
 
  private:
   int number_;
 };
 
-/// Nothing happens where it must not be done: then it belongs to whoever writes it.
-void give_like(const Descriptor& file, const std::filesystem::path& like) {
+/// For what this process has made itself. Nothing happens where it must not be done: then it
+/// belongs to whoever writes it.
+void give_like(int file, const std::filesystem::path& like) {
   struct stat status = {};
   if (::stat(like.c_str(), &status) == 0 && status.st_uid != ::geteuid())
-    static_cast<void>(::fchown(file.number(), status.st_uid, status.st_gid) == 0);
+    static_cast<void>(::fchown(file, status.st_uid, status.st_gid) == 0);
 }
 
 /// Waits for others who change the tokens, for as long as it lives.
 class Lock {
  public:
   Lock(const std::filesystem::path& file, const std::filesystem::path& like)
-      : descriptor_(file, O_RDWR | O_CREAT) {
-    give_like(descriptor_, like);
+      : descriptor_(made_or_opened(file, like), file) {
+    struct stat status = {};
+    if (::fstat(descriptor_.number(), &status) != 0)
+      fail(file, "cannot be read");
+    if (!S_ISREG(status.st_mode) || status.st_nlink > 1)
+      throw std::runtime_error(file.string() +
+                               ": expected a file of its own, not a link or a device; delete it");
     while (::flock(descriptor_.number(), LOCK_EX) != 0)
       if (errno != EINTR)
         fail(file, "cannot be locked");
   }
 
  private:
+  /// What was there before is not given to anybody: who knows what it is.
+  static int made_or_opened(const std::filesystem::path& file, const std::filesystem::path& like) {
+    const int made = Descriptor::opened(file, O_RDWR | O_CREAT | O_EXCL);
+    if (made < 0)
+      return errno == EEXIST ? Descriptor::opened(file, O_RDWR | O_NONBLOCK) : made;
+    give_like(made, like);
+    return made;
+  }
+
   Descriptor descriptor_;
 };
 
@@ -349,7 +372,7 @@ void TokenFile::change(const std::function<void(std::vector<Token>&)>& change,
   std::filesystem::remove(temporary, ignored);  // of one that was killed; nobody else is here
   try {
     const Descriptor file(temporary, O_WRONLY | O_CREAT | O_EXCL);
-    give_like(file, like);
+    give_like(file.number(), like);
     write_all(file, temporary, text_of(tokens));
     std::filesystem::rename(temporary, file_);
   } catch (...) {
@@ -357,7 +380,8 @@ void TokenFile::change(const std::function<void(std::vector<Token>&)>& change,
     throw;
   }
   const std::filesystem::path folder = file_.parent_path();
-  const Descriptor directory(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+  const Descriptor directory(
+      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), folder);
   if (::fsync(directory.number()) != 0)
     fail(file_, "cannot be written");
 }

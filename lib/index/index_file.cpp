@@ -71,16 +71,20 @@ fs::path with_suffix(const fs::path& index, const char* suffix) {
 }
 
 void create_index_file(const fs::path& index) {
-  const int descriptor = kept_open(index, O_RDWR | O_CREAT);
+  // Made through no link, and its mode set only when it was: root may be at work in a folder whose
+  // owner is not root.
+  int descriptor = kept_open(index, O_RDWR);
+  if (descriptor < 0 && errno == ENOENT) {
+    descriptor = kept_open(index, O_RDWR | O_CREAT | O_EXCL);
+    if (descriptor >= 0)
+      (void)!::fchmod(descriptor, 0640);  // whatever the umask is
+    else if (errno == EEXIST)
+      descriptor = kept_open(index, O_RDWR);  // another process was faster
+  }
   if (descriptor < 0 || ::faccessat(AT_FDCWD, index.c_str(), W_OK, AT_EACCESS) != 0)
     throw std::runtime_error(index.string() +
                              ": cannot be opened for writing: " + std::strerror(errno) +
                              "; its folder has to be there, and to be writable");
-
-  struct stat state {};
-
-  if (::fstat(descriptor, &state) == 0 && state.st_size == 0)
-    (void)!::fchmod(descriptor, 0640);  // of another owner: then it is as that one wants it
 }
 
 bool looks_like_an_index(const fs::path& file) {

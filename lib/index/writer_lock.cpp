@@ -13,7 +13,8 @@ namespace gald::index {
 
 std::optional<WriterLock> WriterLock::try_acquire(const std::filesystem::path& index_file) {
   const std::string name = index_file.string() + ".lock";
-  const int descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  // through no link: root may be at work in a folder whose owner is not root
+  const int descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
   if (descriptor < 0)
     throw std::runtime_error(name + ": cannot be opened: " + std::strerror(errno) +
                              "; check index.path and the permissions of its directory");

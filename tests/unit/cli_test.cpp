@@ -1,9 +1,11 @@
 #include <csignal>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -583,6 +585,33 @@ TEST(Platform, SignalsTick) {
       std::this_thread::yield();
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+/// Whoever owns the folder may put anything in it, and root runs `gald sync`.
+TEST(Platform, NoLinkIsGivenToAGroup) {
+  const test::TemporaryDirectory place;
+  const std::filesystem::path other = place.path() / "other";
+  std::ofstream(other) << "of somebody else";
+  const auto group = [&] {
+    struct stat state {};
+
+    EXPECT_EQ(::stat(other.c_str(), &state), 0);
+    return state.st_gid;
+  };
+  const gid_t before = group();
+  const std::filesystem::path link = place.path() / "link";
+  std::filesystem::create_symlink(other, link);
+  EXPECT_THROW(give_to_group(link, "daemon"), std::runtime_error);
+  std::filesystem::remove(link);
+  std::filesystem::create_hard_link(other, link);
+  EXPECT_THROW(give_to_group(link, "daemon"), std::runtime_error);
+  EXPECT_EQ(group(), before);
+  std::filesystem::remove(link);
+  give_to_group(link, "daemon");  // is not there
+  if (::geteuid() == 0) {
+    give_to_group(other, "daemon");
+    EXPECT_NE(group(), before);
+  }
 }
 
 }  // namespace

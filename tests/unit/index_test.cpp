@@ -6,6 +6,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "index/codes.hpp"
+#include "index/index_file.hpp"
 #include "index/key_buffer.hpp"
 #include "index/reader.hpp"
 #include "support.hpp"
@@ -738,6 +739,26 @@ TEST_F(IndexTest, OneWriterAtATime) {
   EXPECT_FALSE(WriterLock::try_acquire(file()));
   first.reset();
   EXPECT_TRUE(WriterLock::try_acquire(file()));
+}
+
+TEST_F(IndexTest, IsMadeThroughNoLink) {
+  const test::TemporaryDirectory place;
+  const std::filesystem::path other = place.path() / "other";
+  const std::filesystem::path link = place.path() / "gald.db";
+  std::filesystem::create_symlink(other, link);
+  EXPECT_THROW(create_index_file(link), std::runtime_error);
+  EXPECT_FALSE(std::filesystem::exists(other));
+  std::ofstream(other) << "";
+  std::filesystem::permissions(other, std::filesystem::perms::owner_all);
+  create_index_file(link);
+  EXPECT_EQ(std::filesystem::status(other).permissions(), std::filesystem::perms::owner_all);
+}
+
+TEST_F(IndexTest, TheLockIsNoLink) {
+  const std::filesystem::path other = file().string() + ".other";
+  std::filesystem::create_symlink(other, file().string() + ".lock");
+  EXPECT_THROW(WriterLock::try_acquire(file()), std::runtime_error);
+  EXPECT_FALSE(std::filesystem::exists(other));
 }
 
 }  // namespace gald::index

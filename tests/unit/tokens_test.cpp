@@ -2,10 +2,13 @@
 #include "api/tokens.hpp"
 
 #include <fstream>
+#include <future>
 #include <thread>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -146,6 +149,44 @@ TEST_F(TokensTest, ManyAtATimeLoseNothing) {
   EXPECT_EQ(file_.read().size(), 40U);
 }
 
+/// Whoever owns the folder may put anything in it, and root runs `gald token`.
+TEST_F(TokensTest, TheLockIsNoLinkToAnythingElse) {
+  const std::filesystem::path lock = file_.path().string() + ".lock";
+  const std::filesystem::path other = place_.path() / "other";
+  std::filesystem::create_symlink(other, lock);
+  EXPECT_THROW(add("crm"), std::runtime_error);
+  EXPECT_FALSE(std::filesystem::exists(other));
+  std::ofstream(other) << "of somebody else";
+  EXPECT_THROW(add("crm"), std::runtime_error);
+  std::filesystem::remove(lock);
+  std::filesystem::create_hard_link(other, lock);
+  EXPECT_THROW(add("crm"), std::runtime_error);
+  std::filesystem::remove(lock);
+  ASSERT_EQ(::mkfifo(lock.c_str(), 0600), 0);
+  EXPECT_THROW(add("crm"), std::runtime_error);
+  std::filesystem::remove(lock);
+  add("crm");
+  EXPECT_EQ(file_.read().size(), 1U);
+}
+
+TEST_F(TokensTest, OnlyWhatWasMadeIsGivenToTheOwnerOfTheIndex) {
+  if (::chown(index().c_str(), 54321, 54321) != 0)
+    GTEST_SKIP() << "may not give files away";
+  const std::filesystem::path lock = file_.path().string() + ".lock";
+  const auto owner = [](const std::filesystem::path& file) {
+    struct stat status = {};
+    EXPECT_EQ(::stat(file.c_str(), &status), 0);
+    return status.st_uid;
+  };
+  std::ofstream(lock) << "";
+  add("crm");
+  EXPECT_EQ(owner(lock), ::geteuid());
+  EXPECT_EQ(owner(file_.path()), 54321U);
+  std::filesystem::remove(lock);
+  add("pbx");
+  EXPECT_EQ(owner(lock), 54321U);
+}
+
 TEST_F(TokensTest, AChangeThatFailsLeavesTheFile) {
   add("crm");
   EXPECT_THROW(file_.change(
@@ -265,10 +306,44 @@ TEST_F(TokensTest, WhatChangesInTheFileIsNoticedWithinASecond) {
   EXPECT_EQ(admitted("Bearer " + next), "token pbx read");
   write("{");
   clock_.advance(seconds(1));
-  EXPECT_EQ(admitted("Bearer " + next), "token pbx read");  // the last good ones stay
+  EXPECT_EQ(admitted("Bearer " + next), "token pbx read");  // the last good ones stay for a moment
   std::filesystem::remove(file_.path());
   clock_.advance(seconds(1));
   EXPECT_THAT(admitted("Bearer " + next), HasSubstr("401"));
+}
+
+TEST_F(TokensTest, AReadThatFailsIsTriedAgain) {
+  const std::string shown = add("crm");
+  EXPECT_EQ(admitted("Bearer " + shown), "token crm read");
+  revoke("crm");
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{0, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  clock_.advance(seconds(1));
+  const std::string meanwhile = admitted("Bearer " + shown);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(meanwhile, "token crm read");
+  clock_.advance(seconds(1));
+  EXPECT_THAT(admitted("Bearer " + shown), HasSubstr("401"));  // the file is what it was then
+}
+
+TEST_F(TokensTest, WhatCannotBeReadForLongIsWorthNothing) {
+  const std::string shown = add("crm");
+  EXPECT_EQ(admitted("Bearer " + shown), "token crm read");
+  std::ifstream stream(file_.path());
+  const std::string good{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  write("{");
+  clock_.advance(seconds(1));
+  EXPECT_EQ(admitted("Bearer " + shown), "token crm read");
+  clock_.advance(seconds(9));
+  EXPECT_EQ(admitted("Bearer " + shown), "token crm read");
+  clock_.advance(seconds(1));
+  EXPECT_THAT(admitted("Bearer " + shown), HasSubstr("401"));
+  EXPECT_EQ(known("Bearer " + shown), "");
+  write(good);
+  clock_.advance(seconds(1));
+  EXPECT_EQ(admitted("Bearer " + shown), "token crm read");
 }
 
 TEST_F(TokensTest, ANewTokenIsTakenAtOnce) {
@@ -311,7 +386,43 @@ TEST_F(TokensTest, AccountsOfTheMachine) {
   ASSERT_EQ(::stat(index().c_str(), &status), 0);
   peer.groups = {7, status.st_gid};
   EXPECT_EQ(admitted("", peer), "account 54321 read");
+  ASSERT_EQ(::chmod(index().c_str(), 0600), 0);
+  clock_.advance(seconds(1));
+  EXPECT_EQ(admitted("", peer), "nobody none");  // the group may not read the index
+  ASSERT_EQ(::chmod(index().c_str(), 0640), 0);
+  clock_.advance(seconds(1));
+  EXPECT_EQ(admitted("", peer), "account 54321 read");
   EXPECT_EQ(admitted("Bearer " + add("crm"), peer), "token crm read");
+}
+
+TEST_F(TokensTest, TheGroupOfThoseWithoutANumberIsNobodys) {
+  if (::chown(index().c_str(), static_cast<uid_t>(-1), 65534) != 0)
+    GTEST_SKIP() << "may not give files away";
+  net::Peer peer;
+  peer.user = 54321;
+  peer.groups = {65534};
+  EXPECT_EQ(admitted("", peer), "nobody none");
+}
+
+/// A pipe that nobody writes to: who reads it waits.
+TEST_F(TokensTest, WhoIsKnownDoesNotWaitForTheFile) {
+  const std::string shown = add("crm");
+  EXPECT_EQ(admitted("Bearer " + shown), "token crm read");
+  std::filesystem::remove(file_.path());
+  ASSERT_EQ(::mkfifo(file_.path().c_str(), 0600), 0);
+  std::thread reading([&] { admitted("Bearer nonsense"); });
+  const int writer = ::open(file_.path().c_str(), O_WRONLY);  // until it is being read
+  ASSERT_GE(writer, 0);
+  auto asked = std::async(std::launch::async, [&] {
+    return known("Bearer " + shown) == "token crm" &&
+           authority().may_ask({"token crm", Scope::read, {}},
+                               {"GET", "/", "", "", "", "", net::Peer{}});
+  });
+  const bool at_once = asked.wait_for(seconds(10)) == std::future_status::ready;
+  ::close(writer);
+  reading.join();
+  EXPECT_TRUE(at_once);
+  EXPECT_TRUE(asked.get());
 }
 
 TEST_F(TokensTest, RequestsOfAClientAreLimited) {
