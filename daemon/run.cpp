@@ -118,7 +118,7 @@ int execute(const RunCommand&, const Context& context) {
   std::stop_source stopping;
   Heartbeat heartbeat;
   sync::LiveStatus live(clock);
-  std::optional<ApiServer> api;
+  ApiServer* served = nullptr;  // while there is one
   Service service({
       .schedule = {.interval = config.interval, .jitter = config.jitter},
       .clock = clock,
@@ -126,9 +126,9 @@ int execute(const RunCommand&, const Context& context) {
       .cycle =
           [&](std::stop_token stop) {
             const auto report = run_logged_cycle(config, connectors, clock, heartbeat, live, stop);
-            if (api && report) {
-              api->run_ended(*report);
-              api->published();
+            if (served != nullptr && report) {
+              served->run_ended(*report);
+              served->published();
             }
           },
       .waiting =
@@ -157,10 +157,12 @@ int execute(const RunCommand&, const Context& context) {
           },
       .every = watchdog_limit().value_or(std::chrono::milliseconds(0)) / 2,
   });
+  std::optional<ApiServer> api;  // behind what it calls
   if (!config.api.listen.empty()) {
     api.emplace(ApiServer::Parts{config, clock, connectors, live, [&] { service.cycle_now(); }});
     for (const std::string& address : api->addresses())
       base::log::info("api.listening", "the API is there", {{"address", address}});
+    served = &*api;
   }
   base::log::info("service.ready", "running",
                   {{"connectors", connectors.size()},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "api/answers.hpp"
@@ -162,8 +163,11 @@ net::ServerResponse found(Call& call, const index::ContactFilter& filter,
     throw Refused(503, "the search is being made, after a first import or by a newer gald",
                   {{"Retry-After", "60"}});
   List list;
+  std::set<std::string> told;  // of two that have become one meanwhile, that one comes once
   for (const index::SearchHit& hit : result.hits)
     for (const model::Contact& contact : call.readers.reader().find(hit.id)) {
+      if (!told.insert(contact.entry.id).second)
+        continue;
       std::string text = contact_text(contact, fields, false);
       text.back() = ',';
       list.add(text + "\"similar\":" + (hit.similar ? "true}" : "false}"));

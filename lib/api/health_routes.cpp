@@ -1,4 +1,5 @@
 #include <memory>
+#include <stdexcept>
 
 #include <nlohmann/json.hpp>
 
@@ -129,13 +130,16 @@ struct Known {
   std::shared_ptr<const Figures> figures = std::make_shared<const Figures>();
 };
 
-/// Whoever asks may be told of a service whose first cycle has not made the index yet.
+/// Whoever asks may be told of a service whose first cycle has not made the index yet, or makes a
+/// damaged one anew.
 Known known_of(Call& call, FiguresCache& cache) {
   Known known;
   try {
     known.glance = glance_of(call);
     known.figures = cache.of(call.readers.index_file(), known.glance, call.services.clock);
   } catch (const Refused&) {
+  } catch (const std::runtime_error& error) {
+    base::log::warning("api.no_figures", error.what());
   }
   return known;
 }

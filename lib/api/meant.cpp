@@ -19,6 +19,10 @@ bool has_address(const model::Contact& contact, const std::string& folded) {
   });
 }
 
+bool is_there(const model::Contact& contact) {
+  return contact.entry.status != model::Status::deleted;
+}
+
 net::ServerResponse several(const std::vector<model::Contact>& found) {
   net::ServerResponse response =
       problem(409, "several have this address; ask for one of `ids`, which they are");
@@ -38,6 +42,9 @@ net::ServerResponse answer_for_one(
     std::erase_if(found, [folded = model::fold_address(asked)](const model::Contact& contact) {
       return !has_address(contact, folded);
     });
+  // Who has gone keeps the address; it means whoever has it now.
+  if (std::any_of(found.begin(), found.end(), is_there))
+    std::erase_if(found, [](const model::Contact& contact) { return !is_there(contact); });
   if (found.empty())
     throw Refused(404, "nothing here has this id or address");
   return found.size() == 1 ? answer(found.front()) : several(found);

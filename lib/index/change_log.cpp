@@ -67,13 +67,6 @@ model::HistoryLine read_line(Query& query) {
   return line;
 }
 
-std::vector<model::HistoryLine> read_lines(Query& query) {
-  std::vector<model::HistoryLine> lines;
-  while (query.next())
-    lines.push_back(read_line(query));
-  return lines;
-}
-
 std::string former_text(model::Status status) {
   return std::string(to_string(status));
 }

@@ -22,7 +22,6 @@ namespace gald::index {
 extern const std::string kHistoryLines;
 
 model::HistoryLine read_line(Query& query);
-std::vector<model::HistoryLine> read_lines(Query& query);
 
 /// What taking a change back needs beside its texts, as text.
 std::string former_text(model::Status status);

@@ -416,6 +416,18 @@ TEST_F(ContactsOfTheApi, OneIsMeantByItsIdOrAddress) {
   EXPECT_EQ(ask(kContacts + "/nobody@contoso.test").body, unknown.body);
 }
 
+TEST_F(ContactsOfTheApi, AnAddressMeansWhoHasItNow) {
+  const std::string ann = id_of("Ann Arendt");
+  const std::string bob = id_of("Bob Brecht");
+  apply({gone(2)});
+  publish();
+  ASSERT_EQ(get(kContacts + "/" + bob).at("status"), "deleted");
+  EXPECT_EQ(get(kContacts + "/desk@contoso.test").at("id"), ann);
+  apply({gone(1)});
+  publish();
+  EXPECT_EQ(get(kContacts + "/desk@contoso.test", 409).at("ids").size(), 2u);
+}
+
 // --- groups --------------------------------------------------------------------------------------
 
 const std::string kGroups = "/api/identity/groups";
