@@ -268,8 +268,9 @@ class TokenAuthority::Impl {
       if (!token.certificate.empty())
         table.by_certificate[token.certificate] = id;
       Known known{.token = {}, .expires = base::parse_iso8601(token.expires), .principal = {}};
-      known.principal = std::make_shared<Principal>(
-          Principal{"token " + token.name, token.scope, token.permission});
+      known.principal = std::make_shared<Principal>(Principal{"token " + token.name, token.scope,
+                                                              token.permission,
+                                                              base::parse_iso8601(token.created)});
       known.token = std::move(token);
       table.by_id.emplace(id, std::move(known));
     }
