@@ -1,5 +1,6 @@
 // What somebody has to look at and decides: conflicts, held plans, runs, cycles.
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <stdexcept>
 #include <thread>
@@ -208,7 +209,7 @@ TEST_F(ApiPlans, WhatTakesLongIsNotAllThatIsDone) {
   std::atomic<int> under_way = 0;
   services_.decide = [&](std::int64_t, Services::Decision) {
     ++under_way;
-    told.wait();
+    told.wait_for(std::chrono::seconds(20));
     return says_;
   };
   ask("GET", "me");  // makes the API
