@@ -142,6 +142,16 @@ class TokenAuthority::Impl {
     return who;
   }
 
+  bool still(const Principal& who, std::string_view authorization, const net::Peer& peer) {
+    const base::TimePoint now = clock_.now();
+    const auto table = fresh_table(now);
+    const Identified found = identify(*table, authorization, peer, now);
+    if (found.standing == Standing::nobody)
+      return who.scope == Scope::none;
+    return found.who && found.who->name == who.name && found.who->scope == who.scope &&
+           found.who->permission == who.permission;
+  }
+
   /// Nothing where a file would have to be looked at.
   std::shared_ptr<const Principal> known(const net::RequestHead& head) {
     const base::TimePoint now = clock_.now();
@@ -346,6 +356,11 @@ TokenAuthority::~TokenAuthority() = default;
 
 Principal TokenAuthority::admit(const net::ServerRequest& request) const {
   return impl_->admit(request);
+}
+
+bool TokenAuthority::still(const Principal& who, std::string_view authorization,
+                           const net::Peer& peer) const {
+  return impl_->still(who, authorization, peer);
 }
 
 std::shared_ptr<const Principal> TokenAuthority::known(const net::RequestHead& head) const {
