@@ -261,7 +261,8 @@ class Api::Impl {
       response.stream = std::make_shared<WatchedBody>(std::move(response.stream), states_,
                                                       authority_, who, request);
     else if (before == after && match.route->scope <= Scope::read && request.method == "GET" &&
-             has_strong_etag(response) && !depends_on_the_time(parameters))
+             has_strong_etag(response) && !match.route->by_the_clock &&
+             !depends_on_the_time(parameters))
       keep(request, who, after, response);
     return response;
   }

@@ -55,9 +55,19 @@ net::ServerResponse gone(Standing standing) {
   return response;
 }
 
+/// A limited token is told who has left its sight. Before it was made, nobody was in it.
+bool is_before_the_token(Call& call, const index::FeedPosition& after) {
+  if (call.who.permission.everything() || !call.who.made_at)
+    return false;
+  const index::FeedPosition first = call.readers.feed().newest_at(*call.who.made_at);
+  return after.feed == first.feed && after.number < first.number;
+}
+
 net::ServerResponse events(Call& call) {
   const index::FeedPosition after = first_position(call);
   const bool compact = call.parameters.flag("compact").value_or(false);
+  if (compact && is_before_the_token(call, after))
+    return gone(Standing::too_old);
   const Standing standing =
       call.readers.feed().changes(after, 0, [](const model::HistoryLine&) {}).standing;
   if (standing != Standing::known)
@@ -74,6 +84,9 @@ net::ServerResponse feed_page(Call& call, const index::FeedPosition& after) {
   const Parameters& parameters = call.parameters;
   const int limit = static_cast<int>(parameters.number("limit", 1, 10'000).value_or(1000));
   const auto wait = std::chrono::seconds(parameters.number("wait", 0, 60).value_or(0));
+  const bool compact = parameters.flag("compact").value_or(false);
+  if (compact && is_before_the_token(call, after))
+    return gone(Standing::too_old);
   const auto body = std::make_shared<Spool>(call.readers.index_file().parent_path());
   bool any = false;
   const auto add = [&](const std::string& object) {
@@ -82,11 +95,11 @@ net::ServerResponse feed_page(Call& call, const index::FeedPosition& after) {
   };
   const index::Feed& feed = call.readers.feed();
   const index::FeedAnswer answer =
-      parameters.flag("compact").value_or(false)
-          ? feed.compacted(after, limit,
-                           [&](const index::FeedItem& item) { add(exporting::to_json(item)); })
-          : feed.changes(after, limit,
-                         [&](const model::HistoryLine& line) { add(exporting::to_json(line)); });
+      compact ? feed.compacted(after, limit,
+                               [&](const index::FeedItem& item) { add(exporting::to_json(item)); })
+              : feed.changes(after, limit, [&](const model::HistoryLine& line) {
+                  add(exporting::to_json(line));
+                });
   if (answer.standing != Standing::known)
     return gone(answer.standing);
   if (!any && !answer.more && wait.count() > 0 && !call.request.waited) {
@@ -158,7 +171,7 @@ void add_change_routes(Router& router) {
               {"since", "compact", "limit", "wait"},
               changes});
   router.add({"GET", contact + "/history", Scope::read, {"limit", "cursor"}, history});
-  router.add({"GET", contact + "/explain", Scope::read, {}, explain});
+  router.add({"GET", contact + "/explain", Scope::read, {}, explain, true});
 }
 
 }  // namespace gald::api

@@ -84,7 +84,7 @@ class FeedStream final : public net::BodySource {
   Piece next() override {
     if (!begun_) {
       begun_ = true;
-      return sent({"retry: 2000\n\n", false});
+      return sent({"retry: 2000\n" + where(), false});
     }
     if (std::string bytes = rest_of_batch(); !bytes.empty())
       return sent({std::move(bytes), false});
@@ -100,7 +100,7 @@ class FeedStream final : public net::BodySource {
       return {"", false, milliseconds(0)};
     const milliseconds silent = clock_.now() - last_sent_;
     if (silent >= kHeartbeat)
-      return sent({":\n\n", false});
+      return sent({":\n" + where(), false});
     return {"", false, kHeartbeat - silent};
   }
 
@@ -109,6 +109,9 @@ class FeedStream final : public net::BodySource {
     last_sent_ = clock_.now();
     return piece;
   }
+
+  /// No event, and still the position to come back with: nothing may ever happen on this stream.
+  std::string where() const { return "id: " + index::to_string(position_) + "\n\n"; }
 
   std::string rest_of_batch() {
     if (!batch_)
@@ -153,7 +156,8 @@ class FeedStream final : public net::BodySource {
 std::string gone_detail(Standing standing) {
   const std::string reason =
       standing == Standing::too_old
-          ? "the position is too old: some of what came after it is forgotten"
+          ? "the position is too old: some of what came after it is forgotten, or was before the"
+            " token was made"
           : "the position is not one of this index: it was restored or made anew";
   return reason + "; read the snapshot and go on from its position";
 }

@@ -234,7 +234,7 @@ void add_operation_routes(Router& router) {
   router.add(
       {"GET", base + "conflicts", Scope::read, {"kind", "contact", "limit", "cursor"}, conflicts});
   router.add({"GET", base + "plans", Scope::read, {"all", "limit"}, plans});
-  router.add({"GET", base + "plans/{plan}", Scope::read, {"limit"}, plan});
+  router.add({"GET", base + "plans/{plan}", Scope::read, {"limit"}, plan, true});
   router.add({"POST", base + "plans/{plan}/approve", Scope::operate, {}, [](Call& call) {
                 return decide(call, Decision::approve);
               }});

@@ -1,9 +1,11 @@
 // Who asks, and what they may do.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "index/permission.hpp"
 
 namespace gald::api {
@@ -21,7 +23,8 @@ std::string_view to_string(Scope scope);
 struct Principal {
   std::string name;  ///< for the audit: "token crm", "account root"; never a secret
   Scope scope = Scope::none;
-  index::Permission permission = {};  ///< everything, unless the scope is `read`
+  index::Permission permission = {};            ///< everything, unless the scope is `read`
+  std::optional<base::TimePoint> made_at = {};  ///< of a token
 };
 
 }  // namespace gald::api

@@ -31,6 +31,7 @@ struct Route {
   Scope scope = Scope::read;
   std::vector<std::string_view> parameters;  ///< of the query; all others are refused
   std::function<net::ServerResponse(Call&)> answer;
+  bool by_the_clock = false;  ///< of the same index something else may be true later
 };
 
 class Router {

@@ -274,10 +274,12 @@ class TokenAuthority::Impl {
     const auto group = group_of(options_.index_file);
     const Identity identity = identity_of(options_.tokens_file);
     bool changed = !read_ || identity_ != identity;
-    if (changed)
+    if (changed) {
       changed = read_tokens(identity, now);
-    else
-      failing_since_.reset();  // what was read is there again
+    } else {  // what was read is there, perhaps again
+      failing_since_.reset();
+      failure_.clear();
+    }
     const bool valid = read_ && (!failing_since_ || now - *failing_since_ < kUnread);
     if (changed || !published_ || group != published_->group || valid != published_valid_) {
       auto table = std::make_shared<Table>(valid ? *read_ : Table{});
@@ -316,8 +318,9 @@ class TokenAuthority::Impl {
       if (!token.certificate.empty())
         table->by_certificate[token.certificate] = id;
       Known known{.token = {}, .expires = base::parse_iso8601(token.expires), .principal = {}};
-      known.principal = std::make_shared<Principal>(
-          Principal{"token " + token.name, token.scope, token.permission});
+      known.principal = std::make_shared<Principal>(Principal{"token " + token.name, token.scope,
+                                                              token.permission,
+                                                              base::parse_iso8601(token.created)});
       known.token = std::move(token);
       table->by_id.emplace(id, std::move(known));
     }

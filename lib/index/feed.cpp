@@ -1,5 +1,6 @@
 #include "index/feed.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -64,6 +65,16 @@ Standing standing_of(const FeedPosition& position, const HistoryBounds& bounds) 
       position.number > bounds.newest || position.number < 0)
     return Standing::unknown;
   return position.number < bounds.kept_after ? Standing::too_old : Standing::known;
+}
+
+/// The last change before the moment in which this one was told. In the middle of a moment somebody
+/// may be permitted already and still have a value from before.
+std::int64_t last_before_moment(Statements& statements, std::int64_t number) {
+  Query query(statements,
+              "SELECT number FROM change WHERE number < ?1"
+              " AND at <> (SELECT at FROM change WHERE number = ?1) ORDER BY number DESC LIMIT 1");
+  query.bind(number);
+  return query.next() ? query.integer(0) : 0;
 }
 
 FeedItem item_of(EntryStates& states, const StoredState& stored, std::int64_t number) {
@@ -159,10 +170,13 @@ class Feed::Impl : public Reading {
         const std::int64_t row = query.integer(0);
         const std::int64_t number = query.integer(3);
         const bool enough = rows.size() >= static_cast<std::size_t>(limit) || looked_at > kLookedAt;
-        if (enough && number != last) {  // several may owe it to one change
-          answer.next.number = number - 1;
-          answer.more = true;
-          break;
+        if (enough && number != last) {
+          if (const std::int64_t before_it = last_before_moment(statements, number);
+              before_it > after.number) {
+            answer.next.number = before_it;
+            answer.more = true;
+            break;
+          }
         }
         last = number;
         if (row != 0 && (now.permitted_then(row) || before.permitted_then(row)))
@@ -280,6 +294,15 @@ FeedPosition Feed::newest() const {
   return explained(impl_->file, [&]() -> FeedPosition {
     const HistoryBounds bounds = history_bounds(impl_->statements);
     return {bounds.feed_id, bounds.newest};
+  });
+}
+
+FeedPosition Feed::newest_at(base::TimePoint moment) const {
+  return explained(impl_->file, [&]() -> FeedPosition {
+    SQLite::Transaction picture(impl_->database);
+    const HistoryBounds bounds = history_bounds(impl_->statements);
+    const std::int64_t number = last_number_at(impl_->statements, base::to_iso8601(moment));
+    return {bounds.feed_id, std::max(number, bounds.kept_after)};
   });
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "index/permission.hpp"
 #include "model/entry.hpp"
 
@@ -79,7 +80,8 @@ class Feed {
                      const std::function<void(const model::HistoryLine&)>& visit) const;
 
   /// What to do about all that was changed after `after`, each contact once, in the order of their
-  /// last changes, no more than `limit`, unless one change concerns more: the name of a group those
+  /// last changes, no more than `limit`, unless one change concerns more (with a permission: one
+  /// moment): the name of a group those
   /// of all its members. Who has done it has the index as it is up to the position that is
   /// returned; exactly that, once there is no more.
   FeedAnswer compacted(const FeedPosition& after, int limit,
@@ -90,6 +92,9 @@ class Feed {
 
   /// That of whoever has everything as it is now.
   FeedPosition newest() const;
+
+  /// That of whoever had everything as it was at this moment, as far back as the history goes.
+  FeedPosition newest_at(base::TimePoint moment) const;
 
  private:
   class Impl;

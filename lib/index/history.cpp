@@ -268,11 +268,16 @@ void History::contacts(const Moment& moment, const ContactFilter& filter,
                                              : impl_->groups_known_as(states, number, filter.group);
     const auto wanted = [&](const StoredState& stored) { return matches(filter, groups, stored); };
     impl_->collect_changed(states, number, history_bounds(impl_->statements).newest, wanted);
-    Query rows(impl_->statements,
-               // so written SQLite merges two indexes, and sorts nothing
-               "SELECT e.id, e.display_name, e.uuid FROM entry e"
-               " WHERE e.change_number <= ?1 AND e.forward_to IS NULL"
-               " UNION ALL SELECT row, name, uuid FROM temp.past ORDER BY 2 COLLATE NOCASE, 3");
+    // so written SQLite merges two indexes, and sorts nothing
+    static const std::string kByName =
+        "SELECT e.id, e.display_name, e.uuid FROM entry e"
+        " WHERE e.change_number <= ?1 AND e.forward_to IS NULL"
+        " UNION ALL SELECT row, name, uuid FROM temp.past ORDER BY 2 COLLATE NOCASE, 3";
+    // an order tells of the names, too
+    static const std::string kById =
+        "SELECT e.id, e.uuid FROM entry e WHERE e.change_number <= ?1 AND e.forward_to IS NULL"
+        " UNION ALL SELECT row, uuid FROM temp.past ORDER BY 2";
+    Query rows(impl_->statements, impl_->permission.tells("displayName") ? kByName : kById);
     rows.bind(number);
     while (rows.next()) {
       const auto stored = states.load(rows.integer(0));

@@ -54,6 +54,11 @@ int allow(void*, int action, const char* table, const char* column, const char* 
 constexpr std::string_view kPermittedGroups =
     "SELECT g.id FROM temp.permitted_group p CROSS JOIN main.entry g ON g.uuid = p.uuid";
 
+/// Conflicts of one contact whose evidence names no object but its own. "skipped" and
+/// "quarantined-address" name what another one has, and nothing says whether that may be seen.
+constexpr std::string_view kOfOneOnly =
+    "x.kind IN ('ad-not-seen', 'duplicate-anchor', 'moved-to-cloud')";
+
 class Narrowing {
  public:
   Narrowing(SQLite::Database& database, const Permission& permission)
@@ -85,8 +90,8 @@ class Narrowing {
     view("origin_set", permission_.attributes ? "x.id, '{}' AS json" : "x.*", "main.origin_set x",
          "1");
     view("conflict", "x.*", "main.conflict x",
-         entry_there + "entry_id) AND (x.other_id = 0 OR " + entry_there + "other_id))" +
-             with_attributes);
+         entry_there + "entry_id) AND CASE x.other_id WHEN 0 THEN " + std::string(kOfOneOnly) +
+             " ELSE " + entry_there + "other_id) END" + with_attributes);
 
     // of the whole index: when it was read, and not what came of it
     view("plan", "x.*", "main.plan x", "0");

@@ -442,8 +442,10 @@ SearchResult Search::find(const SearchQuery& query) {
   if (run.nothing_typed())
     return {};
   run.find();
-  // of what is only similar, nothing tells in which attribute it is
-  if (!unsure && run.found_few() && !run.cut())  // or there may be more of those who have the words
+  // The words to guess from are of all names: what is guessed would tell of those who are not seen,
+  // and in which attribute a similar one is, nothing tells.
+  const bool may_guess = permission_.everything();
+  if (may_guess && run.found_few() && !run.cut())  // or there may be more who have the words
     run.find_similar(vocabulary());
   return run.result();
 }

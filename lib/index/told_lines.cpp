@@ -38,11 +38,12 @@ std::optional<model::HistoryLine> ToldLines::told(model::HistoryLine line) {
     return std::nullopt;
   if (!permitted_now(line.entry_id))
     return std::nullopt;
-  EntryStates then(statements_, line.number, permission_);
+  const auto [first, last] = moment_of(line);
+  EntryStates then(statements_, last, permission_);
   if (!then.permitted(line.entry_id))
     return std::nullopt;
   if (change.old_value &&
-      !EntryStates(statements_, line.number - 1, permission_).permitted(line.entry_id))
+      !EntryStates(statements_, first - 1, permission_).permitted(line.entry_id))
     return std::nullopt;
   if (change.field == "groups" || change.field == name(model::Attribute::manager)) {
     if (!may_name(then, change.old_value))
@@ -67,6 +68,16 @@ std::vector<model::HistoryLine> ToldLines::read(Query& query, int limit) {
     if (std::optional<model::HistoryLine> line = told(read_line(query)))
       lines.push_back(*std::move(line));
   return lines;
+}
+
+/// Readers see what was told of one moment at once: in the middle of it nobody was permitted.
+std::pair<std::int64_t, std::int64_t> ToldLines::moment_of(const model::HistoryLine& line) {
+  Query query(statements_,
+              "SELECT min(number), max(number) FROM change"
+              " WHERE entry_id = (SELECT id FROM entry WHERE uuid = ?1) AND at = ?2");
+  query.bind(line.entry_id, line.at);
+  query.next();
+  return {query.integer(0), query.integer(1)};
 }
 
 bool ToldLines::permitted_now(const std::string& id) {

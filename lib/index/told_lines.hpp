@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "index/entry_states.hpp"
@@ -28,6 +29,8 @@ class ToldLines {
   std::vector<model::HistoryLine> read(Query& query, int limit);
 
  private:
+  /// The first and the last line of the entry that were told with this one.
+  std::pair<std::int64_t, std::int64_t> moment_of(const model::HistoryLine& line);
   bool permitted_now(const std::string& id);
   bool may_name(EntryStates& then, const std::optional<std::string>& id);
 

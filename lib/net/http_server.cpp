@@ -38,8 +38,8 @@ constexpr std::chrono::milliseconds kSweep{1000};
 /// Counts what has gone out, so that a slow client is told from one that takes nothing.
 template <typename Progress>
 auto all_with(Progress progress) {
-  return [progress](const error_code& ec, std::size_t) -> std::size_t {
-    progress();
+  return [progress](const error_code& ec, std::size_t size) -> std::size_t {
+    progress(size);
     return ec ? 0 : 64 * 1024;
   };
 }
@@ -62,7 +62,8 @@ class PlainSession : public HttpSession {
   }
 
   void write(const Buffers& buffers) override {
-    asio::async_write(socket_, buffers, all_with([this] { on_some_written(); }),
+    asio::async_write(socket_, buffers,
+                      all_with([this](std::size_t size) { on_some_written(size); }),
                       [self = self()](const error_code& ec, std::size_t) { self->on_written(ec); });
   }
 
@@ -111,7 +112,8 @@ class TlsSession : public HttpSession {
   }
 
   void write(const Buffers& buffers) override {
-    asio::async_write(stream_, buffers, all_with([this] { on_some_written(); }),
+    asio::async_write(stream_, buffers,
+                      all_with([this](std::size_t size) { on_some_written(size); }),
                       [self = self()](const error_code& ec, std::size_t) { self->on_written(ec); });
   }
 
@@ -176,7 +178,9 @@ class HttpServer::Impl {
       closed.set_value();
     });
     closed.get_future().wait();
+    context_.handler.cut_short();
     context_.workers.stop();
+    watcher_.stop();
     context_.io.stop();
     thread_.join();
   }
@@ -216,7 +220,8 @@ class HttpServer::Impl {
     bool resting = false;  // there was no room for another descriptor
   };
 
-  /// Whatever goes wrong with one connection (no memory), the others go on; its time runs out.
+  /// Whatever goes wrong with one connection (no memory), the others go on; its time runs out. What
+  /// is done again and again has seen to its next time before anything can go wrong.
   void run() {
     while (true)
       try {
@@ -232,7 +237,12 @@ class HttpServer::Impl {
     // What is done to one may end it, and no other.
     for (auto it = context_.sessions.begin(); it != context_.sessions.end();) {
       const std::shared_ptr<HttpSession> session = *it++;
-      action(*session);
+      try {
+        action(*session);
+      } catch (const std::exception& error) {
+        base::log::error("api.failed", error.what());
+        session->close();
+      }
     }
   }
 
@@ -240,11 +250,14 @@ class HttpServer::Impl {
     door.acceptor.async_accept(context_.io, [this, &door](const error_code& ec, Socket socket) {
       if (context_.draining)
         return;
-      if (!ec)
-        welcome(door, std::move(socket));
-      door.resting = ec && ec != asio::error::connection_aborted;
-      if (!door.resting)
-        return accept(door);
+      door.resting = true;  // so that the next sweep goes on, whatever happens here
+      if (!ec || ec == asio::error::connection_aborted) {
+        accept(door);
+        door.resting = false;
+        if (!ec)
+          welcome(door, std::move(socket));
+        return;
+      }
       base::log::warning("api.no_connection", "a connection could not be accepted",
                          {{"address", door.listening.address()}, {"reason", ec.message()}});
     });
@@ -305,13 +318,16 @@ class HttpServer::Impl {
   }
 
   void sweep() {
+    sweep_later();
     const Steady::time_point now = Steady::now();
     for_each_session([&](HttpSession& session) { session.sweep(now); });
     if (context_.draining && context_.sessions.empty())
       return drained();
     for (Door& door : doors_)
-      if (std::exchange(door.resting, false))
+      if (door.resting) {
         accept(door);
+        door.resting = false;
+      }
     if (tls_ && now >= certificate_due_) {
       certificate_due_ = now + context_.options.certificate_interval;
       if (auto newer = ServerTls::if_changed(*tls_, context_.options))
@@ -319,12 +335,11 @@ class HttpServer::Impl {
     }
     if (!context_.sessions.empty() && now >= news_due_ && !asking_for_news_.exchange(true)) {
       news_due_ = now + context_.options.news_interval;
-      context_.workers.go_on([this] { ask_for_news(); });
+      watcher_.go_on([this] { ask_for_news(); });
     }
-    sweep_later();
   }
 
-  /// Runs on a worker.
+  /// Runs on a thread of its own.
   void ask_for_news() {
     try {
       if (context_.handler.news())
@@ -353,6 +368,7 @@ class HttpServer::Impl {
   }
 
   SessionContext context_;
+  Workers watcher_{1};
   std::shared_ptr<ServerTls> tls_;
   std::list<Door> doors_;
   asio::steady_timer timer_;

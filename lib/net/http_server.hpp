@@ -39,6 +39,9 @@ struct ServerRequest {
   /// The time of ServerResponse::wait is over: now an answer is due.
   bool waited = false;
 
+  /// It was handed over before, and the answer was ServerResponse::wait.
+  bool again = false;
+
   /// Names compare without case; nothing when absent; of several the first.
   std::optional<std::string_view> header(std::string_view name) const;
 };
@@ -123,9 +126,13 @@ class Handler {
     static_cast<void>(took), static_cast<void>(bytes);
   }
 
-  /// Whether there is anything new for those who wait. Called on a worker now and then while
-  /// anybody is connected.
+  /// Whether there is anything new for those who wait. Called now and then while anybody is
+  /// connected, on a thread of its own: whatever the workers do, it is not behind that.
   virtual bool news() { return false; }
+
+  /// The server ends, and what is under way has had its moment: what answer() and the streams still
+  /// do shall end soon, by an exception too, as it is waited for.
+  virtual void cut_short() noexcept {}
 };
 
 /// From where an address can be reached.
@@ -158,8 +165,8 @@ struct ServerOptions {
   std::vector<std::string> hosts = {};
 
   std::uint32_t socket_mode = 0660;  ///< of Unix sockets
-  int workers = 4;  ///< two may be making files for a while (lib/api/export_routes.cpp)
-  std::size_t connections = 4000;  ///< at a time
+  int workers = 6;                   ///< some may be busy for long: the others still answer
+  std::size_t connections = 4000;    ///< at a time
   std::size_t connections_per_address = 2500;
   std::size_t waiting_requests = 256;    ///< for a worker; beyond that: 503
   std::size_t header_limit = 16 * 1024;  ///< bytes
@@ -167,6 +174,9 @@ struct ServerOptions {
   std::chrono::milliseconds request_timeout{10'000};  ///< from its first byte to its last
   std::chrono::milliseconds idle_timeout{75'000};     ///< between two requests
   std::chrono::milliseconds stall_timeout{30'000};    ///< a client that takes nothing for so long
+  std::chrono::milliseconds answer_timeout{600'000};  ///< a worker that makes nothing for so long
+  std::chrono::milliseconds patience{30'000};  ///< with a client that takes less than least_rate
+  std::int64_t least_rate = 1024;              ///< bytes a second, on average over an answer
   std::chrono::milliseconds certificate_interval{10'000};  ///< how often its files are looked at
   std::chrono::milliseconds news_interval{500};            ///< how often news() is asked for
 };

@@ -81,6 +81,7 @@ void HttpSession::next_request() {
   keep_alive_ = true;
   status_ = 0;
   sent_ = 0;
+  has_written_ = {};
   route_.clear();
   message_ = {};
   ready_.reset();
@@ -252,6 +253,7 @@ void HttpSession::dispatch() {
   request_.body = std::move(body_);
   request_.peer = peer_;
   request_.waited = false;
+  request_.again = false;
   waits_until_.reset();
   ask(false);
 }
@@ -297,8 +299,9 @@ ServerResponse response_to(Handler& handler, const ServerRequest& request) {
 }  // namespace
 
 void HttpSession::ask(bool again) {
+  request_.again = again;
   state_ = State::answering;
-  deadline_ = Steady::time_point::max();
+  deadline_ = Steady::now() + context_.options.answer_timeout;
   seen_wakes_ = context_.wakes;
   auto work = [self = shared_from_this()]() mutable {
     Answer answer;
@@ -383,12 +386,15 @@ void HttpSession::start_writing(Buffers buffers, Then then) {
   state_ = State::writing;
   then_ = then;
   under_way_ = 0;
+  writing_since_ = Steady::now();
+  sent_before_ = sent_;
   sent_ += asio::buffer_size(buffers);
-  on_some_written();
+  on_some_written(0);
   write(buffers);
 }
 
-void HttpSession::on_some_written() {
+void HttpSession::on_some_written(std::size_t size) {
+  written_ = size;
   deadline_ = Steady::now() + context_.options.stall_timeout;
 }
 
@@ -397,6 +403,7 @@ void HttpSession::on_written(const error_code& ec) {
     return;
   if (ec)
     return close();
+  has_written_ += Steady::now() - writing_since_;
   switch (then_) {
     case Then::read_body:
       state_ = State::reading;
@@ -415,20 +422,31 @@ void HttpSession::on_written(const error_code& ec) {
   }
 }
 
+/// Only the time counts in which it could have taken more. A few bytes now and then would keep what
+/// is to be sent, and a descriptor with it, for as long as a client likes.
+bool HttpSession::is_too_slow(Steady::time_point now) const {
+  const auto took = has_written_ + (now - writing_since_);
+  if (took <= context_.options.patience)
+    return false;
+  const auto taken = static_cast<std::int64_t>(sent_before_ + written_) - under_way_;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(took).count();
+  return taken < seconds * context_.options.least_rate;
+}
+
 void HttpSession::told() {
-  if (status_ == 0)
+  const int status = std::exchange(status_, 0);
+  if (status == 0)
     return;
   context_.handler.answered(
-      ready_ ? std::string_view(ready_->route) : std::string_view(route_), text_.method(), status_,
+      ready_ ? std::string_view(ready_->route) : std::string_view(route_), text_.method(), status,
       std::chrono::duration_cast<microseconds>(Steady::now() - since_), sent_);
-  status_ = 0;
 }
 
 // ---- bodies that are made while they are sent ---------------------------------------------------
 
 void HttpSession::next_piece() {
   state_ = State::answering;
-  deadline_ = Steady::time_point::max();
+  deadline_ = Steady::now() + context_.options.answer_timeout;
   seen_wakes_ = context_.wakes;
   context_.workers.go_on([self = shared_from_this()]() mutable {
     Piece piece = self->make_piece();
@@ -514,7 +532,9 @@ void HttpSession::sweep(Steady::time_point now) {
     // like one that takes nothing.
     const int left = bytes_under_way(descriptor());
     if (left < std::exchange(under_way_, left))
-      on_some_written();
+      on_some_written(written_);
+    if (is_too_slow(now))
+      return close();
   }
   if (now < deadline_)
     return;
@@ -550,9 +570,9 @@ void HttpSession::on_writing_ended() {
 void HttpSession::close() {
   if (state_ == State::closed)
     return;
+  told();
   if (state_ == State::parked)
     --context_.kept_open;
-  told();
   state_ = State::closed;
   close_socket();
   --context_.connections;

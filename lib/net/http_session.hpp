@@ -92,7 +92,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   void on_hands_shaken(const error_code& ec, const std::string& certificate);
   void on_read(const error_code& ec, std::size_t size);
-  void on_some_written();
+  void on_some_written(std::size_t size);  ///< of what write() was given
   void on_written(const error_code& ec);
   void on_writing_ended();
 
@@ -128,6 +128,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void refuse(int status, std::string_view detail, bool keep_alive);
   void send(Message message);
   void start_writing(Buffers buffers, Then then);
+  bool is_too_slow(Steady::time_point now) const;
   void told();
   void next_request();
   void next_piece();
@@ -162,7 +163,11 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   int status_ = 0;
   std::string route_;
   std::uint64_t sent_ = 0;
-  int under_way_ = 0;  // as the last sweep saw it
+  std::uint64_t sent_before_ = 0;  // without what is being written
+  std::size_t written_ = 0;        // of what is being written
+  int under_way_ = 0;              // as the last sweep saw it
+  Steady::time_point writing_since_;
+  Steady::duration has_written_{};  // for how long, before that
   Message message_;
   std::shared_ptr<const ReadyAnswer> ready_;
   std::shared_ptr<BodySource> stream_;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,6 +68,7 @@ class Answers : public net::Handler {
   }
 
   ServerResponse refuse(int status, std::string_view detail) override {
+    fail_if_told();
     ServerResponse response = text(std::string(detail));
     response.status = status;
     return response;
@@ -74,6 +76,7 @@ class Answers : public net::Handler {
 
   void answered(std::string_view route, std::string_view, int status, std::chrono::microseconds,
                 std::uint64_t bytes) override {
+    fail_if_told();
     const std::lock_guard lock(mutex_);
     told_.push_back(std::string(route) + " " + std::to_string(status) + " " +
                     std::to_string(bytes));
@@ -85,7 +88,12 @@ class Answers : public net::Handler {
     return head.target == "/ready" ? ready_ : nullptr;
   }
 
-  bool news() override { return news_; }
+  bool news() override {
+    ++asked_for_news_;
+    return news_;
+  }
+
+  void cut_short() noexcept override { is_cut_short_ = true; }
 
   void make_ready(std::shared_ptr<const net::ReadyAnswer> answer) {
     const std::lock_guard lock(mutex_);
@@ -99,8 +107,16 @@ class Answers : public net::Handler {
   }
 
   std::atomic<bool> news_ = false;
+  std::atomic<int> asked_for_news_ = 0;
+  std::atomic<bool> is_cut_short_ = false;
+  std::atomic<bool> fails_ = false;  ///< what is called on the io thread
 
  private:
+  void fail_if_told() const {
+    if (fails_)
+      throw std::runtime_error("no memory");
+  }
+
   std::map<std::string, Make> made_;  // constant once there is a server
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -217,6 +217,98 @@ TEST_F(HttpServerTest, WhatAHandlerThrowsIsNobodysBusiness) {
   EXPECT_EQ(peer.get("/x").status, 200);
 }
 
+TEST_F(HttpServerTest, WhatFailsForOneConnectionEndsNothingForOthers) {
+  answers_.on("/long", [](const ServerRequest&) { return text(std::string(32 << 20, 'x')); });
+  ServerOptions options;
+  options.connections_per_address = 1;
+  options.stall_timeout = milliseconds(300);
+  options.request_timeout = milliseconds(300);
+  options.news_interval = milliseconds(50);
+  const std::string address = start(options);
+  {
+    HttpPeer stalls(address, 4096);
+    stalls.send("GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    while (server().load().connections < 1)
+      std::this_thread::sleep_for(milliseconds(5));
+    answers_.fails_ = true;
+    HttpPeer one_too_many(address);  // which accept() has to refuse
+    EXPECT_TRUE(one_too_many.is_closed());
+    for (int i = 0; i < 100 && server().load().connections > 0; ++i)  // which sweep() has to end
+      std::this_thread::sleep_for(milliseconds(50));
+    EXPECT_EQ(server().load().connections, 0u);
+    answers_.fails_ = false;
+  }
+  HttpPeer after(address);
+  EXPECT_EQ(after.get("/x").status, 200);
+  after.send("GET /half");
+  EXPECT_EQ(after.read_answer().status, 408) << "there are still sweeps";
+}
+
+TEST_F(HttpServerTest, AnAnswerThatNeverComesIsNotWaitedForForever) {
+  answers_.on("/held", [&](const ServerRequest&) {
+    for (int i = 0; i < 2000 && !answers_.is_cut_short_; ++i)
+      std::this_thread::sleep_for(milliseconds(5));
+    return text("done");
+  });
+  ServerOptions options;
+  options.answer_timeout = milliseconds(200);
+  options.news_interval = milliseconds(50);
+  HttpPeer peer(start(options));
+  peer.send("GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_TRUE(peer.is_closed());
+  EXPECT_FALSE(answers_.is_cut_short_);
+  const auto began = Clock::now();
+  stop();
+  EXPECT_LT(Clock::now() - began, std::chrono::seconds(4)) << "what takes long is cut short";
+}
+
+TEST_F(HttpServerTest, NewsAreAskedForWhateverTheWorkersDo) {
+  std::mutex held;
+  std::atomic<int> working = 0;
+  answers_.on("/held", [&](const ServerRequest&) {
+    ++working;
+    const std::lock_guard lock(held);
+    return text("done");
+  });
+  ServerOptions options;
+  options.workers = 1;
+  options.news_interval = milliseconds(20);
+  const std::string address = start(options);
+  std::unique_lock lock(held);
+  HttpPeer peer(address);
+  peer.send("GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  while (working == 0)
+    std::this_thread::sleep_for(milliseconds(5));
+  const int before = answers_.asked_for_news_;
+  for (int i = 0; i < 200 && answers_.asked_for_news_ < before + 3; ++i)
+    std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_GE(answers_.asked_for_news_, before + 3);
+  lock.unlock();
+  EXPECT_EQ(peer.read_answer().body, "done");
+}
+
+TEST_F(HttpServerTest, WhatIsHandedOverAgainSaysSo) {
+  std::mutex mutex;
+  std::string seen;
+  answers_.on("/wait", [&](const ServerRequest& request) {
+    const std::lock_guard lock(mutex);
+    seen += request.again ? "again " : "first ";
+    ServerResponse response = text("news");
+    if (!answers_.news_)
+      response.wait = milliseconds(60'000);
+    return response;
+  });
+  HttpPeer peer(start());
+  peer.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  while (server().load().streaming == 0)
+    std::this_thread::sleep_for(milliseconds(5));
+  answers_.news_ = true;
+  server().wake();
+  EXPECT_EQ(peer.read_answer().body, "news");
+  EXPECT_EQ(peer.get("/wait").body, "news");
+  EXPECT_EQ(seen, "first again first ");
+}
+
 /// A gigabyte, in pieces; counts how many were asked for.
 ServerResponse gigabyte(std::atomic<int>& asked) {
   constexpr int kPieces = 1 << 14;
@@ -274,6 +366,22 @@ TEST_F(HttpServerTest, ASlowReaderGetsAllOfALongBody) {
     peer.read_more();
   }
   EXPECT_EQ(peer.read_answer().body.size(), std::size_t{8} << 20);
+}
+
+TEST_F(HttpServerTest, WhoTakesAFewBytesNowAndThenIsGivenUp) {
+  answers_.on("/long", [](const ServerRequest&) { return text(std::string(32 << 20, 'x')); });
+  ServerOptions options;
+  options.patience = milliseconds(500);
+  options.least_rate = 4 << 20;
+  options.news_interval = milliseconds(50);
+  HttpPeer peer(start(options), 4096);
+  peer.send("GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  peer.read_more();
+  for (int i = 0; i < 100 && server().load().connections > 0; ++i) {
+    std::this_thread::sleep_for(milliseconds(50));
+    peer.read_more();
+  }
+  EXPECT_EQ(server().load().connections, 0u);
 }
 
 TEST_F(HttpServerTest, TwoThousandIdleConnectionsCostLittle) {

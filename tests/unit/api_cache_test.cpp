@@ -157,6 +157,8 @@ TEST_F(ApiCache, ContactsAndWhoCallsAreSentAgainButNothingThatGoesByTheClock) {
     EXPECT_TRUE(is_ready(target)) << target;
   }
   EXPECT_FALSE(ask_and_keep(contact + "?at=now"));
+  EXPECT_EQ(ask(contact + "/explain").status, 200);
+  EXPECT_FALSE(ask_and_keep(contact + "/explain")) << "says for how long records are kept";
   apply({index::search_world::gone(1)});
   publish();
   EXPECT_EQ(ask("/api/identity/contacts/jane@contoso.test").status, 200) << "deleted, still told";

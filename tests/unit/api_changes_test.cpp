@@ -157,7 +157,7 @@ TEST_F(ApiChanges, ComeAsEventsAsTheyArePublished) {
   const std::string before = position();
   const auto events = stream("?since=" + before);
   EXPECT_EQ(events->length(), std::nullopt);
-  EXPECT_EQ(events->next().bytes, "retry: 2000\n\n");
+  EXPECT_EQ(events->next().bytes, "retry: 2000\nid: " + before + "\n\n");
   net::BodySource::Piece piece = events->next();
   EXPECT_EQ(piece.bytes, "");
   EXPECT_FALSE(piece.end);
@@ -166,7 +166,7 @@ TEST_F(ApiChanges, ComeAsEventsAsTheyArePublished) {
   clock_.advance(std::chrono::seconds(10));
   EXPECT_EQ(events->next().ask_again, std::chrono::seconds(5));
   clock_.advance(std::chrono::seconds(5));
-  EXPECT_EQ(events->next().bytes, ":\n\n");
+  EXPECT_EQ(events->next().bytes, ":\nid: " + before + "\n\n");
   EXPECT_EQ(events->next().ask_again, std::chrono::seconds(15));
 
   apply({named(1, "Anna", "Holm")});
@@ -181,6 +181,20 @@ TEST_F(ApiChanges, ComeAsEventsAsTheyArePublished) {
               before.substr(0, 17) + std::to_string(expected["items"][i]["number"].get<int>()));
   }
   EXPECT_EQ(ready(*events), "");
+  clock_.advance(std::chrono::seconds(15));
+  EXPECT_EQ(events->next().bytes, ":\nid: " + position() + "\n\n");
+}
+
+TEST_F(ApiChanges, AsEventsFromNowOnMissNothingBetweenTwoConnections) {
+  apply({named(1, "Anna", "Berg")});
+  publish();
+  const std::string told = ready(*stream(""));  // and it breaks off before anything happens
+  apply({named(2, "Carl", "Dahl")});
+  publish();
+  const std::size_t id = told.find("\nid: ");
+  ASSERT_NE(id, std::string::npos) << told;
+  const std::string last = told.substr(id + 5, told.find('\n', id + 5) - id - 5);
+  EXPECT_FALSE(events_in(ready(*stream("", {{"Last-Event-ID", last}}))).empty());
 }
 
 TEST_F(ApiChanges, AsEventsGoOnBehindTheLastOne) {
@@ -203,7 +217,7 @@ TEST_F(ApiChanges, AsEventsEndWhenThePositionBecomesTooOld) {
   ReaderPool pool(file());
   const base::ManualClock clock(clock_.now());  // stands still
   const auto events = feed_stream(pool, {}, *index::parse_feed_position(position()), false, clock);
-  EXPECT_EQ(ready(*events), "retry: 2000\n\n");
+  EXPECT_EQ(events_in(ready(*events)).size(), 0U);
   forget_everything();
   bool ended = false;
   const std::vector<Event> told = events_in(ready(*events, &ended));

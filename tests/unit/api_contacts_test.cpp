@@ -281,6 +281,21 @@ TEST_F(ContactsOfTheApi, AreSearched) {
   EXPECT_EQ(get(kContacts + "?q=arendt&hidden=false").at("items").size(), 0u);
 }
 
+TEST_F(ContactsOfTheApi, AreGuessedForThoseWhoSeeEverybody) {
+  // whose names are like what was typed, the guesses tell, whoever may be seen
+  const std::string sales = id_of("Sales");
+  for (const index::Permission& permission :
+       {index::Permission{.groups = std::set<std::string>{sales}},
+        index::Permission{.sources = std::set{model::Source::cloud}},
+        index::Permission{.hidden = false}}) {
+    authority_.principal = {"test", Scope::read, permission};
+    EXPECT_EQ(get(kContacts + "?q=brehct").at("items").size(), 0u);
+    EXPECT_EQ(get(kContacts + "?q=brecht").at("items").size(), 1u);
+  }
+  authority_.principal.permission = {};
+  EXPECT_EQ(get(kContacts + "?q=brehct").at("items").size(), 1u);
+}
+
 TEST_F(ContactsOfTheApi, AreAsTheyWere) {
   const std::string then = base::to_iso8601(clock_.now());
   apply({named(1, "Ann", "Zweig"), gone(2), named(5, "Eve", "Eco")});
@@ -295,6 +310,39 @@ TEST_F(ContactsOfTheApi, AreAsTheyWere) {
   EXPECT_EQ(get(ann + "?at=" + then).at("surname"), "Arendt");
   EXPECT_FALSE(get(ann + "?at=" + then).contains("records"));
   EXPECT_EQ(get(ann + "?at=1&fields=surname").size(), 2u);
+}
+
+TEST_F(ContactsOfTheApi, AsTheyWereComeByIdWhereTheirNamesAreNotTold) {
+  const std::string then = base::to_iso8601(clock_.now());
+  // by name they come the other way round
+  std::vector<std::pair<std::string, int>> ids;
+  for (int i = 0; i < 4; ++i)
+    ids.emplace_back(id_of(all_[static_cast<std::size_t>(i)]), i + 1);
+  std::sort(ids.rbegin(), ids.rend());
+  std::vector<model::Change> renamed;
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    renamed.push_back(named(ids[i].second, std::string(1, static_cast<char>('A' + i)), "Named"));
+  apply(std::move(renamed));
+  publish();
+  const std::string renamed_at = base::to_iso8601(clock_.now());
+  apply({named(ids[1].second, "Z", "Named")});  // told from its changes, the others as they are
+  publish();
+  authority_.principal = {
+      "test", Scope::read, {.attributes = std::set<std::string>{"mail", "groups"}}};
+  std::sort(ids.begin(), ids.end());
+  for (const std::string& at : {then, renamed_at, base::to_iso8601(clock_.now())}) {
+    std::vector<std::string> told;
+    std::string cursor;
+    do {
+      const json page = get(kContacts + "?limit=1&at=" + at + cursor);
+      for (const json& item : page.at("items"))
+        told.push_back(item.at("id"));
+      cursor = page.at("next").is_null() ? "" : "&cursor=" + page.at("next").get<std::string>();
+    } while (!cursor.empty() && told.size() < 10);
+    ASSERT_EQ(told.size(), ids.size()) << at;
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      EXPECT_EQ(told[i], ids[i].first) << at;
+  }
 }
 
 TEST_F(ContactsOfTheApi, WhatIsWrongIsRefusedByItsName) {

@@ -61,8 +61,11 @@ inline std::vector<Event> events_in(const std::string& text) {
       event.id = value;
     else if (field == "data")
       event.data = value;
-    else if (line.empty() && !event.data.empty())
-      events.push_back(std::exchange(event, {}));
+    else if (line.empty()) {
+      if (!event.data.empty())  // else it only says where the stream is
+        events.push_back(event);
+      event = {};
+    }
   }
   return events;
 }

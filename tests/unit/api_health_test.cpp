@@ -47,6 +47,14 @@ TEST_F(HealthTest, IsReadyOnceSomethingIsPublished) {
   EXPECT_EQ(Json::parse(response.body), Json({{"ready", true}}));
 }
 
+TEST_F(HealthTest, IsReadyForThoseWhoSeeNobodyToo) {
+  services_.collections.pop_back();
+  cycle(users({1, 2}));
+  door_.who.permission.groups = std::set<std::string>{"00000000-0000-4000-8000-000000000000"};
+  EXPECT_EQ(get("/readyz").status, 200);
+  EXPECT_EQ(status().at("published"), true);
+}
+
 TEST_F(HealthTest, AnIndexThatCannotBeReadIsNotReadyAndItsFileIsNotTold) {
   index_.emplace(file(), clock_);
   index_.reset();

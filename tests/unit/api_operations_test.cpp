@@ -131,6 +131,8 @@ TEST_F(ApiPlans, AreListedAndShownWithWhatTheyWouldDo) {
   EXPECT_EQ(some["changes"].size(), 3U);
   EXPECT_EQ(some["more"], true);
   EXPECT_EQ(get(path + "?limit=7")["more"], false);
+  EXPECT_TRUE(ask("GET", "plans").keep != nullptr);
+  EXPECT_TRUE(ask("GET", path).keep == nullptr) << "what it would do goes by the clock";
   shown.erase("changes");
   shown.erase("more");
   EXPECT_EQ(shown, expected);

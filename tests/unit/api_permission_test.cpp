@@ -79,9 +79,11 @@ class PermittedApiTest : public testing::Test {
     api_.emplace(world_->file(), *authority_, Services{world_->clock(), "1.2.3"});
   }
 
-  std::string add(const std::string& name, index::Permission permission) {
+  std::string add(const std::string& name, index::Permission permission,
+                  base::TimePoint made_at = {}) {
     Token token;
     token.name = name;
+    token.created = base::to_iso8601(made_at);
     token.permission = std::move(permission);
     const base::Secret secret = give_secret(token);
     file_.change([&](std::vector<Token>& tokens) { tokens.push_back(token); }, world_->file());
@@ -360,6 +362,27 @@ TEST_F(PermittedApiTest, WhatIsUnderWayEndsWithTheTimeOfTheToken) {
   EXPECT_FALSE(events.stream->next().end);
   world_->clock().advance(std::chrono::seconds(9));
   EXPECT_TRUE(events.stream->next().end);
+}
+
+TEST_F(PermittedApiTest, WhoLeftBeforeATokenWasMadeIsNobodyToIt) {
+  const index::Permission ours{.groups = std::set<std::string>{world::id_of(world::kOurs)}};
+  const std::string late = add("late", ours, world_->moments().at(5));
+  const auto since = [&](std::size_t publication, bool as_events) {
+    const index::FeedPosition position{world_->positions().back().feed,
+                                       world_->positions().at(publication).number};
+    Question question{"GET", "/api/identity/changes?compact=true&since=" + to_string(position)};
+    if (as_events)
+      question.headers = {{"Accept", "text/event-stream"}};
+    return question;
+  };
+  for (const bool as_events : {false, true}) {
+    EXPECT_THAT(told(ours_, since(4, as_events)), HasSubstr(world::id_of(world::kPassedThrough)));
+    for (const std::size_t publication : {3U, 4U})
+      EXPECT_THAT(told(late, since(publication, as_events)), testing::StartsWith("410\n"));
+    const std::string text = told(late, since(5, as_events));
+    EXPECT_THAT(text, testing::StartsWith("200\n"));
+    EXPECT_THAT(text, HasSubstr(world::id_of(world::kEntered)));
+  }
 }
 
 TEST_F(PermittedApiTest, WhoIsPermittedIsTold) {

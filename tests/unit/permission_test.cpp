@@ -282,6 +282,46 @@ TEST_F(PermissionTest, CountsAreOfWhatIsSeen) {
   EXPECT_THAT(Reader(world_->file()).overview().conflicts, Not(IsEmpty()));
 }
 
+TEST(NarrowedConflicts, NameNoObjectThatNobodyMaySee) {
+  test::TemporaryDirectory place;
+  base::ManualClock clock{base::TimePoint(std::chrono::hours(24 * 365 * 50))};
+  const std::filesystem::path file = place.path() / "gald.db";
+  Index index(file, clock);
+  model::Change member = world::person(world::kMember);
+  member.set[test::Attribute::provisioning_errors] = {"proxyAddresses=SMTP:" +
+                                                      world::address_of(world::kStranger)};
+  member.set[test::Attribute::sync_enabled] = {"true"};  // and nobody sees its other side
+  index.position(world::kCloud);
+  index.apply(world::kCloud,
+              {member, world::person(world::kStranger), world::group(world::kOurs, {1})}, {},
+              model::Cursor{"1", ""}, true);
+  index.position(world::kDirectory);
+  index.apply(world::kDirectory, {world::person(world::kDirectoryStranger)}, {},
+              model::Cursor{"1", ""}, true);
+  index.publish(index.begin_run(), {}, {});
+  const auto kinds = [&](const Permission& permission) {
+    std::vector<std::string> found;
+    std::string text;
+    const Reader reader(file, permission);
+    reader.conflicts({}, [&](const ConflictLine& line) {
+      found.push_back(line.kind);
+      text += line.evidence;
+      return true;
+    });
+    std::vector<std::string> counted;
+    for (const auto& [kind, count] : reader.overview().conflicts)
+      counted.insert(counted.end(), static_cast<std::size_t>(count), kind);
+    EXPECT_THAT(counted, UnorderedElementsAreArray(found));
+    if (!permission.everything()) {
+      EXPECT_THAT(text, Not(HasSubstr(world::mark(world::kStranger))));
+    }
+    return found;
+  };
+  using Kinds = std::vector<std::string>;
+  EXPECT_EQ(kinds({}), (Kinds{"ad-not-seen", "quarantined-address"}));
+  EXPECT_EQ(kinds(ours()), Kinds{"ad-not-seen"});
+}
+
 TEST_F(PermissionTest, HiddenContactsAreHidden) {
   Permission permission = ours();
   permission.hidden = false;
@@ -298,6 +338,8 @@ TEST_F(PermissionTest, OneSourceIsAllThereIs) {
   const std::string told = Told(*world_, permission).everything();
   for (const int number : {world::kInBoth, world::kStranger, world::kOurs, world::kPurged})
     EXPECT_THAT(told, Not(HasSubstr(world::mark(number))));
+  // what she was until she became hybrid, in the same publication
+  EXPECT_THAT(told, Not(HasSubstr(std::string(world::kBefore))));
 }
 
 TEST_F(PermissionTest, AttributesThatAreNotToldAreNotFoundEither) {

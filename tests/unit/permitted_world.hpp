@@ -37,7 +37,7 @@ inline constexpr int kNested = 103;  ///< a member of ours: groups are not seen 
 inline constexpr int kMember = 1;  ///< her manager is kBoss
 inline constexpr int kInBoth = 2;
 inline constexpr int kHiddenMember = 3;
-inline constexpr int kLed = 4;  ///< his manager is kMember
+inline constexpr int kLed = 4;  ///< his manager was kMember and is kStranger
 inline constexpr int kHostileMember = 5;
 inline constexpr int kEntered = 6;   ///< was another before he came into our group
 inline constexpr int kSurvivor = 7;  ///< another contact turned out to be her
@@ -239,7 +239,7 @@ class World {
     Change shared = person(kDirectoryStranger);
     shared.set[Attribute::proxy_addresses] = {"SMTP:" + address_of(kDirectoryStranger),
                                               "smtp:" + address_of(kMember)};
-    apply({person(kSurvivor), shared}, kDirectory);
+    apply({person(kSurvivor, kBefore), shared}, kDirectory);
     publish();
     apply({gone(kPurged)});
     publish();
@@ -262,17 +262,20 @@ class World {
     publish();
     Change entered = person(kEntered);
     entered.set[Attribute::proxy_addresses] = {"SMTP:" + address_of(kEntered)};
+    apply({person(kSurvivor)}, kDirectory);
     apply({std::move(entered), group(kOurs, {kEntered}, {kPassedThrough}),
            group(kTheirs, {}, {kEntered}), same_as(kMerged, kSurvivor),
            same_as(kMergedStranger, kDirectoryStranger)});
     publish();
+    Change led = only(kLed);
+    led.set[Attribute::manager] = {anchor(kStranger)};
     Change later = only(kEntered);
     later.set[Attribute::job_title] = {"Title " + mark(kEntered) + " later"};
     Change stranger = only(kStranger);
     stranger.set[Attribute::job_title] = {"Title " + mark(kStranger) + " later"};
     Change former = only(kFormerMember);
     former.set[Attribute::job_title] = {"Title " + mark(kFormerMember) + " later"};
-    apply({std::move(later), std::move(stranger), std::move(former)});
+    apply({std::move(later), std::move(stranger), std::move(former), std::move(led)});
     publish();
   }
 
