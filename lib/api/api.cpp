@@ -4,6 +4,7 @@
 #include <chrono>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
 #include <utility>
 
@@ -83,13 +84,24 @@ class States {
   std::atomic<base::TimePoint> looked_at_{};
 };
 
-/// What is streamed tells of changes too.
+/// What is streamed tells of changes too, and goes to nobody whose token was revoked meanwhile.
 class WatchedBody : public net::BodySource {
  public:
-  WatchedBody(std::shared_ptr<BodySource> body, States& states)
-      : body_(std::move(body)), states_(states) {}
+  WatchedBody(std::shared_ptr<BodySource> body, States& states, const Authority& authority,
+              Principal who, const net::ServerRequest& request)
+      : body_(std::move(body)),
+        states_(states),
+        authority_(authority),
+        who_(std::move(who)),
+        authorization_(request.header("Authorization").value_or("")),
+        peer_(request.peer) {}
 
   Piece next() override {
+    if (!authority_.still(who_, authorization_, peer_)) {
+      if (!length())
+        return {"", true};
+      throw std::runtime_error("whoever asked may not do so any more");
+    }
     Piece piece = body_->next();
     states_.look();
     return piece;
@@ -100,6 +112,10 @@ class WatchedBody : public net::BodySource {
  private:
   const std::shared_ptr<BodySource> body_;
   States& states_;
+  const Authority& authority_;
+  const Principal who_;
+  const std::string authorization_;
+  const net::Peer peer_;
 };
 
 void add_names(std::string& key, const std::set<std::string>& names) {
@@ -270,7 +286,8 @@ class Api::Impl {
     // Before this answer is sent: with it, those from before a change that it may tell of are over.
     const std::uint64_t after = states_.look();
     if (response.stream)
-      response.stream = std::make_shared<WatchedBody>(std::move(response.stream), states_);
+      response.stream = std::make_shared<WatchedBody>(std::move(response.stream), states_,
+                                                      authority_, who, request);
     else if (before == after && match.route->scope <= Scope::read && request.method == "GET" &&
              has_strong_etag(response) && !match.route->by_the_clock &&
              !depends_on_the_time(parameters))

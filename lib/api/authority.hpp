@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "api/principal.hpp"
 #include "net/http_server.hpp"
@@ -15,6 +16,12 @@ class Authority {
   /// Thread-safe. Somebody with the scope `none` where nothing was shown that says who asks.
   /// Refused with 401 for what was shown and is wrong, expired or revoked.
   virtual Principal admit(const net::ServerRequest& request) const = 0;
+
+  /// Whether somebody who was admitted with this may go on: nothing was revoked, narrowed or has
+  /// ended meanwhile. Counts no request. Thread-safe. True where nothing of that can happen.
+  virtual bool still(const Principal&, std::string_view /*authorization*/, const net::Peer&) const {
+    return true;
+  }
 
   // The same in two steps, for an answer that is there already. Both are called on the thread that
   // serves all connections, and must not wait for anything.

@@ -7,7 +7,8 @@
 
 namespace gald::api {
 
-/// Opaque, and fit for a URL. `list` says which list the position is in; only compared.
+/// Fit for a URL. Who wants to can read the position: it must say nothing that the client may not
+/// know. `list` says which list it is in; only compared.
 std::string cursor_text(std::string_view list, const std::vector<std::string>& position);
 
 /// What cursor_text() was given. Refused with 400 for what is no cursor, and for one of another

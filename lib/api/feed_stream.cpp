@@ -20,7 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kHeartbeat = std::chrono::seconds(15);
 
-/// A token that is revoked or narrowed is noticed when the client comes back.
+/// Clients that are gone without a word are not kept for ever.
 constexpr milliseconds kLife = std::chrono::minutes(5);
 
 /// Items of the feed that are looked up at a time. Of one change that concerns many contacts there

@@ -18,7 +18,7 @@ std::string gone_body(index::FeedAnswer::Standing standing);
 
 /// An event `change` for each change, or with `compact` for each contact, and a comment every 15
 /// seconds in between. Ends with an event `gone` when the position becomes too old, and without
-/// one after a few minutes, so that who asks is looked at anew. REQUIRES: `after` names its feed;
+/// one after a few minutes, so that nobody is served who is gone. REQUIRES: `after` names its feed;
 /// `pool` and `clock` outlive it.
 std::shared_ptr<net::BodySource> feed_stream(ReaderPool& pool, const index::Permission& permission,
                                              const index::FeedPosition& after, bool compact,

@@ -144,6 +144,16 @@ class TokenAuthority::Impl {
     return who;
   }
 
+  bool still(const Principal& who, std::string_view authorization, const net::Peer& peer) {
+    const base::TimePoint now = clock_.now();
+    const auto table = fresh_table(now);
+    const Identified found = identify(*table, authorization, peer, now);
+    if (found.standing == Standing::nobody)
+      return who.scope == Scope::none;
+    return found.who && found.who->name == who.name && found.who->scope == who.scope &&
+           found.who->permission == who.permission;
+  }
+
   /// Nothing where a file would have to be looked at.
   std::shared_ptr<const Principal> known(const net::RequestHead& head) {
     const base::TimePoint now = clock_.now();
@@ -266,10 +276,12 @@ class TokenAuthority::Impl {
     const auto group = group_of(options_.index_file);
     const Identity identity = identity_of(options_.tokens_file);
     bool changed = !read_ || identity_ != identity;
-    if (changed)
+    if (changed) {
       changed = read_tokens(identity, now);
-    else
-      failing_since_.reset();  // what was read is there again
+    } else {  // what was read is there, perhaps again
+      failing_since_.reset();
+      failure_.clear();
+    }
     const bool valid = read_ && (!failing_since_ || now - *failing_since_ < kUnread);
     if (changed || !published_ || group != published_->group || valid != published_valid_) {
       auto table = std::make_shared<Table>(valid ? *read_ : Table{});
@@ -349,6 +361,11 @@ TokenAuthority::~TokenAuthority() = default;
 
 Principal TokenAuthority::admit(const net::ServerRequest& request) const {
   return impl_->admit(request);
+}
+
+bool TokenAuthority::still(const Principal& who, std::string_view authorization,
+                           const net::Peer& peer) const {
+  return impl_->still(who, authorization, peer);
 }
 
 std::shared_ptr<const Principal> TokenAuthority::known(const net::RequestHead& head) const {

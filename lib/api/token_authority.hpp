@@ -30,6 +30,9 @@ class TokenAuthority final : public Authority {
   /// Also Refused with 429, where somebody asks too often.
   Principal admit(const net::ServerRequest& request) const override;
 
+  bool still(const Principal& who, std::string_view authorization,
+             const net::Peer& peer) const override;
+
   std::shared_ptr<const Principal> known(const net::RequestHead& head) const override;
   bool may_ask(const Principal& who, const net::RequestHead& head) const override;
 

@@ -331,7 +331,8 @@ class Walk(RestTest):
 
     def test_a_token_that_is_revoked(self):
         token = self.service.token("short-lived")
-        self.assertEqual(self.ask("GET", API + "/me", token=token).json["scope"], "read")
+        answer = self.ask("GET", API + "/me", token=token)
+        self.assertEqual((answer.status, answer.json.get("scope")), (200, "read"), answer)
         self.assertEqual(self.gald.run("token", "revoke", "short-lived").code, COMPLETE)
         wait_until(lambda: self.ask("GET", API + "/me", token=token).status == 401, 5, "the end of a token")
 

@@ -165,6 +165,15 @@ TEST_F(ApiExports, LeaveNothingBesideTheIndex) {
   EXPECT_FALSE(text_of(response).empty());
 }
 
+TEST_F(ApiExports, AreBrokenOffForWhoeverMayNotHaveThemAnyMore) {
+  fill();
+  const net::ServerResponse response = ask(kExport + "?format=jsonl");
+  ASSERT_TRUE(response.stream);
+  EXPECT_FALSE(response.stream->next().end);
+  authority_.revoked = true;
+  EXPECT_THROW(response.stream->next(), std::runtime_error);  // no end: it is not complete
+}
+
 /// Files may not become larger than so many bytes.
 class SmallDisk {
  public:

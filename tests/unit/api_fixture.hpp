@@ -22,7 +22,12 @@ class Anybody final : public Authority {
  public:
   Principal admit(const net::ServerRequest&) const override { return principal; }
 
+  bool still(const Principal&, std::string_view, const net::Peer&) const override {
+    return !revoked;
+  }
+
   Principal principal{"test", Scope::admin, {}};
+  bool revoked = false;
 };
 
 inline model::Change group(int number, const std::string& name, std::vector<std::string> members) {

@@ -330,6 +330,40 @@ TEST_F(PermittedApiTest, PagesOfOthersLeadNowhere) {
   EXPECT_GT(cursors.size(), 5U);
 }
 
+TEST_F(PermittedApiTest, WhatIsUnderWayEndsWithTheToken) {
+  const net::ServerResponse events =
+      answer(ours_, {"GET", "/api/identity/changes", {{"Accept", "text/event-stream"}}});
+  const net::ServerResponse others =
+      answer(everything_, {"GET", "/api/identity/changes", {{"Accept", "text/event-stream"}}});
+  ASSERT_TRUE(events.stream && others.stream);
+  EXPECT_FALSE(events.stream->next().end);
+  EXPECT_FALSE(events.stream->next().end);
+  file_.change(
+      [](std::vector<Token>& tokens) {
+        std::erase_if(tokens, [](const Token& token) { return token.name == "ours"; });
+      },
+      world_->file());
+  world_->clock().advance(std::chrono::seconds(1));
+  const net::BodySource::Piece last = events.stream->next();
+  EXPECT_TRUE(last.end);
+  EXPECT_EQ(last.bytes, "");
+  EXPECT_FALSE(others.stream->next().end);
+}
+
+TEST_F(PermittedApiTest, WhatIsUnderWayEndsWithTheTimeOfTheToken) {
+  const auto expire = [&](const std::string& at) {
+    file_.change([&](std::vector<Token>& tokens) { tokens.at(0).expires = at; }, world_->file());
+  };
+  expire(base::to_iso8601(world_->clock().now() + std::chrono::seconds(10)));
+  world_->clock().advance(std::chrono::seconds(1));
+  const net::ServerResponse events =
+      answer(ours_, {"GET", "/api/identity/changes", {{"Accept", "text/event-stream"}}});
+  ASSERT_TRUE(events.stream);
+  EXPECT_FALSE(events.stream->next().end);
+  world_->clock().advance(std::chrono::seconds(9));
+  EXPECT_TRUE(events.stream->next().end);
+}
+
 TEST_F(PermittedApiTest, WhoLeftBeforeATokenWasMadeIsNobodyToIt) {
   const index::Permission ours{.groups = std::set<std::string>{world::id_of(world::kOurs)}};
   const std::string late = add("late", ours, world_->moments().at(5));
