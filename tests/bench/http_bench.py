@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lab"))
 
-from lab import Gald, Tenant, wait_until  # pylint: disable=wrong-import-position
+from lab import Gald, Tenant, free_port, wait_until  # pylint: disable=wrong-import-position
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -61,12 +60,6 @@ def cpu_seconds(process):
 def peak_rss_mib(process):
     with open(f"/proc/{process}/status", encoding="ascii") as file:
         return int(re.search(r"VmHWM:\s+(\d+)", file.read()).group(1)) / 1024
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Nginx:

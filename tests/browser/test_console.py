@@ -8,7 +8,6 @@ integration tests need. Screenshots are left in build/browser.
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ sys.path.insert(0, os.path.join(REPOSITORY, "tests", "lab"))
 sys.path.insert(0, os.path.join(REPOSITORY, "tests", "integration"))
 
 from company import leave  # noqa: E402
-from lab import DomainController, Gald, LabError, Tenant, run_dc  # noqa: E402
+from lab import DomainController, Gald, LabError, Tenant, free_port, run_dc  # noqa: E402
 from sample import Sample  # noqa: E402
 
 CHROMIUM = os.environ.get("GALD_CHROMIUM", "/usr/bin/chromium")
@@ -70,12 +69,6 @@ def ensure_packages():
                           capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"npm ci failed in {HERE}:\n{done.stderr}")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def main():

@@ -5,15 +5,20 @@ between them, through a first import, a quiet cycle and a cycle with changes.
 Run by ./dev demo. The index stays behind for whoever wants to look; everything else is thrown away.
 """
 
+import json
 import os
 import shutil
 import sys
 import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(REPOSITORY, "tests", "lab"))
 
-from lab import DomainController, Gald, LabError, Tenant  # noqa: E402
+from lab import DomainController, Gald, LabError, Tenant, free_port  # noqa: E402
 from sample import Sample  # noqa: E402
 
 RESULT = os.path.join(REPOSITORY, "build", "demo")
@@ -39,6 +44,42 @@ def gald_says(gald, *arguments, expected=0):
     if code != expected:
         raise Failed(f"gald {' '.join(arguments)} ended with exit code {code}, expected {expected}")
     return out
+
+
+def over_http(gald):
+    """The service, asked the way a telephone system does."""
+    port = free_port()
+    gald.configure({"api": {"listen": [f"127.0.0.1:{port}"]}})
+    token = gald_says(gald, "token", "add", "demo", "--scope", "operate").strip()
+    say("$ gald run &")
+    gald.start()
+    try:
+        place = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 30
+        while not answers(f"{place}/readyz"):
+            if time.monotonic() > deadline:
+                raise Failed("gald run does not answer")
+            time.sleep(0.1)
+        for path in ("/api/identity/lookup?" + urllib.parse.urlencode({"phone": "0049 30 23125-110"}),
+                     "/api/identity/contacts?q=muller&fields=displayName,mail,source,status"):
+            say(f"$ curl -H \"Authorization: Bearer $TOKEN\" '{place}{path}'")
+            request = urllib.request.Request(place + path, headers={"Authorization": f"Bearer {token}"})
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                found = json.load(answer)
+            print(json.dumps(found, indent=2, ensure_ascii=False) + "\n", flush=True)
+            if not found["items"]:
+                raise Failed(f"{path} finds nobody")
+    finally:
+        gald.stop()
+    return place, token
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, ConnectionError):
+        return False
 
 
 def counts(index):
@@ -114,10 +155,16 @@ def show(directory, dc, tenant):
     say("And the totals:")
     gald_says(gald, "status")
 
+    say("Programs and people ask over HTTP, too:")
+    place, token = over_http(gald)
+
     say(f"The index stays at {gald.index_path}. Look for yourself, for example:")
     print(f"  sqlite3 -readonly {gald.index_path}"
           " \"SELECT display_name, source, status FROM contacts ORDER BY display_name\"")
     print(f"  {gald.binary} --config {gald.config} list --source hybrid")
+    print("or in a browser, though the sources are gone by now:")
+    print(f"  {gald.binary} --config {gald.config} run")
+    print(f"  {place}/ with the token {token}")
 
 
 def main():

@@ -10,7 +10,7 @@ import urllib.parse
 
 import jsonschema
 
-from lab import LabError, wait_until
+from lab import LabError, free_port, wait_until
 
 #: headers that the server adds to whatever it answers
 OF_THE_SERVER = {"connection", "content-encoding", "content-length", "content-type", "date", "keep-alive", "server",
@@ -58,9 +58,7 @@ class Service:
 
     def __init__(self, gald, **api):
         self.gald = gald
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.socket = os.path.join(gald.directory, "gald.sock")
         gald.configure({"api": {"listen": [f"unix:{self.socket}", f"127.0.0.1:{self.port}"], **api}})
 

@@ -12,13 +12,7 @@ import time
 import unittest
 
 from company import BAD_CONFIGURATION, FAILED, main  # which finds the lab
-from lab import Gald, wait_until
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from lab import Gald, free_port, wait_until
 
 
 class Listening(unittest.TestCase):

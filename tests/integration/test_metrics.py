@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -15,7 +14,7 @@ import urllib.request
 
 from company import main  # which finds the lab
 import shapes
-from lab import REPOSITORY, wait_until
+from lab import REPOSITORY, free_port, wait_until
 from rest import Service
 from test_cloud import CloudTest, user
 
@@ -24,12 +23,6 @@ PEOPLE = 300
 
 #: of the dashboard: empty unless something is under way or wrong
 MAY_BE_EMPTY = ("gald_progress_objects", "gald_progress_published_records", "gald_source_wait_seconds_total")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def run(*command, **more):

@@ -655,6 +655,13 @@ def toml(value):
     return json.dumps(value, ensure_ascii=False)
 
 
+def free_port():
+    """A TCP port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Gald:
     """gald with a configuration for the lab's controller and tenant, and its index."""
 
