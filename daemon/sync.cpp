@@ -25,7 +25,7 @@ class ProgressLine {
  public:
   void show(const sync::Progress& progress) {
     if (progress.stage == sync::Progress::Stage::publishing)
-      draw("publishing " + grouped(progress.objects));
+      draw("publishing " + so_far(progress));
     else
       reading(progress);
   }
@@ -34,11 +34,16 @@ class ProgressLine {
 
  private:
   void reading(const sync::Progress& progress) {
-    objects_[progress.connector + "/" + progress.collection] = progress.objects;
+    read_[progress.connector + "/" + progress.collection] = so_far(progress);
     std::string line = "reading";
-    for (const auto& [name, objects] : objects_)
-      line += "  " + name + " " + grouped(objects);
+    for (const auto& [name, objects] : read_)
+      line += "  " + name + " " + objects;
     draw(line);
+  }
+
+  static std::string so_far(const sync::Progress& progress) {
+    const bool more = progress.expected && !progress.done;
+    return grouped(progress.objects) + (more ? " of " + grouped(*progress.expected) : "");
   }
 
   void draw(const std::string& line) {
@@ -50,7 +55,7 @@ class ProgressLine {
     std::fputs(("\r" + fit(line, width > 1 ? width - 1 : 1)).c_str(), stderr);
   }
 
-  std::map<std::string, std::int64_t> objects_;
+  std::map<std::string, std::string> read_;
   std::chrono::steady_clock::time_point drawn_;
 };
 

@@ -14,6 +14,24 @@
 
 namespace gald::api {
 
+namespace {
+
+std::string page_text(const JsonList& items, const std::optional<std::string>& next,
+                      std::string_view rest = {}) {
+  std::string text = R"({"items":)" + items.text();
+  text += next ? R"(,"next":")" + *next + '"' : R"(,"next":null)";
+  return text.append(rest).append("}");
+}
+
+net::ServerResponse linked(net::ServerResponse response, const Call& call,
+                           const std::optional<std::string>& next) {
+  if (next)
+    response.headers.emplace_back("Link", link_to_next(call.request, *next));
+  return response;
+}
+
+}  // namespace
+
 net::ServerResponse json_answer(std::string body) {
   net::ServerResponse response;
   response.headers = {{"Content-Type", "application/json"},
@@ -33,6 +51,28 @@ net::ServerResponse tagged_answer(const Call& call, std::string body) {
   }
   response.headers.emplace_back("ETag", std::move(tag));
   return response;
+}
+
+net::ServerResponse fresh_answer(std::string body, int status, std::string type) {
+  net::ServerResponse response;
+  response.status = status;
+  response.headers = {{"Content-Type", std::move(type)}, {"Cache-Control", "no-store"}};
+  response.body = std::move(body);
+  return response;
+}
+
+int page_limit(const Parameters& parameters) {
+  return static_cast<int>(parameters.number("limit", 1, 1000).value_or(100));
+}
+
+net::ServerResponse page_answer(const Call& call, const JsonList& items,
+                                const std::optional<std::string>& next, std::string_view rest) {
+  return linked(json_answer(page_text(items, next, rest)), call, next);
+}
+
+net::ServerResponse tagged_page_answer(const Call& call, const JsonList& items,
+                                       const std::optional<std::string>& next) {
+  return linked(tagged_answer(call, page_text(items, next)), call, next);
 }
 
 std::string json_text_or_null(const std::string& text) {

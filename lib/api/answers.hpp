@@ -1,6 +1,7 @@
 // How JSON is answered: with a tag, so that a client that has it already is told so.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,31 @@ net::ServerResponse json_answer(std::string body);
 
 /// With a strong ETag of the body, as whoever asks may see it: 304 if the client has that.
 net::ServerResponse tagged_answer(const Call& call, std::string body);
+
+/// What is true now and may not be a moment later: nobody keeps it.
+net::ServerResponse fresh_answer(std::string body, int status = 200,
+                                 std::string type = "application/json");
+
+/// "[" and "]" around objects, with commas between them.
+class JsonList {
+ public:
+  void add(std::string_view object) { (text_ += text_.size() == 1 ? "" : ",") += object; }
+
+  std::string text() const { return text_ + "]"; }
+
+ private:
+  std::string text_ = "[";
+};
+
+/// `limit`: how many of a list are wanted at once.
+int page_limit(const Parameters& parameters);
+
+/// {"items":[...],"next":"CURSOR"|null}, with `rest` behind that (,"total":5), and a link to the
+/// next page if there is one.
+net::ServerResponse page_answer(const Call& call, const JsonList& items,
+                                const std::optional<std::string>& next, std::string_view rest = {});
+net::ServerResponse tagged_page_answer(const Call& call, const JsonList& items,
+                                       const std::optional<std::string>& next);
 
 /// `text` as a JSON text, and `null` if it is empty.
 std::string json_text_or_null(const std::string& text);

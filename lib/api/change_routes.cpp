@@ -4,7 +4,6 @@
 
 #include "api/answers.hpp"
 #include "api/feed_stream.hpp"
-#include "api/json_text.hpp"
 #include "api/meant.hpp"
 #include "api/problem.hpp"
 #include "api/router.hpp"
@@ -74,8 +73,7 @@ net::ServerResponse events(Call& call) {
     return gone(standing);
   net::ServerResponse response;
   response.headers = {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}};
-  response.stream =
-      feed_stream(call.pool, call.who.permission, after, compact, call.services.clock);
+  response.stream = feed_stream(call.pool, call.who, after, compact, call.services.clock);
   return response;
 }
 
@@ -87,7 +85,7 @@ net::ServerResponse feed_page(Call& call, const index::FeedPosition& after) {
   const bool compact = parameters.flag("compact").value_or(false);
   if (compact && is_before_the_token(call, after))
     return gone(Standing::too_old);
-  const auto body = std::make_shared<Spool>(call.readers.index_file().parent_path());
+  const auto body = std::make_shared<Spool>(call.readers.index_file().parent_path(), call.who.name);
   bool any = false;
   const auto add = [&](const std::string& object) {
     body->write((any ? "," : R"({"items":[)") + object);
@@ -124,7 +122,7 @@ net::ServerResponse changes(Call& call) {
 }
 
 net::ServerResponse history_of(Call& call, const std::string& id) {
-  const auto limit = static_cast<int>(call.parameters.number("limit", 1, 1000).value_or(100));
+  const int limit = page_limit(call.parameters);
   const auto before = call.parameters.number("cursor", 1, std::numeric_limits<std::int64_t>::max());
   // one more than wanted tells whether there are more
   std::vector<model::HistoryLine> lines = call.readers.history().lines(id, limit + 1, before);
@@ -134,11 +132,10 @@ net::ServerResponse history_of(Call& call, const std::string& id) {
   JsonList items;
   for (const model::HistoryLine& line : lines)
     items.add(exporting::to_json(line));
-  const std::string next = more ? std::to_string(lines.back().number) : "";
-  net::ServerResponse response = tagged_answer(call, page_text(items, next));
+  std::optional<std::string> next;
   if (more)
-    response.headers.emplace_back("Link", link_to_next(call.request, next));
-  return response;
+    next = std::to_string(lines.back().number);
+  return tagged_page_answer(call, items, next);
 }
 
 /// An id that was merged or purged has a history of its own; else of whoever is found by it.

@@ -34,10 +34,6 @@ std::optional<PageOrder> order_named(std::string_view word) {
   return std::nullopt;
 }
 
-std::int64_t limit_of(const Parameters& parameters) {
-  return parameters.number("limit", 1, 1000).value_or(100);
-}
-
 /// The parameters that do not go together with one that is given.
 void refuse_with(const Parameters& parameters, std::string_view given,
                  std::initializer_list<std::string_view> others) {
@@ -95,26 +91,6 @@ net::ServerResponse explained(Work work) {
   }
 }
 
-/// A list as JSON, item by item.
-class List {
- public:
-  List() { text_.reserve(64 * 1024); }
-
-  void add(const std::string& item) { (text_ += text_.back() == '[' ? "" : ",") += item; }
-
-  net::ServerResponse answer(const Call& call, const std::optional<std::string>& next,
-                             const std::string& rest = {}) {
-    text_ += next ? "],\"next\":\"" + *next + '"' : "],\"next\":null";
-    net::ServerResponse response = json_answer(std::move(text_ += rest + '}'));
-    if (next)
-      response.headers.emplace_back("Link", link_to_next(call.request, *next));
-    return response;
-  }
-
- private:
-  std::string text_ = R"({"items":[)";
-};
-
 std::string display_name_of(const model::Contact& contact) {
   const auto it = contact.entry.values.find(model::Attribute::display_name);
   return it == contact.entry.values.end() ? std::string() : it->second;
@@ -132,8 +108,8 @@ net::ServerResponse page_of_the_past(Call& call, const index::ContactFilter& fil
     if (after.size() != 2)
       refuse_cursor();
   }
-  std::int64_t left = limit_of(call.parameters);
-  List list;
+  int left = page_limit(call.parameters);
+  JsonList list;
   std::vector<std::string> last;
   std::optional<std::string> next;
   const Places::Place place(call.places);
@@ -149,7 +125,7 @@ net::ServerResponse page_of_the_past(Call& call, const index::ContactFilter& fil
     list.add(contact_text(contact, fields, true));
     return true;
   });
-  return list.answer(call, next);
+  return page_answer(call, list, next);
 }
 
 /// Whom the words mean, the likeliest first.
@@ -158,11 +134,11 @@ net::ServerResponse found(Call& call, const index::ContactFilter& filter,
   refuse_with(call.parameters, "q", {"sort", "cursor", "offset", "count"});
   const std::optional<ContactKeys> fields = fields_from(call.parameters);
   const index::SearchResult result =
-      call.readers.reader().search({words, filter, static_cast<int>(limit_of(call.parameters))});
+      call.readers.reader().search({words, filter, page_limit(call.parameters)});
   if (!result.ready)
     throw Refused(503, "the search is being made, after a first import or by a newer gald",
                   {{"Retry-After", "60"}});
-  List list;
+  JsonList list;
   std::set<std::string> told;  // of two that have become one meanwhile, that one comes once
   for (const index::SearchHit& hit : result.hits)
     for (const model::Contact& contact : call.readers.reader().find(hit.id)) {
@@ -172,7 +148,7 @@ net::ServerResponse found(Call& call, const index::ContactFilter& filter,
       text.back() = ',';
       list.add(text + "\"similar\":" + (hit.similar ? "true}" : "false}"));
     }
-  return list.answer(call, {}, result.more ? ",\"more\":true" : ",\"more\":false");
+  return page_answer(call, list, {}, result.more ? ",\"more\":true" : ",\"more\":false");
 }
 
 }  // namespace
@@ -205,7 +181,7 @@ net::ServerResponse list_page(Call& call, index::PageQuery query,
                               const std::function<std::string(const model::Contact&)>& text_of,
                               const std::string& within) {
   const Parameters& parameters = call.parameters;
-  query.limit = static_cast<int>(limit_of(parameters));
+  query.limit = page_limit(parameters);
   query.offset =
       parameters.number("offset", 0, std::numeric_limits<std::int64_t>::max()).value_or(0);
   query.count = parameters.flag("count").value_or(false);
@@ -215,13 +191,13 @@ net::ServerResponse list_page(Call& call, index::PageQuery query,
     query.after = position_in(name, *cursor);
   }
   return explained([&] {
-    List list;
+    JsonList list;
     const index::Page page = call.readers.reader().page(
         query, [&](const model::Contact& contact) { list.add(text_of(contact)); });
     std::optional<std::string> next;
     if (page.next)
       next = text_of_position(name, *page.next);
-    return list.answer(call, next,
+    return page_answer(call, list, next,
                        page.total ? ",\"total\":" + std::to_string(*page.total) : std::string());
   });
 }

@@ -123,7 +123,7 @@ bool only_the_head(const Call& call, net::ServerResponse& response) {
 }
 
 std::shared_ptr<Spool> spool_beside(const Call& call) {
-  return std::make_shared<Spool>(call.readers.index_file().parent_path());
+  return std::make_shared<Spool>(call.readers.index_file().parent_path(), call.who.name);
 }
 
 net::ServerResponse export_contacts(Call& call) {

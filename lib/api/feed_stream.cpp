@@ -32,8 +32,8 @@ constexpr std::size_t kPiece = 64 * 1024;
 /// What is to be sent, made from one look at the feed.
 class Batch {
  public:
-  Batch(const std::filesystem::path& folder, std::string feed)
-      : spool_(folder), feed_(std::move(feed)) {}
+  Batch(const std::filesystem::path& folder, const std::string& client, std::string feed)
+      : spool_(folder, client), feed_(std::move(feed)) {}
 
   /// Of items that owe it to one change only the last one names the position: who has it has all.
   void add(std::int64_t number, std::string data) {
@@ -71,10 +71,10 @@ class Batch {
 
 class FeedStream final : public net::BodySource {
  public:
-  FeedStream(ReaderPool& pool, index::Permission permission, index::FeedPosition after,
-             bool compact, const base::Clock& clock)
+  FeedStream(ReaderPool& pool, Principal who, index::FeedPosition after, bool compact,
+             const base::Clock& clock)
       : pool_(pool),
-        permission_(std::move(permission)),
+        who_(std::move(who)),
         position_(std::move(after)),
         compact_(compact),
         clock_(clock),
@@ -124,9 +124,9 @@ class FeedStream final : public net::BodySource {
 
   /// Makes a batch. The connection to the index is given back before anything is sent.
   index::FeedAnswer look() {
-    const ReaderPool::Loan readers = pool_.take(permission_);
+    const ReaderPool::Loan readers = pool_.take(who_.permission);
     const index::Feed& feed = (*readers).feed();
-    batch_.emplace((*readers).index_file().parent_path(), position_.feed);
+    batch_.emplace((*readers).index_file().parent_path(), who_.name, position_.feed);
     index::FeedAnswer answer;
     if (compact_)
       answer = feed.compacted(position_, kItems, [&](const index::FeedItem& item) {
@@ -141,7 +141,7 @@ class FeedStream final : public net::BodySource {
   }
 
   ReaderPool& pool_;
-  const index::Permission permission_;
+  const Principal who_;
   index::FeedPosition position_;  ///< behind all of the batch
   const bool compact_;
   const base::Clock& clock_;
@@ -168,10 +168,10 @@ std::string gone_body(Standing standing) {
   return body.dump();
 }
 
-std::shared_ptr<net::BodySource> feed_stream(ReaderPool& pool, const index::Permission& permission,
+std::shared_ptr<net::BodySource> feed_stream(ReaderPool& pool, const Principal& who,
                                              const index::FeedPosition& after, bool compact,
                                              const base::Clock& clock) {
-  return std::make_shared<FeedStream>(pool, permission, after, compact, clock);
+  return std::make_shared<FeedStream>(pool, who, after, compact, clock);
 }
 
 }  // namespace gald::api

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "api/principal.hpp"
 #include "api/readers.hpp"
 #include "base/clock.hpp"
 #include "index/feed.hpp"
@@ -20,7 +21,7 @@ std::string gone_body(index::FeedAnswer::Standing standing);
 /// seconds in between. Ends with an event `gone` when the position becomes too old, and without
 /// one after a few minutes, so that nobody is served who is gone. REQUIRES: `after` names its feed;
 /// `pool` and `clock` outlive it.
-std::shared_ptr<net::BodySource> feed_stream(ReaderPool& pool, const index::Permission& permission,
+std::shared_ptr<net::BodySource> feed_stream(ReaderPool& pool, const Principal& who,
                                              const index::FeedPosition& after, bool compact,
                                              const base::Clock& clock);
 

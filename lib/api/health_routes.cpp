@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/answers.hpp"
 #include "api/figures.hpp"
 #include "api/metrics.hpp"
 #include "api/problem.hpp"
@@ -32,21 +33,14 @@ Json seconds_or_null(const std::optional<Number>& duration) {
   return duration ? Json(duration->count()) : Json(nullptr);
 }
 
-/// What is true now and may not be a moment later.
-net::ServerResponse fresh(int status, std::string type, std::string body) {
-  net::ServerResponse response;
-  response.status = status;
-  response.headers = {{"Content-Type", std::move(type)}, {"Cache-Control", "no-store"}};
-  response.body = std::move(body);
-  return response;
-}
-
-net::ServerResponse fresh(int status, const std::string& type, const Json& body) {
-  return fresh(status, type, body.dump(-1, ' ', false, Json::error_handler_t::replace));
+net::ServerResponse fresh_json(const Json& body, int status = 200,
+                               std::string type = "application/json") {
+  return fresh_answer(body.dump(-1, ' ', false, Json::error_handler_t::replace), status,
+                      std::move(type));
 }
 
 net::ServerResponse alive(Call&) {
-  return fresh(200, "text/plain; charset=utf-8", std::string("ok\n"));
+  return fresh_answer("ok\n", 200, "text/plain; charset=utf-8");
 }
 
 net::ServerResponse not_ready(const std::string& detail, const std::vector<std::string>& names) {
@@ -55,7 +49,7 @@ net::ServerResponse not_ready(const std::string& detail, const std::vector<std::
                      {"status", 503},
                      {"detail", detail},
                      {"waitingFor", names}};
-  return fresh(503, "application/problem+json", body);
+  return fresh_json(body, 503, "application/problem+json");
 }
 
 /// Of the whole index, whoever asks: what a token may not see has been published all the same, and
@@ -72,7 +66,7 @@ net::ServerResponse ready(Call& call, FiguresCache& cache) {
   try {
     const index::Glance glance = glance_of(call);
     if (glance.published)
-      return fresh(200, "application/json", Json{{"ready", true}});
+      return fresh_json({{"ready", true}});
     const auto figures = cache.of(call.readers.index_file(), glance, call.services.clock);
     return not_ready(
         "nothing has been published yet: that waits for a first complete read of every source",
@@ -164,7 +158,7 @@ net::ServerResponse status(Call& call, FiguresCache& cache) {
     body["openPlans"] = known.glance.open_plans;
     body["lastChange"] = known.glance.last_change;
   }
-  return fresh(200, "application/json", body);
+  return fresh_json(body);
 }
 
 net::ServerResponse metrics(Call& call, FiguresCache& cache) {
@@ -173,9 +167,9 @@ net::ServerResponse metrics(Call& call, FiguresCache& cache) {
   if (call.services.metrics == nullptr)
     throw Refused(404, "nothing is counted here");
   const Known known = known_of(call, cache);
-  return fresh(200, "text/plain; version=0.0.4; charset=utf-8",
-               call.services.metrics->text(call.services, call.readers.index_file(), known.glance,
-                                           *known.figures));
+  return fresh_answer(call.services.metrics->text(call.services, call.readers.index_file(),
+                                                  known.glance, *known.figures),
+                      200, "text/plain; version=0.0.4; charset=utf-8");
 }
 
 }  // namespace

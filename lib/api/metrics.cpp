@@ -281,6 +281,11 @@ void add_service(Moment& moment, const Services& services, const sync::LiveStatu
       moment.gauge("gald_progress_objects", "Objects read in the cycle under way.",
                    of(step.connector, step.collection), number(step.objects));
   for (const sync::LiveStatus::Step& step : live.steps)
+    if (!step.connector.empty() && step.expected)
+      moment.gauge("gald_progress_expected_objects",
+                   "How many objects the cycle under way reads in all, as far as that is known.",
+                   of(step.connector, step.collection), number(*step.expected));
+  for (const sync::LiveStatus::Step& step : live.steps)
     if (step.connector.empty())
       moment.gauge("gald_progress_published_records",
                    "Records that the cycle under way is done with.", {}, number(step.objects));

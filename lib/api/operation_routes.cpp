@@ -6,7 +6,6 @@
 #include "api/answers.hpp"
 #include "api/audit.hpp"
 #include "api/cursor.hpp"
-#include "api/json_text.hpp"
 #include "api/problem.hpp"
 #include "api/router.hpp"
 #include "api/spool.hpp"
@@ -21,10 +20,6 @@ namespace {
 
 using Decision = Services::Decision;
 using Outcome = Services::Decided::Outcome;
-
-int limit_of(const Call& call) {
-  return static_cast<int>(call.parameters.number("limit", 1, 1000).value_or(100));
-}
 
 // ---- conflicts ----------------------------------------------------------------------------------
 
@@ -70,7 +65,7 @@ net::ServerResponse conflicts(Call& call) {
     last = cursor_position(list, *cursor);
   if (last && last->size() != 5)
     refuse_cursor();
-  const int limit = limit_of(call);
+  const int limit = page_limit(call.parameters);
   JsonList items;
   int count = 0;
   bool more = false;
@@ -87,11 +82,10 @@ net::ServerResponse conflicts(Call& call) {
     last = place;
     return true;
   });
-  const std::string next = more ? cursor_text(list, *last) : "";
-  net::ServerResponse response = tagged_answer(call, page_text(items, next));
+  std::optional<std::string> next;
   if (more)
-    response.headers.emplace_back("Link", link_to_next(call.request, next));
-  return response;
+    next = cursor_text(list, *last);
+  return tagged_page_answer(call, items, next);
 }
 
 // ---- plans --------------------------------------------------------------------------------------
@@ -111,7 +105,7 @@ net::ServerResponse plans(Call& call) {
   require_everything(call.who);
   const bool all = call.parameters.flag("all").value_or(false);
   JsonList items;
-  for (const model::HeldPlan& plan : call.readers.reader().plans(all, limit_of(call)))
+  for (const model::HeldPlan& plan : call.readers.reader().plans(all, page_limit(call.parameters)))
     items.add(exporting::to_json(plan));
   return tagged_answer(call, R"({"items":)" + items.text() + "}");
 }
@@ -140,7 +134,7 @@ net::ServerResponse plan(Call& call) {
   const model::HeldPlan found = plan_of(call);
   const bool undecided =
       found.state == model::PlanState::open || found.state == model::PlanState::rejected;
-  const int limit = limit_of(call);
+  const int limit = page_limit(call.parameters);
   const auto [changes, more] =
       undecided ? planned(call, found, limit) : std::pair<std::string, bool>("[]", false);
   std::string body = exporting::to_json(found);
@@ -191,7 +185,7 @@ net::ServerResponse decide(Call& call, Decision decision) {
 net::ServerResponse runs(Call& call) {
   require_everything(call.who);
   const index::Reader& reader = call.readers.reader();
-  const int limit = limit_of(call);
+  const int limit = page_limit(call.parameters);
   const auto before = call.parameters.number("cursor", 1, std::numeric_limits<std::int64_t>::max());
   // one more than wanted tells whether there are more
   std::vector<index::RunSummary> found = reader.runs(limit + 1, before);
@@ -201,11 +195,10 @@ net::ServerResponse runs(Call& call) {
   JsonList items;
   for (const index::RunSummary& run : found)
     items.add(exporting::to_json(run, reader.read_by_run(run.id)));
-  const std::string next = more ? std::to_string(found.back().id) : "";
-  net::ServerResponse response = tagged_answer(call, page_text(items, next));
+  std::optional<std::string> next;
   if (more)
-    response.headers.emplace_back("Link", link_to_next(call.request, next));
-  return response;
+    next = std::to_string(found.back().id);
+  return tagged_page_answer(call, items, next);
 }
 
 /// The newest there is; "null" without one.
@@ -223,9 +216,7 @@ net::ServerResponse sync(Call& call) {
   const std::string before = last_run(call);  // so that the one that starts has a greater number
   call.services.cycle_now();
   audit(call, "sync", "done");
-  net::ServerResponse response = fresh_answer(R"({"lastRun":)" + before + "}");
-  response.status = 202;
-  return response;
+  return fresh_answer(R"({"lastRun":)" + before + "}", 202);
 }
 
 // ---- what is still to come ----------------------------------------------------------------------

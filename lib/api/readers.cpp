@@ -4,30 +4,14 @@
 #include <utility>
 #include <vector>
 
-#include <sys/stat.h>
-
 #include "api/problem.hpp"
+#include "index/watch.hpp"
 
 namespace gald::api {
 
 namespace {
 
 constexpr std::size_t kKept = 16;
-
-/// Which file it is, not what is in it: a backup that was put back is another one.
-struct FileId {
-  std::uint64_t device = 0;
-  std::uint64_t number = 0;
-
-  bool operator==(const FileId&) const = default;
-};
-
-FileId id_of(const std::filesystem::path& file) {
-  struct stat status = {};
-  if (::stat(file.c_str(), &status) != 0)
-    return {};
-  return {status.st_dev, status.st_ino};
-}
 
 template <typename Opened>
 Opened& opened(std::optional<Opened>& connection, const std::filesystem::path& file,
@@ -68,7 +52,7 @@ class ReaderPool::Impl {
 
   /// The generation of the file goes with them, and back.
   std::unique_ptr<Readers> take(const index::Permission& permission, std::uint64_t& generation) {
-    const FileId now = id_of(index_file_);
+    const index::FileId now = index::id_of(index_file_);
     const std::lock_guard lock(mutex_);
     if (now != file_) {
       kept_.clear();
@@ -98,7 +82,7 @@ class ReaderPool::Impl {
   const std::filesystem::path index_file_;
   const std::stop_token stop_;
   std::mutex mutex_;
-  FileId file_;                                 // guarded by mutex_
+  index::FileId file_;                          // guarded by mutex_
   std::uint64_t generation_ = 0;                // guarded by mutex_
   std::vector<std::unique_ptr<Readers>> kept_;  // guarded by mutex_; those used last come first
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <map>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -30,7 +32,41 @@ constexpr std::size_t kPiece = 64 * 1024;
   throw std::system_error(error, std::generic_category(), folder.string() + ": " + what);
 }
 
-std::atomic<int> files = 0;
+/// Who has how many files.
+class Shares {
+ public:
+  void take(const std::string& client) {
+    const std::lock_guard lock(mutex_);
+    if (all_ == Spool::kMostFiles)
+      refuse("too many large answers are on their way to slow clients; try again later");
+    int& his = taken_[client];
+    if (his == Spool::kMostFilesOfAClient)
+      refuse("too many large answers are on their way to you; read those first");
+    ++his;
+    ++all_;
+  }
+
+  void give_back(const std::string& client) {
+    const std::lock_guard lock(mutex_);
+    --all_;
+    if (const auto his = taken_.find(client); --his->second == 0)
+      taken_.erase(his);
+  }
+
+ private:
+  [[noreturn]] static void refuse(const std::string& detail) {
+    throw Refused(503, detail, {{"Retry-After", "30"}});
+  }
+
+  std::mutex mutex_;
+  int all_ = 0;                       // guarded by mutex_
+  std::map<std::string, int> taken_;  // guarded by mutex_
+};
+
+Shares& shares() {
+  static Shares shares;
+  return shares;
+}
 
 /// Where the file system knows no files without a name, one that loses its name at once.
 int open_unnamed(const std::filesystem::path& folder) {
@@ -65,13 +101,14 @@ class SpooledBody final : public net::BodySource {
 
 }  // namespace
 
-Spool::Spool(const std::filesystem::path& folder) : folder_(folder.empty() ? "." : folder) {}
+Spool::Spool(const std::filesystem::path& folder, std::string client)
+    : folder_(folder.empty() ? "." : folder), client_(std::move(client)) {}
 
 Spool::~Spool() {
   if (descriptor_ < 0)
     return;
   ::close(descriptor_);
-  --files;
+  shares().give_back(client_);
 }
 
 void Spool::write(std::string_view bytes) {
@@ -119,15 +156,13 @@ void Spool::settle() {
 void Spool::open() {
   if (descriptor_ >= 0)
     return;
-  if (++files > kMostFiles) {
-    --files;
-    throw Refused(503, "too many large answers are on their way to slow clients; try again later",
-                  {{"Retry-After", "30"}});
-  }
+  shares().take(client_);
   descriptor_ = open_unnamed(folder_);
   if (descriptor_ >= 0)
     return;
-  --files;
+  const int error = errno;
+  shares().give_back(client_);
+  errno = error;
   give_up(folder_, "cannot make a temporary file");
 }
 

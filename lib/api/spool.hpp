@@ -17,16 +17,17 @@ namespace gald::api {
 /// when it is closed or the process dies.
 class Spool {
  public:
-  /// So many have a file at a time, in the whole process.
+  /// So many have a file at a time, in the whole process, and so many of one client.
   static constexpr int kMostFiles = 16;
+  static constexpr int kMostFilesOfAClient = 4;
 
-  /// The file is made in `folder`.
-  explicit Spool(const std::filesystem::path& folder);
+  /// The file is made in `folder`; `client` is whoever it is for (Principal::name).
+  Spool(const std::filesystem::path& folder, std::string client);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  /// Refused with 503 when the disk is full, or too many others have a file.
+  /// Refused with 503 when the disk is full, or too many have a file.
   void write(std::string_view bytes);
 
   std::uint64_t size() const { return size_; }
@@ -47,6 +48,7 @@ class Spool {
   void flush();
 
   const std::filesystem::path folder_;
+  const std::string client_;
   std::string kept_;  ///< all of it, or what is not in the file yet
   int descriptor_ = -1;
   std::uint64_t size_ = 0;

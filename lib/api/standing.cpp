@@ -66,8 +66,8 @@ sync::LiveStatus::Snapshot live_snapshot(const Services& services,
   sync::LiveStatus::Snapshot snapshot = services.live->snapshot();
   for (sync::LiveStatus::Step& step : snapshot.steps)
     for (const index::CollectionState& state : states)
-      if (step.full && !state.last_success.empty() && state.connector == step.connector &&
-          state.collection == step.collection)
+      if (step.full && !step.expected && !state.last_success.empty() &&
+          state.connector == step.connector && state.collection == step.collection)
         step.expected = state.live_records;
   return snapshot;
 }

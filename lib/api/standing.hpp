@@ -28,7 +28,8 @@ std::optional<std::chrono::seconds> age_of(const std::vector<index::CollectionSt
 std::vector<index::CredentialState> credentials_of(
     const Services& services, const std::vector<index::CredentialState>& known);
 
-/// With what is expected of each collection: as much as it held when it was last read completely.
+/// With what is expected of each collection where the source does not tell: as much as it held when
+/// it was last read completely.
 sync::LiveStatus::Snapshot live_snapshot(const Services& services,
                                          const std::vector<index::CollectionState>& states);
 

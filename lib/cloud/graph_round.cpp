@@ -1,6 +1,7 @@
 #include "cloud/graph_round.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
 #include <utility>
 
@@ -21,6 +22,8 @@ using sync::Throttled;
 using Phase = GraphPosition::Phase;
 
 constexpr std::chrono::seconds kTimeout{60};
+constexpr std::chrono::seconds kCountTimeout{10};
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// A link that answers 404, or a nextLink that answers 500, may recover or be dead for good (both
 /// were reported). After so many answers in a row it is given up.
@@ -133,6 +136,7 @@ GraphRound::GraphRound(AuthorizedClient& client, const std::string& client_id,
     position_ = {Phase::next, delta_url(client_.endpoint(), collection_,
                                         "$select=" + graph_select(collection_))};
     fresh_ = true;
+    uncounted_ = true;
     return;
   }
   const auto position = parse_graph_position(from.position);
@@ -148,13 +152,17 @@ Pull GraphRound::next(std::stop_token stop) {
   if (!pending_ &&
       (!readable_ || net::origin_of(position_.url) != net::origin_of(client_.endpoint())))
     return CursorRefused{"the stored cursor is not a link of " + client_.endpoint()};
-  if (!pending_)
+  if (!pending_) {
+    if (!fresh_ && std::exchange(uncounted_, false) && position_.phase != Phase::managers)
+      expected_ = count(stop);
     if (Over over = fetch(stop))
       return *std::move(over);
+  }
   if (Over over = ask_details(stop))
     return *std::move(over);
   sync::Page page = std::move(pending_->page);
   pending_.reset();
+  page.expected = std::exchange(expected_, {});
   page.effort = std::exchange(effort_, {});
   return page;
 }
@@ -174,6 +182,27 @@ GraphRound::Over GraphRound::fetch(std::stop_token stop) {
       return over;
   }
   return std::nullopt;
+}
+
+/// Nothing when the service does not say: that is no reason to wait, or to fail. A contact comes
+/// once more in the list of managers.
+std::optional<std::int64_t> GraphRound::count(std::stop_token stop) {
+  net::HttpRequest request;
+  request.url = client_.endpoint() + "/v1.0/" + std::string(to_string(collection_)) + "/$count";
+  request.headers = {{"Accept", "text/plain"}, {"ConsistencyLevel", "eventual"}};
+  const auto answer =
+      client_.send(request, {.timeout = kCountTimeout, .reached = true}, stop, effort_);
+  const auto* response = std::get_if<net::HttpResponse>(&answer);
+  if (response == nullptr || response->status != 200)
+    return std::nullopt;
+  std::string_view text = response->body;
+  if (text.starts_with(kByteOrderMark))
+    text.remove_prefix(kByteOrderMark.size());
+  std::int64_t objects = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), objects);
+  if (error != std::errc() || end != text.data() + text.size() || objects < 0)
+    return std::nullopt;
+  return collection_ == GraphCollection::contacts ? 2 * objects : objects;
 }
 
 GraphRound::Over GraphRound::refused(const net::HttpRequest& request,

@@ -1,13 +1,15 @@
 // One round of reading a Graph collection: pages of a delta query, and what no delta query tells.
 //
 // A round of changes starts at a deltaLink and ends with the next one. A full round starts at the
-// delta query itself; of contacts it is followed by a list of their managers, and where the service
-// does not offer a delta query of contacts (that happens for days), a plain list stands in for it.
-// What is asked for single objects of a page (the manager of a changed contact, whether a Microsoft
-// 365 group is hidden) goes through $batch.
+// delta query itself, and asks how many objects there are when one page does not hold them; of
+// contacts it is followed by a list of their managers, and where the service does not offer a delta
+// query of contacts (that happens for days), a plain list stands in for it. What is asked for
+// single objects of a page (the manager of a changed contact, whether a Microsoft 365 group is
+// hidden) goes through $batch.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -53,6 +55,7 @@ class GraphRound final : public sync::Round {
   using Over = std::optional<sync::Pull>;  ///< nothing: go on
 
   Over fetch(std::stop_token stop);
+  std::optional<std::int64_t> count(std::stop_token stop);
   Over refused(const net::HttpRequest& request, const net::HttpResponse& response);
   Over read(const net::HttpRequest& request, const net::HttpResponse& response);
   Over dead_link(const std::string& why);
@@ -67,14 +70,16 @@ class GraphRound final : public sync::Round {
   const base::Clock& clock_;
   const GraphCollection collection_;
 
-  GraphPosition position_;         ///< what to ask for next
-  bool readable_ = true;           ///< the cursor was a position
-  bool fresh_ = false;             ///< the URL is ours, without a token of the service
-  std::string changes_since_;      ///< the deltaLink where a round of changes began
-  bool begun_again_ = false;       ///< from a place before a dead link; done once
-  int dead_answers_ = 0;           ///< in a row
-  bool reached_ = false;           ///< the service has answered in this round
-  std::set<std::size_t> fetched_;  ///< hashes of the URLs of this round
+  GraphPosition position_;                ///< what to ask for next
+  bool readable_ = true;                  ///< the cursor was a position
+  bool fresh_ = false;                    ///< the URL is ours, without a token of the service
+  bool uncounted_ = false;                ///< nobody knows yet how many objects the round brings
+  std::optional<std::int64_t> expected_;  ///< for the next page to tell
+  std::string changes_since_;             ///< the deltaLink where a round of changes began
+  bool begun_again_ = false;              ///< from a place before a dead link; done once
+  int dead_answers_ = 0;                  ///< in a row
+  bool reached_ = false;                  ///< the service has answered in this round
+  std::set<std::size_t> fetched_;         ///< hashes of the URLs of this round
   sync::Effort effort_;
   std::optional<PendingPage> pending_;
   std::set<std::string> hidden_known_;  ///< groups asked about: a large one comes on many pages

@@ -93,11 +93,14 @@ ContactCondition::ContactCondition(Statements& statements, const ContactFilter& 
     add("e.change_number > :filter_changed_after");
   if (filter.changed_since) {
     // there is an index over the numbers, and what is told later has greater ones
-    changed_since_ = filter.changed_since->time_since_epoch().count();
     const base::TimePoint before = *filter.changed_since - std::chrono::milliseconds(1);
-    told_before_ =  // a narrowed reader is not told when others changed
-        is_narrowed(statements) ? 0 : last_number_at(statements, base::to_iso8601(before));
-    add("e.change_number > :filter_told_before AND e.changed_at >= :filter_changed_since");
+    const bool told = !is_narrowed(statements);  // else not when others changed
+    told_before_ = told ? last_number_at(statements, base::to_iso8601(before)) : 0;
+    add("e.change_number > :filter_told_before");
+    if (!told || (told_before_ == 0 && history_bounds(statements).kept_after != 0)) {
+      changed_since_ = filter.changed_since->time_since_epoch().count();
+      add("e.changed_at >= :filter_changed_since");
+    }
   }
   sql_ += ")";
 }

@@ -23,7 +23,11 @@ constexpr std::chrono::hours kExaminedEvery{24};
 
 /// Readers that only ask something are gone after this.
 constexpr int kPatienceMs = 1000;
-constexpr int kPatienceOnTheWayMs = 200;
+
+/// Twice what a read takes where twenty at full speed share two processors: those that began before
+/// the content is in the file must end, and then those that began before it was all there.
+constexpr int kPatienceOnTheWayMs = 2000;
+
 constexpr int kUsualPatienceMs = 10'000;
 
 /// Beyond this the log is worth a warning; the limit that it is cut to when it is written anew.
@@ -75,9 +79,9 @@ int LogLimit::committed(void* self, sqlite3* database, const char* name, int pag
     limit.next_ = kPagesOfLog;
   if (pages < limit.next_)
     return SQLITE_OK;
-  // A reader that stays costs one wait for each 48 MiB. What fails otherwise, a full disk, is told
-  // by the next write.
-  limit.next_ = pages + kPagesOfLog;
+  // For a reader that stays, the next wait comes when the log is twice as long. What fails
+  // otherwise, a full disk, is told by the next write.
+  limit.next_ = 2 * pages;
   sqlite3_busy_timeout(database, kPatienceOnTheWayMs);
   sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
   sqlite3_busy_timeout(database, kUsualPatienceMs);

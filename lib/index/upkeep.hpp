@@ -19,8 +19,9 @@ namespace gald::index {
 
 /// Keeps the write-ahead log from growing while much is written: each time it has grown by 48 MiB,
 /// its content goes to the file and it begins anew. SQLite's own way begins it anew only when no
-/// reader happens to read; with many of them that may never be, so this waits a moment for those
-/// that began before. Readers wait for nothing.
+/// reader happens to read; with many of them that may never be, so this waits for those that began
+/// before: up to two seconds, and after a vain wait not until the log has doubled. Readers wait for
+/// nothing.
 class LogLimit {
  public:
   /// `database` is the writer's connection and outlives it.

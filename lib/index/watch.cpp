@@ -11,20 +11,6 @@ namespace gald::index {
 
 namespace {
 
-struct FileId {
-  std::uint64_t device = 0;
-  std::uint64_t number = 0;
-
-  bool operator==(const FileId&) const = default;
-};
-
-FileId id_of(const std::filesystem::path& file) {
-  struct stat status = {};
-  if (::stat(file.c_str(), &status) != 0)
-    return {};
-  return {status.st_dev, status.st_ino};
-}
-
 /// SQLite changes this number for a connection whenever another one has committed.
 class Version {
  public:
@@ -74,6 +60,13 @@ class Watch::Impl {
   std::optional<Version> version_;
   std::int64_t seen_ = 0;
 };
+
+FileId id_of(const std::filesystem::path& file) {
+  struct stat status = {};
+  if (::stat(file.c_str(), &status) != 0)
+    return {};
+  return {status.st_dev, status.st_ino};
+}
 
 Watch::Watch(std::filesystem::path file) : impl_(std::make_unique<Impl>(std::move(file))) {}
 

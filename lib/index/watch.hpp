@@ -1,10 +1,22 @@
 // Whether the index has changed, for whoever keeps something that was read from it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
 namespace gald::index {
+
+/// Which file it is, not what is in it: a backup that was put back is another one.
+struct FileId {
+  std::uint64_t device = 0;
+  std::uint64_t number = 0;
+
+  bool operator==(const FileId&) const = default;
+};
+
+/// All zero where there is none.
+FileId id_of(const std::filesystem::path& file);
 
 /// One thread at a time.
 class Watch {

@@ -73,6 +73,10 @@ struct Page {
   /// so that the next round is a full one.
   bool last = false;
   Effort effort;
+
+  /// How many objects the whole round brings, as far as the source tells before they have come. A
+  /// figure for people; one page says it, the others need not.
+  std::optional<std::int64_t> expected = {};
 };
 
 /// The source no longer accepts the cursor, or what happened since cannot be known from it:

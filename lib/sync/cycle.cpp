@@ -81,6 +81,8 @@ class Reading {
   void begin(const index::Position& position) {
     report_.full = position.full;
     from_ = position.cursor;
+    read_before_ = report_.objects;
+    expected_.reset();
     round_.reset();
   }
 
@@ -113,10 +115,12 @@ class Reading {
     attempts_ = 0;
     dated_ = milliseconds(0);
     last_page_ = clock_.now();
+    if (page.expected)
+      expected_ = read_before_ + *page.expected;
     if (options_.progress) {
       const std::lock_guard lock(progress_mutex_);
       options_.progress({Progress::Stage::reading, report_.connector, report_.collection,
-                         report_.objects, report_.full, page.last});
+                         report_.objects, report_.full, page.last, expected_});
     }
     if (counts.held > 0)
       hold(counts);
@@ -215,6 +219,8 @@ class Reading {
 
   model::CollectionReport report_;
   model::Cursor from_;
+  std::int64_t read_before_ = 0;          ///< it began anew
+  std::optional<std::int64_t> expected_;  ///< with that
   std::unique_ptr<Round> round_;
   int attempts_ = 0;           ///< since the last page, without a date to come back
   milliseconds dated_{0};      ///< waited since then because the source said so

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -20,12 +21,14 @@ namespace gald::sync {
 struct Progress {
   enum class Stage { reading, publishing };
   Stage stage = Stage::reading;
-  std::string connector;      ///< while reading
-  std::string collection;     ///< while reading
-  std::int64_t objects = 0;   ///< read from this collection, or published, so far
-  bool full = false;          ///< everything is read, not only what changed
-  bool done = false;          ///< this collection is
-  std::int64_t expected = 0;  ///< while publishing: how many records there are
+  std::string connector;     ///< while reading
+  std::string collection;    ///< while reading
+  std::int64_t objects = 0;  ///< read from this collection, or published, so far
+  bool full = false;         ///< everything is read, not only what changed
+  bool done = false;         ///< this collection is
+
+  /// How many there are in all: records to publish, or objects to read, where the source tells.
+  std::optional<std::int64_t> expected = {};
 };
 
 struct CycleOptions {

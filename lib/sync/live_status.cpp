@@ -52,9 +52,8 @@ void LiveStatus::moved(const Progress& progress) {
     return step.connector == progress.connector && step.collection == progress.collection;
   });
   Step& step = known != now_.steps.end() ? *known : now_.steps.emplace_back();
-  step = {progress.connector, progress.collection, progress.objects, progress.full, progress.done};
-  if (activity == Activity::publishing)
-    step.expected = progress.expected;
+  step = {progress.connector, progress.collection, progress.objects,
+          progress.full,      progress.done,       progress.expected};
 }
 
 void LiveStatus::cycle_over() {

@@ -43,7 +43,8 @@ class LiveStatus {
     bool full = false;  ///< a round that sees everything, not only what changed
     bool done = false;
 
-    /// In all. Of a collection only whoever asks may know: as many as the last time, say.
+    /// In all. Where the source does not tell, whoever asks may know: as many as the last time,
+    /// say.
     std::optional<std::int64_t> expected = {};
   };
 

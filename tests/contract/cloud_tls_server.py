@@ -173,6 +173,8 @@ class Session:
             send(answer(b"hello", f"X-Connection: {self.number}"))
         elif path == "/metadata/identity/oauth2/token":
             send(self.identity(target, start))
+        elif path.endswith("/$count"):
+            send(answer(b"\xef\xbb\xbf893", "Content-Type: text/plain"))
         elif path.endswith("/oauth2/v2.0/token"):
             send(self.token())
         else:

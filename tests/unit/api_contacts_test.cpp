@@ -175,6 +175,27 @@ TEST_F(ContactsOfTheApi, AreFiltered) {
             Names{"Dan Defoe"});
 }
 
+TEST_F(ContactsOfTheApi, AreFilteredByTimesOfAForgottenHistoryToo) {
+  const auto since = [&](base::TimePoint time) {
+    return names(kContacts + "?changed_since=" + base::to_iso8601(time));
+  };
+  std::vector<base::TimePoint> published = {clock_.now()};
+  for (const int number : {1, 2, 3}) {
+    apply({named(number, "Changed", std::to_string(number))});
+    publish();
+    published.push_back(clock_.now());
+  }
+  for (const bool forgotten : {false, true}) {
+    SCOPED_TRACE(forgotten);
+    for (std::size_t i = 0; i < published.size(); ++i) {
+      EXPECT_EQ(since(published[i]).size(), 4 - i);
+      EXPECT_EQ(since(published[i] + std::chrono::milliseconds(1)).size(), 3 - i);
+    }
+    index_->publish(index_->begin_run(), {.keep_history = clock_.now() - published[2]}, {});
+  }
+  EXPECT_EQ(get(kContacts + "/" + id_of("Dan Defoe") + "/history").at("items").size(), 0u);
+}
+
 TEST_F(ContactsOfTheApi, ComePageByPageInEveryOrder) {
   for (const std::string limit : {"1", "2", "3", "4", "1000"}) {
     EXPECT_EQ(walk(kContacts + "?limit=" + limit), all_);

@@ -213,14 +213,30 @@ TEST_F(ApiExports, ManyLargeOnesOnTheirWayAreEnough) {
   fill();
   std::vector<net::ServerResponse> on_their_way;
   for (int i = 0; i < Spool::kMostFiles; ++i) {
+    authority_.principal.name = "token " + std::to_string(i / Spool::kMostFilesOfAClient);
     on_their_way.push_back(ask(kExport + "?format=jsonl"));
     ASSERT_TRUE(on_their_way.back().stream) << i;
   }
+  authority_.principal.name = "another";
   const net::ServerResponse refused = ask(kExport + "?format=jsonl");
   EXPECT_EQ(refused.status, 503);
   EXPECT_EQ(header(refused, "Retry-After"), "30");
   EXPECT_EQ(ask(kExport + "?format=jsonl&kind=group").status, 200) << "takes no file";
   on_their_way.pop_back();
+  EXPECT_EQ(ask(kExport + "?format=jsonl").status, 200);
+}
+
+TEST_F(ApiExports, OneClientLeavesRoomForOthers) {
+  fill();
+  std::vector<net::ServerResponse> on_their_way;
+  for (int i = 0; i < Spool::kMostFilesOfAClient; ++i)
+    on_their_way.push_back(ask(kExport + "?format=jsonl"));
+  EXPECT_NE(refused(kExport + "?format=csv&columns=all", 503).find("on their way to you"),
+            std::string::npos);
+  authority_.principal.name = "another";
+  EXPECT_EQ(ask(kExport + "?format=jsonl").status, 200);
+  authority_.principal.name = "test";
+  on_their_way.clear();
   EXPECT_EQ(ask(kExport + "?format=jsonl").status, 200);
 }
 
@@ -254,7 +270,7 @@ TEST(Places, AreSoManyAndNoMore) {
 TEST(Spool, GivesBackWhatItWasGivenFromWhereverItIsAskedFor) {
   const test::TemporaryDirectory place;
   for (const int pieces : {0, 1, 3000, 12'345}) {
-    Spool spool(place.path());
+    Spool spool(place.path(), "test");
     std::string all;
     for (int i = 0; i < pieces; ++i) {
       const std::string piece = "piece " + std::to_string(i) + std::string(90, '.');

@@ -63,6 +63,10 @@ TEST_F(HealthTest, AnIndexThatCannotBeReadIsNotReadyAndItsFileIsNotTold) {
   const net::ServerResponse response = get("/readyz");
   EXPECT_EQ(response.status, 503);
   EXPECT_EQ(response.body.find("gald.db"), std::string::npos) << response.body;
+  const Json body = status();
+  EXPECT_EQ(body.at("published"), false);
+  EXPECT_EQ(body.at("ageSeconds"), nullptr);
+  EXPECT_EQ(body.at("connectors").size(), 2U);
 }
 
 TEST_F(HealthTest, StatusBeforeTheFirstCycle) {
@@ -105,6 +109,8 @@ TEST_F(HealthTest, StatusEstimatesAReadThatWasCompleteBefore) {
   EXPECT_EQ(body.at("progress")[0].at("objects"), 1);
   EXPECT_EQ(body.at("progress")[0].at("expected"), 4);
   EXPECT_EQ(body.at("estimateSeconds"), 30);
+  live_.moved({sync::Progress::Stage::reading, "entra", "users", 1, true, false, 6});
+  EXPECT_EQ(status().at("progress")[0].at("expected"), 6) << "the source knows better";
 }
 
 TEST_F(HealthTest, StatusTellsWhenCredentialsEnd) {

@@ -110,6 +110,17 @@ TEST_F(MetricsTest, BeginAtZeroAndWithoutAnIndex) {
   EXPECT_EQ(text.find("gald_collection_last_success"), std::string::npos) << "there was none";
 }
 
+TEST_F(MetricsTest, TellNothingOfAnIndexThatCannotBeRead) {
+  cycle(users({1, 2}));
+  index_.reset();
+  std::filesystem::resize_file(file(), 0);
+  std::ofstream(file()) << "no index at all, but long enough to be taken for a file of something";
+  const std::string text = scrape();
+  EXPECT_EQ(value(text, "gald_published"), "0");
+  EXPECT_EQ(text.find("gald_contacts{"), std::string::npos);
+  EXPECT_EQ(value(text, "gald_activity{activity=\"idle\"}"), "1");
+}
+
 TEST_F(MetricsTest, CountRuns) {
   model::RunReport report = cycle(users({1, 2}));
   report.collections[0].objects = 12;

@@ -381,6 +381,23 @@ TEST_F(CycleTest, ProgressCountsObjects) {
   EXPECT_EQ(read, (std::vector<std::int64_t>{2, 3}));
 }
 
+TEST_F(CycleTest, ProgressTellsWhatTheSourceExpects) {
+  Page first = page({1, 2}, "n", false);
+  first.expected = 40;
+  Page anew = page({1, 2, 3}, "n", false);
+  anew.expected = 4;
+  connector("entra").script = {first, page({3}, "n", false), CursorRefused{"gone"}, anew,
+                               page({4}, "d")};
+  std::vector<std::optional<std::int64_t>> expected;
+  options_.progress = [&](const Progress& progress) {
+    if (progress.stage == Progress::Stage::reading)
+      expected.push_back(progress.expected);
+  };
+  cycle();
+  EXPECT_EQ(expected, (std::vector<std::optional<std::int64_t>>{40, 40, 7, 7}))
+      << "three were read when it began anew, and four come";
+}
+
 TEST(Schedule, KeepsTheIntervalFromStartToStart) {
   const Schedule schedule{std::chrono::minutes(30), std::chrono::minutes(1)};
   const base::TimePoint start{std::chrono::hours(1)};

@@ -321,13 +321,13 @@ TEST_F(CareTest, TheLogStaysSmallThoughSomebodyAlwaysReads) {
           SQLite::Transaction snapshot(database);
           database.execAndGet("SELECT count(*) FROM sqlite_schema");
           ++reading;
-          for (int wait = 0; reading < 2 && wait < 50 && !over; ++wait)
+          for (int wait = 0; reading < 2 && wait < 500 && !over; ++wait)
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
-          std::this_thread::sleep_for(std::chrono::milliseconds(5));
+          std::this_thread::sleep_for(std::chrono::milliseconds(400));
           --reading;
         }
       });
-    for (int i = 0; i < 150; ++i) {  // 300 MiB
+    for (int i = 0; i < 100; ++i) {  // 200 MiB
       writer.exec("INSERT INTO ballast VALUES (randomblob(2097152)); DELETE FROM ballast;");
       largest = std::max(largest, fs::file_size(copy().string() + "-wal"));
     }

@@ -15,6 +15,10 @@ class LiveStatusTest : public testing::Test {
     status_.moved({Progress::Stage::reading, "entra", collection, objects, full, done});
   }
 
+  void reads_of(std::int64_t expected, std::int64_t objects) {
+    status_.moved({Progress::Stage::reading, "entra", "users", objects, true, false, expected});
+  }
+
   void publishes(std::int64_t done, std::int64_t all) {
     status_.moved({Progress::Stage::publishing, {}, {}, done, true, done >= all, all});
   }
@@ -76,6 +80,17 @@ TEST_F(LiveStatusTest, EstimatesByThePaceSoFar) {
   EXPECT_EQ(left(1000), 90);
   EXPECT_EQ(left(), std::nullopt) << "nobody knows how many there are";
   EXPECT_EQ(left(50), 0) << "more than there were the last time";
+}
+
+TEST_F(LiveStatusTest, ASourceTellsHowMuchThereIs) {
+  status_.cycle_begun();
+  clock_.advance(seconds(10));
+  reads_of(1000, 100);
+  EXPECT_EQ(left(), 90);
+  reads("groups", 3);
+  EXPECT_EQ(left(), std::nullopt) << "the other one may be the longer";
+  reads("groups", 4, true, true);
+  EXPECT_EQ(left(), 90);
 }
 
 TEST_F(LiveStatusTest, TheSlowestCollectionCounts) {
