@@ -40,11 +40,28 @@ SQLite::Database open_for_writing(const std::filesystem::path& file) {
 
 void configure(SQLite::Database& database) {
   database.exec("PRAGMA journal_mode = WAL");
-  // WAL with NORMAL loses no consistency, at worst the last transactions of a power cut; those are
-  // read again, as the cursors go with them.
+  // WAL with NORMAL loses no consistency, at worst the last transactions of a power cut: pages are
+  // read again, as the cursors go with them. What consumers follow must not be lost (OnDisk).
   database.exec("PRAGMA synchronous = NORMAL");
   database.exec("PRAGMA journal_size_limit = 67108864");
 }
+
+/// While it lives, nobody sees what is committed before it is on the disk: who follows the feed
+/// would be behind a number that, lost in a power cut, is given to another change.
+class OnDisk {
+ public:
+  explicit OnDisk(SQLite::Database& database) : database_(database) {
+    database_.exec("PRAGMA synchronous = FULL");
+  }
+
+  ~OnDisk() { database_.tryExec("PRAGMA synchronous = NORMAL"); }
+
+  OnDisk(const OnDisk&) = delete;
+  OnDisk& operator=(const OnDisk&) = delete;
+
+ private:
+  SQLite::Database& database_;
+};
 
 }  // namespace
 
@@ -159,6 +176,7 @@ bool Index::published_before() {
 model::PublishedCounts Index::publish(std::int64_t run, const Publication& how,
                                       std::stop_token stop) {
   return impl_->guarded([&] {
+    const OnDisk told(impl_->database);
     impl_->staging->settle();
     Publication actual = how;
     actual.policy = impl_->plans->policy_in_force(how);
@@ -186,6 +204,7 @@ std::vector<model::HeldPlan> Index::plans_of(std::int64_t run) {
 
 Decision Index::approve(std::int64_t plan, std::int64_t run, std::stop_token stop) {
   return impl_->guarded([&] {
+    const OnDisk told(impl_->database);
     Decision decision = impl_->plans->approve(plan, run);
     if (decision.outcome == Decision::Outcome::done ||
         decision.outcome == Decision::Outcome::already) {
