@@ -78,9 +78,8 @@ std::string neutral_cell(std::string_view value) {
 }
 
 std::string quoted_cell(std::string_view value) {
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-  const bool plain = value.find_first_of(",\"\r\n;") == std::string_view::npos &&
-                     (value.empty() || (!is_blank(value.front()) && !is_blank(value.back())));
+  const bool plain = value.find_first_of(",;\t\"\r\n") == std::string_view::npos &&
+                     !value.starts_with(' ') && !value.ends_with(' ');
   if (plain)
     return std::string(value);
   std::string cell = "\"";

@@ -14,7 +14,8 @@ namespace gald::exporting {
 std::string neutral_cell(std::string_view value);
 
 /// RFC 4180: quotes around what contains a separator, a quote or a line end, or begins or ends with
-/// a blank, which many programs would drop.
+/// a blank, which many programs would drop. Semicolons and tabs separate cells for spreadsheets,
+/// too: what stands behind one would be a cell of its own, which nobody has made harmless.
 std::string quoted_cell(std::string_view value);
 
 }  // namespace gald::exporting

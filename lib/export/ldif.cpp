@@ -120,7 +120,7 @@ class LdifWriter final : public Writer {
   void put_each(std::string_view name, const std::vector<std::string>& values) {
     std::set<std::string> seen;
     for (const std::string& text : values)
-      if (!text.empty() && seen.insert(model::search_form(text)).second)
+      if (!text.empty() && seen.insert(model::case_ignoring_form(text)).second)
         put(name, text);
   }
 

@@ -69,13 +69,17 @@ bool belongs_to_a_word(UChar32 c) {
   return u_isalnum(c) != 0 || (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
 }
 
+icu::UnicodeString case_folded(std::string_view text) {
+  UErrorCode error = U_ZERO_ERROR;
+  return icu::Normalizer2::getNFKCCasefoldInstance(error)->normalize(
+      icu::UnicodeString::fromUTF8(
+          icu::StringPiece(text.data(), static_cast<std::int32_t>(text.size()))),
+      error);
+}
+
 icu::UnicodeString folded_and_decomposed(std::string_view text) {
   UErrorCode error = U_ZERO_ERROR;
-  const icu::Normalizer2* fold = icu::Normalizer2::getNFKCCasefoldInstance(error);
-  const icu::Normalizer2* decompose = icu::Normalizer2::getNFDInstance(error);
-  const auto given = icu::UnicodeString::fromUTF8(
-      icu::StringPiece(text.data(), static_cast<std::int32_t>(text.size())));
-  return decompose->normalize(fold->normalize(given, error), error);
+  return icu::Normalizer2::getNFDInstance(error)->normalize(case_folded(text), error);
 }
 
 std::vector<std::string_view> words_of(std::string_view form) {
@@ -111,6 +115,23 @@ std::string search_form(std::string_view text) {
   std::string utf8;
   icu::Normalizer2::getNFCInstance(error)->normalize(form, error).toUTF8String(utf8);
   return utf8;
+}
+
+std::string case_ignoring_form(std::string_view text) {
+  const icu::UnicodeString folded = case_folded(text);
+  icu::UnicodeString form;
+  for (std::int32_t i = 0; i < folded.length(); i = folded.moveIndex32(i, 1)) {
+    const UChar32 c = folded.char32At(i);
+    if (u_isUWhiteSpace(c) != 0) {
+      if (!form.endsWith(u' '))
+        form.append(u' ');
+    } else if (u_charType(c) != U_CONTROL_CHAR) {
+      form.append(c);
+    }
+  }
+  form.trim();
+  std::string utf8;
+  return form.toUTF8String(utf8);
 }
 
 std::string lower_case(std::string_view text) {

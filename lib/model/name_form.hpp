@@ -13,6 +13,11 @@ namespace gald::model {
 /// or spaces stay as they are. Never throws; bytes that are no UTF-8 separate words.
 std::string search_form(std::string_view text);
 
+/// As a directory compares values without regard to case (caseIgnoreMatch; RFC 4518): folded,
+/// compatibility forms taken for what they stand for, blanks and line ends for one space, and none
+/// at either end. Accents and punctuation count. Never throws; bytes that are no UTF-8 are all one.
+std::string case_ignoring_form(std::string_view text);
+
 /// In the case of no particular language ("ß" becomes "SS"). Bytes that are no UTF-8 become U+FFFD.
 std::string lower_case(std::string_view text);
 std::string upper_case(std::string_view text);

@@ -136,6 +136,8 @@ TEST(Csv, Quotes) {
   EXPECT_EQ(quoted_cell("a\"b"), "\"a\"\"b\"");
   EXPECT_EQ(quoted_cell("a\nb"), "\"a\nb\"");
   EXPECT_EQ(quoted_cell(" a"), "\" a\"");
+  EXPECT_EQ(quoted_cell("a;b"), "\"a;b\"");
+  EXPECT_EQ(quoted_cell("a\t=1+1"), "\"a\t=1+1\"");
   EXPECT_EQ(quoted_cell("a "), "\"a \"");
 }
 
@@ -278,6 +280,20 @@ TEST(Ldif, ValuesThatNeedBase64) {
   }
   contact.entry.values = {{Attribute::display_name, "a :<b"}};
   EXPECT_NE(ldif(contact).find("\ncn: a :<b\n"), std::string::npos);
+}
+
+TEST(Ldif, EveryValueThatADirectoryTakes) {
+  model::Contact contact;
+  contact.entry.id = "id";
+  contact.entry.values = {{Attribute::description, "C"}, {Attribute::notes, "C++"}};
+  contact.labels = {"VIP", "VIP!", "Vip ", "Résumé", "Resume"};
+  const std::string text = ldif(contact);
+  EXPECT_NE(text.find("\ndescription: C\ndescription: C++\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nbusinessCategory: VIP\nbusinessCategory: VIP!\nbusinessCategory:: "),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("\nbusinessCategory: Resume\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("Vip"), std::string::npos) << text;
 }
 
 TEST(Ldif, NoValueTwice) {

@@ -31,6 +31,18 @@ TEST(SearchForm, HasNoAccentsAndNoLigatures) {
   EXPECT_EQ(search_form("שָׁלוֹם"), search_form("שלום"));
 }
 
+TEST(CaseIgnoringForm, IsTheSameForWhatADirectoryTakesForTheSame) {
+  EXPECT_EQ(case_ignoring_form(" \t Jane\r\n\u00A0 DOE "), "jane doe");
+  EXPECT_EQ(case_ignoring_form("Mu\u0308ller"), case_ignoring_form("MÜLLER"));
+  EXPECT_EQ(case_ignoring_form("Ｗｉｄｅ"), "wide");
+  EXPECT_EQ(case_ignoring_form("a\x01\u00AD"
+                               "b"),
+            "ab");
+  EXPECT_EQ(case_ignoring_form("C++ "), "c++");
+  EXPECT_NE(case_ignoring_form("Müller"), case_ignoring_form("Muller"));
+  EXPECT_EQ(case_ignoring_form(" "), "");
+}
+
 TEST(SearchForm, LeavesScriptsWithoutCaseAsTheyAre) {
   EXPECT_EQ(search_form("山田太郎"), "山田太郎");
   EXPECT_EQ(search_form("山田\u3000太郎"), "山田 太郎");
