@@ -210,14 +210,23 @@ PhoneQuery read_phone_query(std::string_view text, std::span<const std::string> 
       query.full.push_back({std::move(phone.e164), std::move(phone.extension)});
     return true;
   };
-  query.says_country = read({});
+  const auto read_as_dialled = [&] {
+    for (const std::string& region : regions)
+      read(region);
+  };
+  // "00" may begin a longer exit code, such as the "0011" of Australia, or be meant as "+" where it
+  // is none: what may be meant is looked for, the likeliest first.
+  const bool has_exit_code = text.starts_with("00");
+  if (has_exit_code)
+    read_as_dialled();
+  query.says_country = read({}) && query.full.size() == 1;
   if (query.says_country) {
     query.extension = query.full.front().extension;
     add_dialled(query.dialled, query.full.front().e164);
     return query;
   }
-  for (const std::string& region : regions)
-    read(region);
+  if (!has_exit_code)
+    read_as_dialled();
   query.extension = parts.extension;
   add_dialled(query.dialled, parts.number);
   add_dialled(query.dialled, without_trunk_zero(parts.number));

@@ -115,6 +115,42 @@ TEST(PhoneMatch, MeetsANumberHoweverEitherIsWritten) {
     }
 }
 
+TEST(PhoneMatch, KnowsExitCodesThatBeginLikeAnotherOne) {
+  struct Call {
+    const char* region;  ///< where it was dialled
+    const char* asked;
+    const char* stored;
+  };
+
+  for (const auto& [region, asked, stored] :
+       std::vector<Call>{{"AU", "0011 65 6123 4567", "+65 6123 4567"},
+                         {"AU", "0011 64 4 123 4567", "+64 4 123 4567"},
+                         {"AU", "0011 45 33 12 34 56", "+45 33 12 34 56"},
+                         {"AU", "0045 33 12 34 56", "+45 33 12 34 56"},  // as elsewhere
+                         {"AU", "0011 1 425 555 0100", "+1 425 555 0100"},
+                         {"SG", "001 45 33 12 34 56", "+45 33 12 34 56"},
+                         {"SG", "001 64 4 123 4567", "+64 4 123 4567"},
+                         {"SG", "0045 33 12 34 56", "+45 33 12 34 56"},
+                         {"HK", "001 45 33 12 34 56", "+45 33 12 34 56"},
+                         {"HK", "0065 6123 4567", "+65 6123 4567"},
+                         {"CO", "009 45 33 12 34 56", "+45 33 12 34 56"},
+                         {"JP", "0045 33 12 34 56", "+45 33 12 34 56"},
+                         {"DE", "0045 33 12 34 56", "+45 33 12 34 56"},
+                         {"DE", "001 425 555 0100", "+1 425 555 0100"},
+                         {"US", "0045 33 12 34 56", "+45 33 12 34 56"}}) {
+    EXPECT_EQ(match(asked, stored, "", {region}), "exact") << region << " " << asked;
+    EXPECT_EQ(match(asked, stored, "", {"DE", region}), "exact") << region << " " << asked;
+  }
+  EXPECT_EQ(match("0045 33 12 34 56", "+45 33 12 34 56"), "exact");
+  EXPECT_EQ(match("0011 65 6123 4567", "+65 6123 4568", "", {"AU"}), "");
+  const std::vector<std::string> germany{"DE"};
+  EXPECT_TRUE(read_phone_query("0045 33 12 34 56", germany).says_country);
+  EXPECT_TRUE(read_phone_query("0045 33 12 34 56", {}).says_country);
+  const std::vector<std::string> australia{"AU"};
+  EXPECT_EQ(read_phone_query("0011 65 6123 4567", australia).same().front(), "+6561234567");
+  EXPECT_FALSE(read_phone_query("0011 65 6123 4567", australia).says_country);
+}
+
 TEST(PhoneMatch, MeetsNumbersThatNobodyKnowsTheCountryOf) {
   EXPECT_EQ(match("030 23125110", "(030) 23125-110"), "national");
   EXPECT_EQ(match("+49 30 23125110", "030 23125110"), "national");
