@@ -76,6 +76,18 @@ class TemporaryFile {
   fs::path path_;
 };
 
+/// The file that a link leads to. One that leads nowhere is not followed: whoever owns its folder
+/// could have root make files anywhere.
+fs::path behind_links(const fs::path& to) {
+  std::error_code error;
+  if (!fs::is_symlink(to, error))
+    return to;
+  const fs::path file = fs::canonical(to, error);
+  if (error)
+    throw std::runtime_error(to.string() + ": is a link that leads to no file; name the file");
+  return file;
+}
+
 void refuse_to_replace(const fs::path& index, const fs::path& to) {
   std::error_code ignored;
   if (to.has_parent_path() && !fs::is_directory(to.parent_path(), ignored))
@@ -85,6 +97,8 @@ void refuse_to_replace(const fs::path& index, const fs::path& to) {
                              (to / "gald.db").string());
   if (!fs::exists(to, ignored))
     return;
+  if (!fs::is_regular_file(to, ignored))
+    throw std::runtime_error(to.string() + ": is no regular file; name another one");
   if (fs::equivalent(index, to, ignored))
     throw std::runtime_error(to.string() + ": is the index itself; name another file");
   if (!looks_like_an_index(to))
@@ -133,8 +147,9 @@ bool copy_index(const fs::path& from, const fs::path& to, std::stop_token stop) 
 
 std::optional<Backup> back_up(const fs::path& index, const fs::path& to, std::stop_token stop) {
   SQLite::Database source = open_source(index);
-  refuse_to_replace(index, to);
-  const TemporaryFile made(to.string() + ".partial-" + std::to_string(::getpid()));
+  const fs::path place = behind_links(to);
+  refuse_to_replace(index, place);
+  const TemporaryFile made(place.string() + ".partial-" + std::to_string(::getpid()));
   Backup backup;
   try {
     create_index_file(made.path());
@@ -147,12 +162,12 @@ std::optional<Backup> back_up(const fs::path& index, const fs::path& to, std::st
   } catch (const SQLite::Exception& error) {
     if (means_damage(error))
       refuse_damaged(index, error.what());
-    give_up(index, to, error);
+    give_up(index, place, error);
   }
   backup.bytes = fs::file_size(made.path());
   flush_to_disk(made.path());
-  fs::rename(made.path(), to);
-  flush_to_disk(to);
+  fs::rename(made.path(), place);
+  flush_to_disk(place);
   return backup;
 }
 

@@ -22,7 +22,8 @@ struct Backup {
 /// The same for keeping: one file with mode 0640 that needs none beside it, looked through before
 /// it takes the place of an older one, which stays when anything fails. Nothing when told to stop.
 /// Holds the picture, and with it the write-ahead log, as long as copying takes and not longer.
-/// Throws std::runtime_error with one clear line, also for a file in the way that is no index.
+/// Where `to` is a link, the file that it leads to is replaced. Throws std::runtime_error with
+/// one clear line, also for a file in the way that is no index, and for a link that leads nowhere.
 std::optional<Backup> back_up(const std::filesystem::path& index, const std::filesystem::path& to,
                               std::stop_token stop);
 

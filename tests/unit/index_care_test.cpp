@@ -172,6 +172,32 @@ TEST_F(CareTest, OnlyABackupIsReplaced) {
             std::string::npos);
 }
 
+TEST_F(CareTest, ALinkStaysAndTheBackupBehindItIsReplaced) {
+  cycle(10);
+  const fs::path folder = place_.path() / "kept";
+  fs::create_directory(folder);
+  fs::create_symlink("kept/gald.db", copy());
+  EXPECT_NE(message_of([&] { back_up(file(), copy(), {}); }).find("copy.db: is a link that leads"),
+            std::string::npos);
+  EXPECT_TRUE(fs::is_empty(folder));
+  ASSERT_TRUE(back_up(file(), folder / "gald.db", {}));
+  cycle(20);
+  ASSERT_TRUE(back_up(file(), copy(), {}));
+  EXPECT_TRUE(fs::is_symlink(copy()));
+  EXPECT_EQ(one(folder / "gald.db", "SELECT count(*) FROM contacts"), "20");
+  std::ofstream(folder / "gald.db-wal") << "of somebody who has it open";
+  EXPECT_NE(message_of([&] { back_up(file(), copy(), {}); }).find("kept/gald.db-wal: "),
+            std::string::npos);
+}
+
+TEST_F(CareTest, APipeIsNoPlaceForABackup) {
+  cycle(10);
+  ASSERT_EQ(::mkfifo(copy().c_str(), 0600), 0);
+  EXPECT_NE(message_of([&] { back_up(file(), copy(), {}); }).find("copy.db: is no regular file"),
+            std::string::npos);
+  EXPECT_TRUE(fs::is_fifo(copy()));
+}
+
 TEST_F(CareTest, ADamagedIndexDoesNotReplaceABackup) {
   cycle(300);
   ASSERT_TRUE(back_up(file(), copy(), {}));
