@@ -131,7 +131,7 @@ class Index::Impl {
 
 Index::Index(const std::filesystem::path& file, const base::Clock& clock) {
   if (lost_its_content(file))
-    throw DamagedIndex(file.string() + ": is empty, and its write-ahead log is not");
+    throw DamagedIndex(file.string() + ": is empty, though a write-ahead log lies beside it");
   const bool ours = was_written_by_us(file);
   try {
     impl_ = std::make_unique<Impl>(file, clock);

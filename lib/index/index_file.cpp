@@ -105,12 +105,9 @@ bool was_written_by_us(const fs::path& index) {
 }
 
 bool lost_its_content(const fs::path& index) {
-  const auto empty = [](const fs::path& file) {
-    std::error_code missing;
-    return fs::file_size(file, missing) == 0 && !missing;
-  };
-  return empty(index) && fs::exists(with_suffix(index, "-wal")) &&
-         !empty(with_suffix(index, "-wal"));
+  std::error_code missing;
+  return fs::file_size(index, missing) == 0 && !missing &&
+         fs::exists(with_suffix(index, "-wal"), missing);
 }
 
 bool means_damage(const SQLite::Exception& error) {

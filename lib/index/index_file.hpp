@@ -28,7 +28,8 @@ bool looks_like_an_index(const std::filesystem::path& file);
 /// file that was named by mistake has none.
 bool was_written_by_us(const std::filesystem::path& index);
 
-/// Whether the file is empty, though its log is not. SQLite would take it for a new one.
+/// Whether the file is empty, though it was written: a log lies beside it, be it empty, too. A new
+/// file gets one when its tables are in it. SQLite would take it for a new one.
 bool lost_its_content(const std::filesystem::path& index);
 
 /// Whether SQLite found that the content of the file cannot be what it wrote.

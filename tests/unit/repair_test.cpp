@@ -138,7 +138,7 @@ TEST_F(RepairTest, WhereverPagesAreOverwrittenTheIdsComeBack) {
   ASSERT_EQ(before.size(), static_cast<std::size_t>(kPeople));
   const auto pages = static_cast<std::streamoff>(fs::file_size(file())) / kPageSize;
   ASSERT_GT(pages, 60);
-  for (int attempt = 0; attempt < 12; ++attempt) {
+  for (int attempt = 0; attempt < 13; ++attempt) {
     switch (attempt) {
       case 0:  // the header of the file
         overwrite(0, garbage(100));
@@ -152,6 +152,10 @@ TEST_F(RepairTest, WhereverPagesAreOverwrittenTheIdsComeBack) {
       case 3:  // there is nothing but its log
         fs::resize_file(file(), 0);
         std::ofstream(index::with_suffix(file(), "-wal")) << garbage(8192);
+        break;
+      case 4:  // nothing is there at all
+        ASSERT_EQ(fs::file_size(index::with_suffix(file(), "-wal")), 0U) << "as behind each cycle";
+        fs::resize_file(file(), 0);
         break;
       default:  // the heads of some pages, wherever they belong
         for (int i = 0; i < attempt; ++i)
@@ -267,6 +271,15 @@ TEST_F(RepairTest, WhatIsNoDamageIsLeftAlone) {
   EXPECT_THROW(cycle(), std::runtime_error);
   EXPECT_EQ(index::kept_aside(file()).size(), 0U);
   EXPECT_EQ(fs::file_size(file()), 5000U);
+}
+
+TEST_F(RepairTest, AnEmptyFileWithoutALogIsANewOne) {
+  std::ofstream(file()).close();  // killed before the tables were in it
+  const model::RunReport report = cycle();
+  EXPECT_EQ(report.outcome, model::Outcome::complete) << report.error;
+  EXPECT_EQ(report.damage, "");
+  EXPECT_EQ(published().size(), static_cast<std::size_t>(kPeople));
+  EXPECT_EQ(index::kept_aside(file()).size(), 0U);
 }
 
 }  // namespace gald::daemon
