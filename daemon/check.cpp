@@ -7,10 +7,12 @@
 #include "base/log.hpp"
 #include "commands.hpp"
 #include "compose.hpp"
+#include "index/history.hpp"
 #include "index/integrity.hpp"
 #include "output.hpp"
 #include "platform.hpp"
 #include "secrets.hpp"
+#include "status.hpp"
 #include "text.hpp"
 
 namespace gald::daemon {
@@ -21,7 +23,18 @@ using sync::Finding;
 using Level = Finding::Level;
 using Json = nlohmann::ordered_json;
 
-Finding check_index(const std::filesystem::path& file) {
+/// Of an index that is sound.
+Finding check_clock_of(const std::filesystem::path& file, base::TimePoint now) {
+  const std::string ahead = describe_ahead(index::History(file).state(), now);
+  if (ahead.empty())
+    return {Level::ok, "index: " + file.string() + " is sound", {}, "index"};
+  return {Level::warning, "index: " + file.string() + " is sound, but " + ahead,
+          "set the clock, if it is wrong now; if it was wrong then, all changes are told with that "
+          "time until it comes: --at does not find them before, and retention keeps them longer",
+          "index"};
+}
+
+Finding check_index(const std::filesystem::path& file, base::TimePoint now) {
   const std::string remedy =
       "gald needs a folder of its own, such as /var/lib/gald, in which its "
       "account may create files";
@@ -34,11 +47,11 @@ Finding check_index(const std::filesystem::path& file) {
   std::vector<std::string> problems;
   try {
     problems = index::problems_of(file);
+    if (problems.empty())
+      return check_clock_of(file, now);
   } catch (const std::exception& error) {
     return {Level::problem, "index: " + std::string(error.what()), {}, "index"};
   }
-  if (problems.empty())
-    return {Level::ok, "index: " + file.string() + " is sound", {}, "index"};
   std::string text = "index: " + file.string() + " is damaged";
   for (const std::string& problem : problems)
     text += "; " + problem;
@@ -101,7 +114,7 @@ int execute(const CheckCommand& command, const Context& context) {
   tell({}, {Level::ok, "configuration: " + config.file.string(), {}, "configuration"});
   for (const std::string& warning : check_files(config, credentials_folder()).warnings)
     tell({}, {Level::warning, warning, {}, "file"});
-  tell({}, check_index(config.index_file));
+  tell({}, check_index(config.index_file, clock.now()));
   if (!config.index_group.empty() && !may_give_to_group(config.index_group))
     tell({}, {Level::problem,
               "index.group: this account is no member of the group " + config.index_group,

@@ -95,13 +95,15 @@ std::string describe_totals(const index::Overview& overview) {
          describe_conflicts(overview);
 }
 
-std::string describe_history(const index::HistoryState& history) {
+std::string describe_history(const index::HistoryState& history, base::TimePoint now) {
   if (history.changes == 0)
     return {};
   const std::string& since =
       history.complete_since.empty() ? history.oldest_at : history.complete_since;
+  const std::string ahead = describe_ahead(history, now);
   return "History: " + counted(history.changes, "change") + " since " + spoken_time(since) +
-         ", about " + grouped(history.bytes / 1024) + " KiB\n";
+         ", about " + grouped(history.bytes / 1024) + " KiB" +
+         (ahead.empty() ? "\n" : "; " + ahead + ", see `gald check`\n");
 }
 
 std::string name_of(const index::GroupSize& group) {
@@ -249,6 +251,13 @@ CollectionHealth health_of(const StatusReport& report, const index::CollectionSt
   return now - *success > 3 * interval ? CollectionHealth::late : CollectionHealth::ok;
 }
 
+std::string describe_ahead(const index::HistoryState& history, base::TimePoint now) {
+  const auto newest = base::parse_iso8601(history.newest_at);
+  if (!newest || *newest - now <= index::kClockTolerance)
+    return {};
+  return "the newest change is of " + spoken_time(history.newest_at) + ", later than the clock";
+}
+
 std::vector<std::string> waiting_for(const StatusReport& report) {
   std::vector<std::string> names;
   if (report.overview.published)
@@ -269,7 +278,7 @@ std::string describe(const StatusReport& report, base::TimePoint now,
         "The index is damaged. Another one is being made from the sources; until it is complete, "
         "what can be\nread of the old one is served. Of the one that is being made:\n\n";
   if (report.overview.published) {
-    text += describe_totals(report.overview) + describe_history(report.history);
+    text += describe_totals(report.overview) + describe_history(report.history, now);
     text += report.all_groups ? describe_groups(report.groups) : describe_largest(report.groups);
   } else {
     text += "Nothing has been published yet.\n";

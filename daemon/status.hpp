@@ -46,6 +46,10 @@ CollectionHealth health_of(const StatusReport& report, const index::CollectionSt
 /// What the first publication waits for; empty when there has been one.
 std::vector<std::string> waiting_for(const StatusReport& report);
 
+/// "the newest change is of 2031-11-28 06:15:00Z, later than the clock" when the clock was wrong
+/// then or is now, else empty.
+std::string describe_ahead(const index::HistoryState& history, base::TimePoint now);
+
 std::string describe(const StatusReport& report, base::TimePoint now,
                      std::chrono::milliseconds interval);
 

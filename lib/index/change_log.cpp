@@ -159,10 +159,12 @@ HistorySize history_size(Statements& statements) {
   {
     Query query(statements,
                 "SELECT max(h.kept_after, coalesce((SELECT max(number) FROM change), 0)) - h.gone,"
-                " (SELECT at FROM change ORDER BY number LIMIT 1) FROM history h");
+                " (SELECT at FROM change ORDER BY number LIMIT 1),"
+                " (SELECT at FROM change ORDER BY number DESC LIMIT 1) FROM history h");
     query.next();
     size.changes = query.integer(0);
     size.oldest_at = query.text(1);
+    size.newest_at = query.text(2);
   }
   // A row takes its texts, about 10 bytes of numbers and headers, and an entry in each of two
   // indexes; pages that are filled in no order are three quarters full.

@@ -58,6 +58,7 @@ struct HistorySize {
   std::int64_t changes = 0;
   std::int64_t bytes = 0;  ///< estimated from the length of some of them
   std::string oldest_at;   ///< ISO 8601; empty: there are none
+  std::string newest_at;
 };
 
 HistorySize history_size(Statements& statements);

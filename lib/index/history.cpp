@@ -376,9 +376,10 @@ HistoryState History::state() const {
   return explained(impl_->file, [&]() -> HistoryState {
     SQLite::Transaction picture(impl_->database);
     if (!impl_->permission.everything())  // how much was told of others
-      return {0, 0, "", history_bounds(impl_->statements).at};
+      return {0, 0, "", history_bounds(impl_->statements).at, ""};
     const HistorySize size = history_size(impl_->statements);
-    return {size.changes, size.bytes, size.oldest_at, history_bounds(impl_->statements).at};
+    return {size.changes, size.bytes, size.oldest_at, history_bounds(impl_->statements).at,
+            size.newest_at};
   });
 }
 

@@ -49,11 +49,16 @@ struct EntryDifference {
   std::vector<model::GroupReference> groups;  ///< those that the changes name
 };
 
+/// Clocks that are right differ by less. What was told later than now and this was told while the
+/// clock was wrong, or it is wrong now.
+inline constexpr std::chrono::minutes kClockTolerance{5};
+
 struct HistoryState {
   std::int64_t changes = 0;
   std::int64_t bytes = 0;      ///< about; estimated from the length of some changes
   std::string oldest_at;       ///< ISO 8601, of the oldest change; empty: there is none
   std::string complete_since;  ///< ISO 8601: moments before cannot be asked for; empty: all can
+  std::string newest_at;       ///< ISO 8601, of the newest change; empty, also with a permission
 };
 
 /// One connection, one thread. Each call sees one moment, and costs what was told since; memory

@@ -10,6 +10,7 @@
 #include "base/log.hpp"
 #include "index/change_log.hpp"
 #include "index/conflict_store.hpp"
+#include "index/history.hpp"
 #include "index/index_file.hpp"
 #include "index/labels.hpp"
 #include "index/plan_store.hpp"
@@ -101,6 +102,16 @@ class Index::Impl {
     }
   }
 
+  void compare_clock() {
+    const base::TimePoint now = clock.now();
+    if (const base::TimePoint newest = next_moment(statements, now); newest - now > kClockTolerance)
+      base::log::warning(
+          "publish.ahead_of_clock",
+          "the newest change was told with a time that is still to come: the clock was wrong then,"
+          " or is now; what is published is told with that time",
+          {{"newest", base::to_iso8601(newest)}});
+  }
+
   void purge(std::optional<std::chrono::milliseconds> keep, std::int64_t run,
              std::stop_token stop) {
     const std::int64_t purged =
@@ -177,6 +188,7 @@ model::PublishedCounts Index::publish(std::int64_t run, const Publication& how,
                                       std::stop_token stop) {
   return impl_->guarded([&] {
     const OnDisk told(impl_->database);
+    impl_->compare_clock();
     impl_->staging->settle();
     Publication actual = how;
     actual.policy = impl_->plans->policy_in_force(how);

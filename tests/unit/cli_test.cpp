@@ -349,6 +349,18 @@ TEST(Status, ACredentialThatEndsSoonIsTold) {
             std::string::npos);
 }
 
+TEST(Status, TellsOfAClockThatWasWrong) {
+  StatusReport report;
+  report.overview.published = true;
+  report.history = {5, 4096, "2026-11-21T05:30:00.000Z", "", "2031-01-01T00:00:00.000Z"};
+  const base::TimePoint newest = base::parse_iso8601(report.history.newest_at).value();
+  const std::string told =
+      " KiB; the newest change is of 2031-01-01 00:00:00Z, later than the clock, see `gald check`";
+  EXPECT_NE(describe(report, newest - 6min, 30min).find(told), std::string::npos);
+  for (const base::TimePoint now : {newest - 5min, newest, newest + 5min})
+    EXPECT_EQ(describe(report, now, 30min).find("newest change"), std::string::npos);
+}
+
 TEST(Status, NamesTheLargestGroups) {
   StatusReport report;
   report.overview.published = true;

@@ -7,6 +7,7 @@
 
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
+#include "base/log.hpp"
 #include "index/backup.hpp"
 #include "index/change_log.hpp"
 #include "index/feed.hpp"
@@ -213,6 +214,30 @@ TEST_F(HistoryTest, ItsSizeIsCountedAndAboutRight) {
                     .front());
   EXPECT_GT(static_cast<double>(state.bytes), 0.7 * real);
   EXPECT_LT(static_cast<double>(state.bytes), 1.3 * real);
+}
+
+TEST_F(HistoryTest, AClockThatWasWrongIsToldOf) {
+  const base::TimePoint right = clock_.now();
+  const auto publish_at = [&](base::TimePoint time) {
+    clock_.advance(time - clock_.now());
+    apply(kUsers, {user(1, "At " + base::to_iso8601(time))});
+    base::log::start(base::log::Level::warning);
+    testing::internal::CaptureStderr();
+    publish();
+    const std::string log = testing::internal::GetCapturedStderr();
+    base::log::start(base::log::Level::error);
+    return log;
+  };
+  const auto warns = HasSubstr("publish.ahead_of_clock");
+  EXPECT_THAT(publish_at(right), testing::Not(warns));
+  EXPECT_THAT(publish_at(right - std::chrono::minutes(4)), testing::Not(warns));
+  const base::TimePoint wrong = right + days(2000);
+  EXPECT_THAT(publish_at(wrong), testing::Not(warns)) << "nobody can tell";
+  const std::string newest = History(file()).state().newest_at;
+  EXPECT_GE(newest, base::to_iso8601(wrong));
+  EXPECT_THAT(publish_at(right + days(1)), testing::AllOf(warns, HasSubstr("newest=" + newest)));
+  EXPECT_EQ(History(file()).state().newest_at, newest) << "told with that time, too";
+  EXPECT_THAT(publish_at(wrong + days(1)), testing::Not(warns));
 }
 
 TEST_F(HistoryTest, WhoWasMergedMayBeOnItsOwnAgain) {
