@@ -48,7 +48,8 @@ void configure(SQLite::Database& database) {
 }
 
 /// While it lives, nobody sees what is committed before it is on the disk: who follows the feed
-/// would be behind a number that, lost in a power cut, is given to another change.
+/// would be behind a number that, lost in a power cut, is given to another change. And a decision
+/// that somebody was told of would be open again.
 class OnDisk {
  public:
   explicit OnDisk(SQLite::Database& database) : database_(database) {
@@ -230,7 +231,10 @@ Decision Index::approve(std::int64_t plan, std::int64_t run, std::stop_token sto
 }
 
 Decision Index::reject(std::int64_t plan, std::int64_t run) {
-  return impl_->guarded([&] { return impl_->plans->reject(plan, run); });
+  return impl_->guarded([&] {
+    const OnDisk told(impl_->database);
+    return impl_->plans->reject(plan, run);
+  });
 }
 
 std::int64_t Index::begin_run() {

@@ -172,4 +172,27 @@ TEST_F(PowerCutTest, PagesThatWouldBeReadAgainWaitForNoDisk) {
   EXPECT_EQ(flushes_of_reading(101), 0) << "after a publication that ended early, too";
 }
 
+TEST_F(PowerCutTest, ADecisionIsNotLost) {
+  apply(people(1, 60));
+  publish();
+  apply(departures(1, 30));
+  publish();
+  index_->reject(open().number, index_->begin_run());
+  const fs::path left = place_.path() / "left";
+  write_what_is_left(file(), left);
+  EXPECT_EQ(SQLite::Database(left.string(), SQLite::OPEN_READWRITE)
+                .execAndGet("SELECT state FROM plan")
+                .getString(),
+            "rejected");
+}
+
+TEST_F(PowerCutTest, AQuietCycleWaitsForNoDisk) {
+  apply(people(1, 10));
+  publish();
+  const int before = flushes();
+  apply({});
+  publish();
+  EXPECT_EQ(flushes(), before);
+}
+
 }  // namespace gald::index
