@@ -61,10 +61,13 @@ class RequestText {
 
   void clear() {
     constexpr std::size_t kKept = 2048;
+    constexpr std::size_t kFieldsKept = 16;
     text_.clear();
     fields_.clear();
     if (text_.capacity() > kKept)
       text_.shrink_to_fit();
+    if (fields_.capacity() > kFieldsKept)
+      fields_.shrink_to_fit();
     method_ = target_ = {};
   }
 

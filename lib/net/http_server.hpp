@@ -28,7 +28,7 @@ struct Peer {
   std::string certificate = {};
 };
 
-/// A whole request; valid for as long as it is being answered.
+/// A whole request; valid until answer() returns.
 struct ServerRequest {
   std::string method;
   std::string target;  ///< as it was sent: "/contacts?source=cloud"

@@ -23,6 +23,12 @@ constexpr std::size_t kTargetLimit = 8 * 1024;
 constexpr std::chrono::seconds kLingering{2};
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
+/// A string that is cleared, or is assigned an empty one, keeps its memory.
+template <typename Value>
+void give_back(Value& value) {
+  const Value old = std::exchange(value, Value());
+}
+
 }  // namespace
 
 /// What a worker made of a request.
@@ -74,8 +80,7 @@ std::optional<Steady::time_point> HttpSession::idle_since() const {
 
 void HttpSession::next_request() {
   text_.clear();
-  body_.clear();
-  body_.shrink_to_fit();
+  give_back(body_);
   parser_.reset();
   head_checked_ = false;
   keep_alive_ = true;
@@ -83,11 +88,11 @@ void HttpSession::next_request() {
   sent_ = 0;
   has_written_ = {};
   route_.clear();
-  message_ = {};
+  give_back(message_);  // an idle connection keeps little
   ready_.reset();
   stream_.reset();
   if (!request_.method.empty())
-    request_ = {};  // an idle connection keeps little
+    give_back(request_);
   if (context_.draining)
     return close();
   since_ = Steady::now();
@@ -96,14 +101,21 @@ void HttpSession::next_request() {
     deadline_ = since_ + context_.options.request_timeout;
     return parse();
   }
+  give_back_input();
+  state_ = State::idle;
+  deadline_ = since_ + context_.options.idle_timeout;
+  read_more();
+}
+
+/// Nothing is being read into it.
+void HttpSession::give_back_input() {
+  if (used_ < filled_)
+    return;
   used_ = filled_ = 0;
   if (in_.size() > kFirstRead) {
     in_.resize(kFirstRead);
     in_.shrink_to_fit();
   }
-  state_ = State::idle;
-  deadline_ = since_ + context_.options.idle_timeout;
-  read_more();
 }
 
 void HttpSession::read_more() {
@@ -356,6 +368,7 @@ void HttpSession::answered(Answer answer) {
   status_ = answer.status;
   route_ = std::move(answer.route);
   stream_ = std::move(answer.stream);
+  give_back(request_);  // a stream may go on for long
   send(std::move(answer.message));
 }
 
@@ -410,8 +423,8 @@ void HttpSession::on_written(const error_code& ec) {
       deadline_ = since_ + context_.options.request_timeout;
       return read_more();
     case Then::next_piece:
-      message_.head.clear();
-      message_.body.clear();
+      give_back(message_.head);
+      give_back(message_.body);
       return next_piece();
     case Then::next_request:
       told();
@@ -490,6 +503,7 @@ void HttpSession::got(Piece piece) {
 
 void HttpSession::park(milliseconds time) {
   state_ = State::parked;
+  give_back_input();
   ++context_.kept_open;
   // Of what came while the worker looked, nobody knows whether it saw it.
   if (context_.draining || seen_wakes_ != context_.wakes)
@@ -556,6 +570,7 @@ void HttpSession::drain() {
 void HttpSession::linger() {
   // Closing a socket that has something unread makes the system throw away what was sent.
   state_ = State::lingering;
+  give_back(message_);
   deadline_ = Steady::now() + kLingering;
   end_writing();
 }

@@ -115,6 +115,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   struct Piece;
 
   void read_more();
+  void give_back_input();
   void parse();
   bool check_head();
   std::optional<std::string> fault_of_head() const;

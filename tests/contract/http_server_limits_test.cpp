@@ -3,6 +3,7 @@
 #include <fstream>
 #include <thread>
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -23,6 +24,12 @@ long resident_memory() {
     if (line.starts_with("VmRSS:"))
       return std::stol(line.substr(6));
   return 0;
+}
+
+/// In bytes, without what was given back and is kept for the next one; 0 with a sanitizer.
+std::size_t allocated_memory() {
+  const struct mallinfo2 all = mallinfo2();
+  return all.uordblks + all.hblkhd;
 }
 
 void allow_files(rlim_t count) {
@@ -409,6 +416,36 @@ TEST_F(HttpServerTest, TwoThousandIdleConnectionsCostLittle) {
   EXPECT_LT(took[100], milliseconds(20));
   EXPECT_EQ(idle.front().get("/x").status, 200);
   EXPECT_EQ(idle.back().get("/x").status, 200);
+}
+
+TEST_F(HttpServerTest, AnIdleConnectionKeepsNothingOfWhatItHasAskedAndGot) {
+  answers_.on("/long", [](const ServerRequest&) { return text(std::string(2 << 20, 'x')); });
+  answers_.on("/body", [](const ServerRequest&) { return text("taken"); });
+  std::string headers = "Content-Length: 60000\r\n";
+  for (int i = 0; i < 90; ++i)
+    headers += "X" + std::to_string(i) + ": " + std::string(100, 'x') + "\r\n";
+  const std::string address = start();
+  std::vector<HttpPeer> idle;
+  for (int i = 0; i < 101; ++i) {
+    idle.emplace_back(address);
+    EXPECT_EQ(idle.back().get("/x").status, 200);
+  }
+  const auto growth_each = [&](auto ask) {
+    ask(idle.back());  // and whatever is made once
+    const std::size_t before = allocated_memory();
+    for (int i = 0; i < 100; ++i)
+      ask(idle[static_cast<std::size_t>(i)]);
+    EXPECT_EQ(idle.back().get("/x").status, 200);  // so that the one before is idle
+    return (static_cast<double>(allocated_memory()) - static_cast<double>(before)) / 100;
+  };
+  EXPECT_LT(growth_each([&](HttpPeer& peer) {
+              EXPECT_EQ(peer.ask("POST", "/body", headers, std::string(60'000, 'x')).body, "taken");
+            }),
+            4096);
+  EXPECT_LT(growth_each([](HttpPeer& peer) {
+              EXPECT_EQ(peer.get("/long").body.size(), std::size_t{2} << 20);
+            }),
+            4096);
 }
 
 TEST_F(HttpServerTest, TheEndIsQuickAndTellsThoseWhoWait) {
