@@ -145,22 +145,22 @@ void HttpSession::on_read(const error_code& ec, std::size_t size) {
   if (state_ == State::lingering)
     return read_some(asio::buffer(in_.data(), in_.size()));
   filled_ += size;
-  if (state_ == State::idle) {
-    state_ = State::reading;
-    since_ = Steady::now();
-    deadline_ = since_ + context_.options.request_timeout;
-  }
   parse();
 }
 
 void HttpSession::parse() {
-  // RFC 9112 section 2.2: an empty line before a request is none.
+  // RFC 9112 section 2.2: an empty line before a request is none. It prolongs nothing either.
   while (!parser_ && filled_ - used_ >= 2 && in_.compare(used_, 2, "\r\n") == 0)
     used_ += 2;
   if (!parser_ && used_ == filled_) {
     state_ = State::idle;
     deadline_ = since_ + context_.options.idle_timeout;
     return read_more();
+  }
+  if (state_ == State::idle) {
+    state_ = State::reading;
+    since_ = Steady::now();
+    deadline_ = since_ + context_.options.request_timeout;
   }
   if (!parser_)
     parser_.emplace(text_, body_, context_.options.header_limit, context_.options.body_limit);

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <malloc.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -100,6 +101,31 @@ TEST_F(HttpServerTest, RefusesNonsenseAndClosesTheConnection) {
   EXPECT_EQ(HttpPeer(address).get("/after").status, 200);
 }
 
+TEST_F(HttpServerTest, TheLimitOfHeadersIsOneOfAllTogether) {
+  // Pieces that fill what the server reads into, and end with the beginning of the next field: it
+  // has always read all of them but one byte.
+  constexpr std::size_t kRead = 1024;
+  const auto padded = [](std::string text, std::size_t size) {
+    return text + std::string(size - text.size() - 3, 'x') + "\r\nX";
+  };
+  const std::string address = start();
+  const auto status_of = [&](int pieces) {
+    HttpPeer peer(address);
+    const int on = 1;
+    ::setsockopt(peer.descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    peer.send(padded("GET /x HTTP/1.1\r\nHost: localhost\r\nX: ", kRead));
+    for (int i = 1; i < pieces; ++i) {
+      std::this_thread::sleep_for(milliseconds(5));
+      if (!peer.send(padded("-Filler: ", kRead - 1)))
+        break;
+    }
+    peer.send(": 1\r\n\r\n");
+    return peer.read_answer().status;
+  };
+  EXPECT_EQ(status_of(15), 200);
+  EXPECT_EQ(status_of(60), 431);
+}
+
 TEST_F(HttpServerTest, AnswersForTheHostsThatItHas) {
   ServerOptions options;
   options.hosts = {"gal.example.com"};
@@ -143,6 +169,13 @@ TEST_F(HttpServerTest, HalfARequestIsNotWaitedForForever) {
   EXPECT_EQ(slow.read_answer().status, 408);
   HttpPeer idle(address);
   EXPECT_TRUE(idle.is_closed());
+  HttpPeer empty(address);
+  int lines = 0;
+  while (lines < 200 && empty.send("\r\n")) {
+    ++lines;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_LT(lines, 200) << "an empty line is none, and no sign of life";
   HttpPeer used(address);
   EXPECT_EQ(used.get("/x").status, 200);
   EXPECT_TRUE(used.is_closed());
