@@ -207,7 +207,7 @@ class HttpServer {
   struct Load {
     std::size_t connections = 0;
     std::size_t waiting = 0;    ///< requests for a worker
-    std::size_t streaming = 0;  ///< bodies and waits that are kept open
+    std::size_t streaming = 0;  ///< streams from beginning to end, and requests that wait for news
   };
 
   Load load() const;

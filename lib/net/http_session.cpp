@@ -84,6 +84,7 @@ void HttpSession::next_request() {
   parser_.reset();
   head_checked_ = false;
   keep_alive_ = true;
+  keep_open(false);
   status_ = 0;
   sent_ = 0;
   has_written_ = {};
@@ -138,7 +139,7 @@ void HttpSession::read_more() {
 void HttpSession::on_read(const error_code& ec, std::size_t size) {
   if (state_ == State::closed)
     return;
-  if (late_)
+  if (std::exchange(late_, false))
     return refuse(408, "the request took too long to arrive", false);
   if (ec)
     return close();
@@ -368,6 +369,7 @@ void HttpSession::answered(Answer answer) {
   status_ = answer.status;
   route_ = std::move(answer.route);
   stream_ = std::move(answer.stream);
+  keep_open(stream_ != nullptr);
   give_back(request_);  // a stream may go on for long
   send(std::move(answer.message));
 }
@@ -504,7 +506,7 @@ void HttpSession::got(Piece piece) {
 void HttpSession::park(milliseconds time) {
   state_ = State::parked;
   give_back_input();
-  ++context_.kept_open;
+  keep_open(true);
   // Of what came while the worker looked, nobody knows whether it saw it.
   if (context_.draining || seen_wakes_ != context_.wakes)
     return unpark();
@@ -514,7 +516,6 @@ void HttpSession::park(milliseconds time) {
 }
 
 void HttpSession::unpark() {
-  --context_.kept_open;
   if (stream_ && context_.draining) {
     message_.body = framed(message_, {}, true);
     stream_.reset();
@@ -525,6 +526,11 @@ void HttpSession::unpark() {
     return next_piece();
   request_.waited = request_.waited || context_.draining || Steady::now() >= deadline_;
   ask(true);
+}
+
+void HttpSession::keep_open(bool open) {
+  if (open != std::exchange(kept_open_, open))
+    open ? ++context_.kept_open : --context_.kept_open;
 }
 
 void HttpSession::wake() {
@@ -570,6 +576,7 @@ void HttpSession::drain() {
 void HttpSession::linger() {
   // Closing a socket that has something unread makes the system throw away what was sent.
   state_ = State::lingering;
+  keep_open(false);
   give_back(message_);
   deadline_ = Steady::now() + kLingering;
   end_writing();
@@ -586,8 +593,7 @@ void HttpSession::close() {
   if (state_ == State::closed)
     return;
   told();
-  if (state_ == State::parked)
-    --context_.kept_open;
+  keep_open(false);
   state_ = State::closed;
   close_socket();
   --context_.connections;

@@ -49,7 +49,7 @@ struct SessionContext {
   HttpDate date{};
 
   std::atomic<std::size_t> connections = 0;
-  std::atomic<std::size_t> kept_open = 0;
+  std::atomic<std::size_t> kept_open = 0;  ///< streams, and waits of requests
 };
 
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
@@ -136,6 +136,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void got(Piece piece);
   void park(std::chrono::milliseconds time);
   void unpark();
+  void keep_open(bool open);
   void linger();
 
   SessionContext& context_;
@@ -161,6 +162,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   ServerRequest request_;  // while it is answered: the worker's
   std::uint64_t seen_wakes_ = 0;
   std::optional<Steady::time_point> waits_until_;  ///< of a request that was parked
+  bool kept_open_ = false;                         // is counted by the context
   int status_ = 0;
   std::string route_;
   std::uint64_t sent_ = 0;

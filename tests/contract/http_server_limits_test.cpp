@@ -179,6 +179,11 @@ TEST_F(HttpServerTest, HalfARequestIsNotWaitedForForever) {
   HttpPeer used(address);
   EXPECT_EQ(used.get("/x").status, 200);
   EXPECT_TRUE(used.is_closed());
+  stop();
+  int counted = 0;
+  for (const std::string& told : answers_.told(0))
+    counted += told.find(" 408 ") != told.npos;
+  EXPECT_EQ(counted, 3);
 }
 
 TEST_F(HttpServerTest, TheOldestIdleConnectionMakesRoom) {
@@ -392,6 +397,40 @@ TEST_F(HttpServerTest, AClientThatStopsReadingKeepsNeitherAWorkerNorMemory) {
   for (int i = 0; i < 100 && server().load().connections > 1; ++i)
     std::this_thread::sleep_for(milliseconds(100));
   EXPECT_LE(server().load().connections, 1u) << "they were given up";
+}
+
+TEST_F(HttpServerTest, WhatIsKeptOpenIsCountedOnceFromItsBeginningToItsEnd) {
+  std::atomic<int> asked = 0;
+  std::atomic<std::size_t> seen = 0;
+  std::atomic<bool> looked = false;
+  answers_.on("/gigabyte", [&](const ServerRequest&) { return gigabyte(asked); });
+  answers_.on("/wait", [&](const ServerRequest& request) {
+    ServerResponse response = text("news");
+    if (!request.again)
+      response.wait = milliseconds(60'000);
+    else if (!looked.exchange(true))
+      seen = server().load().streaming;
+    return response;
+  });
+  const std::string address = start();
+  const auto wait_for = [&](std::size_t count) {
+    for (int i = 0; i < 1000 && server().load().streaming != count; ++i)
+      std::this_thread::sleep_for(milliseconds(5));
+    return server().load().streaming;
+  };
+  {
+    HttpPeer stalls(address, 4096);
+    stalls.send("GET /gigabyte HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(wait_for(1), 1u) << "a download that waits for nothing but its client";
+    HttpPeer waits(address);
+    waits.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(wait_for(2), 2u);
+    server().wake();
+    EXPECT_EQ(waits.read_answer().body, "news");
+    EXPECT_EQ(seen, 2u) << "who is asked again still waits";
+    EXPECT_EQ(wait_for(1), 1u);
+  }
+  EXPECT_EQ(wait_for(0), 0u);
 }
 
 TEST_F(HttpServerTest, ASlowReaderGetsAllOfALongBody) {
