@@ -270,10 +270,12 @@ class HttpServer::Impl {
     error_code ec;
     if (!door.listening.is_unix())
       socket.set_option(asio::ip::tcp::no_delay(true), ec);
-    const auto found = context_.per_address.find(peer.address);
-    if (found != context_.per_address.end() &&
+    const auto found = context_.per_client.find(client_of(peer));
+    if (found != context_.per_client.end() &&
         found->second >= context_.options.connections_per_address)
-      return turn_away(socket, encrypted, "too many connections from this address");
+      return turn_away(socket, encrypted,
+                       peer.user ? "too many connections from this account"
+                                 : "too many connections from this address");
     if (context_.sessions.size() >= context_.options.connections && !close_oldest_idle())
       return turn_away(socket, encrypted, "too many connections");
     if (encrypted)

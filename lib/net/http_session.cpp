@@ -49,14 +49,18 @@ struct HttpSession::Piece {
   milliseconds ask_again{0};
 };
 
+std::string client_of(const Peer& peer) {
+  return peer.user ? "account " + std::to_string(*peer.user) : peer.address;
+}
+
 HttpSession::HttpSession(SessionContext& context, Peer peer, bool checks_host)
     : context_(context), peer_(std::move(peer)), checks_host_(checks_host) {}
 
 void HttpSession::begin() {
   place_ = context_.sessions.insert(context_.sessions.end(), shared_from_this());
   ++context_.connections;
-  if (!peer_.address.empty())
-    ++context_.per_address[peer_.address];
+  client_ = context_.per_client.try_emplace(client_of(peer_)).first;
+  ++client_->second;
   since_ = Steady::now();
   deadline_ = since_ + context_.options.request_timeout;
   state_ = State::shaking_hands;
@@ -597,9 +601,8 @@ void HttpSession::close() {
   state_ = State::closed;
   close_socket();
   --context_.connections;
-  if (!peer_.address.empty())
-    if (const auto it = context_.per_address.find(peer_.address); --it->second == 0)
-      context_.per_address.erase(it);
+  if (--client_->second == 0)
+    context_.per_client.erase(client_);
   context_.sessions.erase(place_);
 }
 

@@ -30,6 +30,9 @@ using Steady = std::chrono::steady_clock;
 
 class HttpSession;
 
+/// Who has a share of the connections: an address, or an account on a Unix socket.
+std::string client_of(const Peer& peer);
+
 /// What all connections share.
 struct SessionContext {
   SessionContext(ServerOptions given, Handler& answers)
@@ -42,9 +45,9 @@ struct SessionContext {
 
   // On the io thread.
   std::list<std::shared_ptr<HttpSession>> sessions;
-  std::map<std::string, std::size_t> per_address;
-  std::uint64_t wakes = 0;  ///< how often those who wait were woken
-  bool draining = false;    ///< no request is taken any more
+  std::map<std::string, std::size_t> per_client;  ///< how many of them each has: client_of()
+  std::uint64_t wakes = 0;                        ///< how often those who wait were woken
+  bool draining = false;                          ///< no request is taken any more
   std::time_t date_of = 0;
   HttpDate date{};
 
@@ -147,6 +150,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Steady::time_point deadline_ = Steady::time_point::max();
   Steady::time_point since_;  // of the state `idle`, and of the request
   std::list<std::shared_ptr<HttpSession>>::iterator place_;
+  std::map<std::string, std::size_t>::iterator client_;
 
   std::string in_;  // [used_, filled_) was read and not parsed
   std::size_t used_ = 0;

@@ -203,7 +203,7 @@ TEST_F(HttpServerTest, TheOldestIdleConnectionMakesRoom) {
   EXPECT_EQ(server().load().connections, 3u);
 }
 
-TEST_F(HttpServerTest, OneAddressDoesNotTakeAllConnections) {
+TEST_F(HttpServerTest, OneAddressOrAccountDoesNotTakeAllConnections) {
   ServerOptions options;
   options.connections_per_address = 2;
   options.listen = {"127.0.0.1:0", "unix:" + (directory_.path() / "s").string()};
@@ -218,6 +218,14 @@ TEST_F(HttpServerTest, OneAddressDoesNotTakeAllConnections) {
   EXPECT_EQ(refused.header("retry-after"), "1");
   HttpPeer local(options.listen.back());
   EXPECT_EQ(local.get("/a").status, 200);
+  {
+    HttpPeer another(options.listen.back());
+    EXPECT_EQ(another.get("/a").status, 200);
+    EXPECT_EQ(HttpPeer(options.listen.back()).read_answer().status, 503);
+  }
+  while (server().load().connections > 3)
+    std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_EQ(HttpPeer(options.listen.back()).get("/a").status, 200) << "there is room again";
 }
 
 TEST_F(HttpServerTest, TooManyWaitingRequestsAreToldToComeBack) {

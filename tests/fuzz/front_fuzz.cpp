@@ -213,7 +213,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::this_thread::yield();
     }
   }
-  require(world->context.connections == 0 && world->context.per_address.empty());
+  require(world->context.connections == 0 && world->context.per_client.empty());
   require(world->context.sessions.empty() && world->context.kept_open == 0);
   const bool has_head = input.find("HEAD") != input.npos;
   std::string_view output = session->output;
