@@ -181,7 +181,7 @@ Message message_of(ServerResponse& response, const Sending& sending) {
   message.until_close = response.stream && !length && !sending.chunks;
 
   std::string& head = message.head;
-  head.reserve(512 + (response.body.size() <= 64 * 1024 ? response.body.size() : 0));
+  head.reserve(512 + (response.body.size() <= kInOnePiece ? response.body.size() : 0));
   head += "HTTP/1.1 ";
   head += std::to_string(response.status);
   head += ' ';
@@ -204,7 +204,7 @@ Message message_of(ServerResponse& response, const Sending& sending) {
   head += "\r\n";
   if (sending.head) {
     message.encoder.reset();
-  } else if (response.body.size() <= 64 * 1024) {
+  } else if (response.body.size() <= kInOnePiece) {
     head += response.body;  // one piece is cheaper to send than two
   } else {
     message.body = std::move(response.body);

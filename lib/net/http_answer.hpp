@@ -20,6 +20,9 @@ using HttpDate = std::array<char, 29>;
 
 HttpDate http_date(std::time_t time);
 
+/// Bodies of up to so many bytes are sent in one piece with their head.
+constexpr std::size_t kInOnePiece = 64 * 1024;
+
 /// How an answer is to be sent.
 struct Sending {
   bool head = false;       ///< HEAD: the headers of what GET would get
@@ -29,7 +32,7 @@ struct Sending {
 };
 
 struct Message {
-  std::string head;
+  std::string head;  ///< and a body of up to kInOnePiece
   std::string body;
 
   // With a stream:

@@ -168,8 +168,13 @@ struct ServerOptions {
   int workers = 6;                   ///< some may be busy for long: the others still answer
   std::size_t connections = 4000;    ///< at a time
   std::size_t connections_per_address = 2500;  ///< an address, or an account on a Unix socket
-  std::size_t waiting_requests = 256;          ///< for a worker; beyond that: 503
-  std::size_t header_limit = 16 * 1024;        ///< bytes
+  /// Bytes of bodies of more than 64 KiB that were made and have not gone out. What would be more
+  /// is answered with 503.
+  std::size_t bodies_limit = 256 << 20;
+  std::size_t bodies_per_address = 160 << 20;  ///< as with the connections
+
+  std::size_t waiting_requests = 256;    ///< for a worker; beyond that: 503
+  std::size_t header_limit = 16 * 1024;  ///< bytes
   std::size_t body_limit = 64 * 1024;
   std::chrono::milliseconds request_timeout{10'000};  ///< from its first byte to its last
   std::chrono::milliseconds idle_timeout{75'000};     ///< between two requests

@@ -21,6 +21,8 @@ namespace {
 constexpr std::size_t kFirstRead = 1024;  // most requests are shorter, and most connections idle
 constexpr std::size_t kTargetLimit = 8 * 1024;
 constexpr std::chrono::seconds kLingering{2};
+constexpr std::string_view kTooMuchUnderWay =
+    "too much is on its way to clients that take their time; try again in a moment";
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A string that is cleared, or is assigned an empty one, keeps its memory.
@@ -60,7 +62,7 @@ void HttpSession::begin() {
   place_ = context_.sessions.insert(context_.sessions.end(), shared_from_this());
   ++context_.connections;
   client_ = context_.per_client.try_emplace(client_of(peer_)).first;
-  ++client_->second;
+  ++client_->second.connections;
   since_ = Steady::now();
   deadline_ = since_ + context_.options.request_timeout;
   state_ = State::shaking_hands;
@@ -93,8 +95,7 @@ void HttpSession::next_request() {
   sent_ = 0;
   has_written_ = {};
   route_.clear();
-  give_back(message_);  // an idle connection keeps little
-  ready_.reset();
+  give_back_sent();  // an idle connection keeps little
   stream_.reset();
   if (!request_.method.empty())
     give_back(request_);
@@ -110,6 +111,12 @@ void HttpSession::next_request() {
   state_ = State::idle;
   deadline_ = since_ + context_.options.idle_timeout;
   read_more();
+}
+
+void HttpSession::give_back_sent() {
+  give_back_room();
+  give_back(message_);
+  ready_.reset();
 }
 
 /// Nothing is being read into it.
@@ -278,12 +285,17 @@ void HttpSession::dispatch() {
 bool HttpSession::send_ready() {
   if (!keep_alive_ || text_.version() < 11 || text_.method() != "GET" || !body_.empty())
     return false;
-  ready_ = context_.handler.ready(
+  std::shared_ptr<const ReadyAnswer> found = context_.handler.ready(
       {text_.method(), target_, text_.value_of(http::field::authorization),
        text_.value_of(http::field::if_none_match), text_.value_of(http::field::accept_encoding),
        text_.value_of(http::field::accept), peer_});
-  if (!ready_)
+  if (!found)
     return false;
+  if (!take_room_for(*found)) {
+    refuse(503, kTooMuchUnderWay, true);
+    return true;
+  }
+  ready_ = std::move(found);
   if (const std::time_t now = std::time(nullptr); now != context_.date_of) {
     context_.date_of = now;
     context_.date = http_date(now);
@@ -372,10 +384,53 @@ void HttpSession::answered(Answer answer) {
     return park(*answer.wait);
   status_ = answer.status;
   route_ = std::move(answer.route);
+  if (!take_room(answer.message.body.size())) {
+    keep_open(false);
+    return refuse(503, kTooMuchUnderWay, keep_alive_);
+  }
   stream_ = std::move(answer.stream);
   keep_open(stream_ != nullptr);
   give_back(request_);  // a stream may go on for long
   send(std::move(answer.message));
+}
+
+/// Of what is sent in one piece with its head nothing is counted: it is short, and there is one of
+/// each connection at most. Nor is a piece of a stream, which is as short.
+bool HttpSession::take_room(std::size_t size) {
+  if (context_.bodies + size > context_.options.bodies_limit ||
+      client_->second.bodies + size > context_.options.bodies_per_address)
+    return false;
+  room_ = size;
+  context_.bodies += size;
+  client_->second.bodies += size;
+  return true;
+}
+
+/// Many may be sent the same one, which is in memory once, and is nobody's.
+bool HttpSession::take_room_for(const ReadyAnswer& ready) {
+  const std::size_t size = ready.message.size();
+  if (size <= kInOnePiece)
+    return true;
+  const auto [one, is_new] = context_.ready_bodies.try_emplace(&ready, 0);
+  if (is_new && context_.bodies + size > context_.options.bodies_limit) {
+    context_.ready_bodies.erase(one);
+    return false;
+  }
+  context_.bodies += is_new ? size : 0;
+  ++one->second;
+  return true;
+}
+
+void HttpSession::give_back_room() {
+  context_.bodies -= room_;
+  client_->second.bodies -= std::exchange(room_, 0);
+  if (!ready_ || ready_->message.size() <= kInOnePiece)
+    return;
+  const auto one = context_.ready_bodies.find(ready_.get());
+  if (--one->second != 0)
+    return;
+  context_.ready_bodies.erase(one);
+  context_.bodies -= ready_->message.size();
 }
 
 void HttpSession::refuse(int status, std::string_view detail, bool keep_alive) {
@@ -564,7 +619,7 @@ void HttpSession::sweep(Steady::time_point now) {
     return;
   if (state_ == State::parked)
     return unpark();
-  if (state_ != State::reading)
+  if (state_ != State::reading || late_)  // or nothing was being read, as there was no memory
     return close();
   late_ = true;
   cancel_reading();
@@ -581,7 +636,7 @@ void HttpSession::linger() {
   // Closing a socket that has something unread makes the system throw away what was sent.
   state_ = State::lingering;
   keep_open(false);
-  give_back(message_);
+  give_back_sent();
   deadline_ = Steady::now() + kLingering;
   end_writing();
 }
@@ -598,10 +653,11 @@ void HttpSession::close() {
     return;
   told();
   keep_open(false);
+  give_back_room();
   state_ = State::closed;
   close_socket();
   --context_.connections;
-  if (--client_->second == 0)
+  if (--client_->second.connections == 0)
     context_.per_client.erase(client_);
   context_.sessions.erase(place_);
 }

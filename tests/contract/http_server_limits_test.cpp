@@ -407,6 +407,84 @@ TEST_F(HttpServerTest, AClientThatStopsReadingKeepsNeitherAWorkerNorMemory) {
   EXPECT_LE(server().load().connections, 1u) << "they were given up";
 }
 
+/// Asks, and takes the beginning of the answer.
+HttpPeer stalled(const std::string& address, const std::string& target) {
+  HttpPeer peer(address, 4096);
+  peer.send("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_TRUE(peer.read_more().starts_with("HTTP/1.1 200")) << peer.read_more();
+  return peer;
+}
+
+TEST_F(HttpServerTest, WhatIsOnItsWayToThoseWhoDoNotReadIsLimited) {
+  answers_.on("/long", [](const ServerRequest&) { return text(std::string(2 << 20, 'x')); });
+  ServerOptions options;
+  options.bodies_limit = 8 << 20;
+  options.bodies_per_address = 6 << 20;
+  options.listen = {"127.0.0.1:0", "unix:" + (directory_.path() / "s").string()};
+  const std::string address = start(options);
+  const std::string& socket = options.listen.back();
+  HttpPeer peer(address);
+  HttpPeer local(socket);
+  {
+    const HttpPeer first = stalled(address, "/long");
+    const HttpPeer second = stalled(address, "/long");
+    const HttpPeer third = stalled(address, "/long");
+    const HttpAnswer refused = peer.get("/long");
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.header("retry-after"), "1");
+    EXPECT_EQ(peer.get("/x").status, 200) << "the connection stays, and there is room for little";
+    const HttpPeer another = stalled(socket, "/long");
+    EXPECT_EQ(local.get("/long").status, 503) << "of all together";
+    EXPECT_EQ(local.get("/x").status, 200);
+  }
+  while (server().load().connections > 2)
+    std::this_thread::sleep_for(milliseconds(5));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(peer.get("/long").status, 200);
+    EXPECT_EQ(local.get("/long").status, 200);
+  }
+}
+
+TEST_F(HttpServerTest, WhatIsReadyIsInMemoryOnceForAllToWhomItIsOnItsWay) {
+  const auto ready = [](char c) {
+    const std::string body(2 << 20, c);
+    return std::make_shared<net::ReadyAnswer>(
+        net::ReadyAnswer{"HTTP/1.1 200 OK\r\nDate: Sat, 28 Nov 2026 00:00:00 GMT\r\n"
+                         "Content-Length: " +
+                             std::to_string(body.size()) + "\r\n\r\n" + body,
+                         200, "/ready"});
+  };
+  ServerOptions options;
+  options.bodies_limit = 3 << 20;
+  const std::string address = start(options);
+  HttpPeer peer(address);
+  answers_.make_ready(ready('a'));
+  {
+    std::vector<HttpPeer> stall;
+    for (int i = 0; i < 5; ++i)
+      stall.push_back(stalled(address, "/ready"));
+    answers_.make_ready(ready('b'));
+    EXPECT_EQ(peer.get("/ready").status, 503);
+    EXPECT_EQ(peer.get("/x").status, 200);
+  }
+  while (server().load().connections > 1)
+    std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_EQ(peer.get("/ready").body.front(), 'b');
+  EXPECT_EQ(peer.get("/ready").body.front(), 'b');
+}
+
+TEST_F(HttpServerTest, WhoDoesNotReadIsGivenUpWhateverTheSystemWouldTake) {
+  answers_.on("/long", [](const ServerRequest&) { return text(std::string(2 << 20, 'x')); });
+  ServerOptions options;
+  options.stall_timeout = milliseconds(300);
+  options.news_interval = milliseconds(50);
+  const std::string address = start(options);
+  const HttpPeer peer = stalled(address, "/long");
+  for (int i = 0; i < 200 && server().load().connections > 0; ++i)
+    std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_EQ(server().load().connections, 0u);
+}
+
 TEST_F(HttpServerTest, WhatIsKeptOpenIsCountedOnceFromItsBeginningToItsEnd) {
   std::atomic<int> asked = 0;
   std::atomic<std::size_t> seen = 0;

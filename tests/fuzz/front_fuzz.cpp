@@ -215,6 +215,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   require(world->context.connections == 0 && world->context.per_client.empty());
   require(world->context.sessions.empty() && world->context.kept_open == 0);
+  require(world->context.bodies == 0 && world->context.ready_bodies.empty());
   const bool has_head = input.find("HEAD") != input.npos;
   std::string_view output = session->output;
   while (!output.empty())
