@@ -56,6 +56,18 @@ void weaken_etag(ServerResponse& response) {
     etag->insert(0, "W/");
 }
 
+/// It says what the 200 would say (RFC 9110 section 15.4.5). How long that would be is not known
+/// here, but who names the tag in its weak form had the compressed one.
+void describe_unsent(ServerResponse& response, const Sending& sending) {
+  const std::string* etag = header_of(response, "ETag");
+  if (etag == nullptr)
+    return;
+  const bool had_compressed = sending.if_none_match.find("W/" + *etag) != std::string::npos;
+  add_to_vary(response);
+  if (sending.gzip && had_compressed)
+    weaken_etag(response);
+}
+
 void line(std::string& head, std::string_view name, std::string_view value) {
   head += name;
   head += ": ";
@@ -161,6 +173,8 @@ Message message_of(ServerResponse& response, const Sending& sending) {
     response.stream.reset();
     response.body.clear();
   }
+  if (response.status == 304)
+    describe_unsent(response, sending);
   if (has_body && may_be_encoded(response)) {
     add_to_vary(response);
     if (sending.gzip) {

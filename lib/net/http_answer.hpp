@@ -29,6 +29,7 @@ struct Sending {
   bool gzip = false;       ///< is welcome
   bool chunks = true;      ///< are understood: HTTP/1.1
   bool keep_alive = true;  ///< the connection is kept
+  std::string_view if_none_match = {};
 };
 
 struct Message {

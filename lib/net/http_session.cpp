@@ -364,6 +364,7 @@ HttpSession::Answer HttpSession::make_answer() {
   sending.gzip = accepts_gzip(request_.header("Accept-Encoding").value_or(""));
   sending.chunks = text_.version() >= 11;
   sending.keep_alive = keep_alive_;
+  sending.if_none_match = request_.header("If-None-Match").value_or("");
   answer.message = message_of(response, sending);
   answer.status = response.status;
   answer.route = std::move(response.route);
