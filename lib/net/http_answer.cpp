@@ -56,6 +56,18 @@ void weaken_etag(ServerResponse& response) {
     etag->insert(0, "W/");
 }
 
+/// It says what the 200 would say (RFC 9110 section 15.4.5). How long that would be is not known
+/// here, but who names the tag in its weak form had the compressed one.
+void describe_unsent(ServerResponse& response, const Sending& sending) {
+  const std::string* etag = header_of(response, "ETag");
+  if (etag == nullptr)
+    return;
+  const bool had_compressed = sending.if_none_match.find("W/" + *etag) != std::string::npos;
+  add_to_vary(response);
+  if (sending.gzip && had_compressed)
+    weaken_etag(response);
+}
+
 void line(std::string& head, std::string_view name, std::string_view value) {
   head += name;
   head += ": ";
@@ -161,6 +173,8 @@ Message message_of(ServerResponse& response, const Sending& sending) {
     response.stream.reset();
     response.body.clear();
   }
+  if (response.status == 304)
+    describe_unsent(response, sending);
   if (has_body && may_be_encoded(response)) {
     add_to_vary(response);
     if (sending.gzip) {
@@ -181,7 +195,7 @@ Message message_of(ServerResponse& response, const Sending& sending) {
   message.until_close = response.stream && !length && !sending.chunks;
 
   std::string& head = message.head;
-  head.reserve(512 + (response.body.size() <= 64 * 1024 ? response.body.size() : 0));
+  head.reserve(512 + (response.body.size() <= kInOnePiece ? response.body.size() : 0));
   head += "HTTP/1.1 ";
   head += std::to_string(response.status);
   head += ' ';
@@ -204,7 +218,7 @@ Message message_of(ServerResponse& response, const Sending& sending) {
   head += "\r\n";
   if (sending.head) {
     message.encoder.reset();
-  } else if (response.body.size() <= 64 * 1024) {
+  } else if (response.body.size() <= kInOnePiece) {
     head += response.body;  // one piece is cheaper to send than two
   } else {
     message.body = std::move(response.body);

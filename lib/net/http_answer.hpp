@@ -20,16 +20,20 @@ using HttpDate = std::array<char, 29>;
 
 HttpDate http_date(std::time_t time);
 
+/// Bodies of up to so many bytes are sent in one piece with their head.
+constexpr std::size_t kInOnePiece = 64 * 1024;
+
 /// How an answer is to be sent.
 struct Sending {
   bool head = false;       ///< HEAD: the headers of what GET would get
   bool gzip = false;       ///< is welcome
   bool chunks = true;      ///< are understood: HTTP/1.1
   bool keep_alive = true;  ///< the connection is kept
+  std::string_view if_none_match = {};
 };
 
 struct Message {
-  std::string head;
+  std::string head;  ///< and a body of up to kInOnePiece
   std::string body;
 
   // With a stream:

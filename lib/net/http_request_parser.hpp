@@ -61,10 +61,13 @@ class RequestText {
 
   void clear() {
     constexpr std::size_t kKept = 2048;
+    constexpr std::size_t kFieldsKept = 16;
     text_.clear();
     fields_.clear();
     if (text_.capacity() > kKept)
       text_.shrink_to_fit();
+    if (fields_.capacity() > kFieldsKept)
+      fields_.shrink_to_fit();
     method_ = target_ = {};
   }
 
@@ -103,7 +106,7 @@ class RequestParser : public http::basic_parser<true> {
 
   RequestParser(RequestText& text, std::string& body, std::size_t header_limit,
                 std::size_t body_limit)
-      : text_(text), body_(body) {
+      : text_(text), body_(body), header_limit_(header_limit) {
     this->header_limit(static_cast<std::uint32_t>(header_limit));
     this->body_limit(body_limit);
   }
@@ -120,7 +123,10 @@ class RequestParser : public http::basic_parser<true> {
   void on_response_impl(int, View, int, error_code&) override {}
 
   void on_field_impl(http::field known, View name, View value, error_code& ec) override {
-    if (text_.fields() == kMostFields) {
+    // Beast compares its limit only with what it was given and has not read yet: whoever sends a
+    // field at a time would never come to it.
+    fields_size_ += name.size() + value.size() + std::string_view(": \r\n").size();
+    if (text_.fields() == kMostFields || fields_size_ > header_limit_) {
       ec = http::error::header_limit;
       return;
     }
@@ -155,6 +161,8 @@ class RequestParser : public http::basic_parser<true> {
 
   RequestText& text_;
   std::string& body_;
+  const std::size_t header_limit_;
+  std::size_t fields_size_ = 0;
 };
 
 }  // namespace gald::net

@@ -35,6 +35,10 @@ constexpr std::chrono::seconds kGrace{5};
 /// Deadlines are looked at so often: one timer for all is much cheaper than one for each operation.
 constexpr std::chrono::milliseconds kSweep{1000};
 
+/// The system would take megabytes for a client that reads nothing, and it would look as if it had
+/// got them.
+constexpr int kSendBuffer = 256 * 1024;
+
 /// Counts what has gone out, so that a slow client is told from one that takes nothing.
 template <typename Progress>
 auto all_with(Progress progress) {
@@ -268,12 +272,15 @@ class HttpServer::Impl {
     const bool encrypted = tls_ && !door.listening.is_unix();
     peer.encrypted = encrypted;
     error_code ec;
+    socket.set_option(asio::socket_base::send_buffer_size(kSendBuffer), ec);
     if (!door.listening.is_unix())
       socket.set_option(asio::ip::tcp::no_delay(true), ec);
-    const auto found = context_.per_address.find(peer.address);
-    if (found != context_.per_address.end() &&
-        found->second >= context_.options.connections_per_address)
-      return turn_away(socket, encrypted, "too many connections from this address");
+    const auto found = context_.per_client.find(client_of(peer));
+    if (found != context_.per_client.end() &&
+        found->second.connections >= context_.options.connections_per_address)
+      return turn_away(socket, encrypted,
+                       peer.user ? "too many connections from this account"
+                                 : "too many connections from this address");
     if (context_.sessions.size() >= context_.options.connections && !close_oldest_idle())
       return turn_away(socket, encrypted, "too many connections");
     if (encrypted)

@@ -28,7 +28,7 @@ struct Peer {
   std::string certificate = {};
 };
 
-/// A whole request; valid for as long as it is being answered.
+/// A whole request; valid until answer() returns.
 struct ServerRequest {
   std::string method;
   std::string target;  ///< as it was sent: "/contacts?source=cloud"
@@ -167,7 +167,12 @@ struct ServerOptions {
   std::uint32_t socket_mode = 0660;  ///< of Unix sockets
   int workers = 6;                   ///< some may be busy for long: the others still answer
   std::size_t connections = 4000;    ///< at a time
-  std::size_t connections_per_address = 2500;
+  std::size_t connections_per_address = 2500;  ///< an address, or an account on a Unix socket
+  /// Bytes of bodies of more than 64 KiB that were made and have not gone out. What would be more
+  /// is answered with 503.
+  std::size_t bodies_limit = 256 << 20;
+  std::size_t bodies_per_address = 160 << 20;  ///< as with the connections
+
   std::size_t waiting_requests = 256;    ///< for a worker; beyond that: 503
   std::size_t header_limit = 16 * 1024;  ///< bytes
   std::size_t body_limit = 64 * 1024;
@@ -207,7 +212,7 @@ class HttpServer {
   struct Load {
     std::size_t connections = 0;
     std::size_t waiting = 0;    ///< requests for a worker
-    std::size_t streaming = 0;  ///< bodies and waits that are kept open
+    std::size_t streaming = 0;  ///< streams from beginning to end, and requests that wait for news
   };
 
   Load load() const;

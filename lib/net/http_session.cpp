@@ -21,7 +21,15 @@ namespace {
 constexpr std::size_t kFirstRead = 1024;  // most requests are shorter, and most connections idle
 constexpr std::size_t kTargetLimit = 8 * 1024;
 constexpr std::chrono::seconds kLingering{2};
+constexpr std::string_view kTooMuchUnderWay =
+    "too much is on its way to clients that take their time; try again in a moment";
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+/// A string that is cleared, or is assigned an empty one, keeps its memory.
+template <typename Value>
+void give_back(Value& value) {
+  const Value old = std::exchange(value, Value());
+}
 
 }  // namespace
 
@@ -43,14 +51,18 @@ struct HttpSession::Piece {
   milliseconds ask_again{0};
 };
 
+std::string client_of(const Peer& peer) {
+  return peer.user ? "account " + std::to_string(*peer.user) : peer.address;
+}
+
 HttpSession::HttpSession(SessionContext& context, Peer peer, bool checks_host)
     : context_(context), peer_(std::move(peer)), checks_host_(checks_host) {}
 
 void HttpSession::begin() {
   place_ = context_.sessions.insert(context_.sessions.end(), shared_from_this());
   ++context_.connections;
-  if (!peer_.address.empty())
-    ++context_.per_address[peer_.address];
+  client_ = context_.per_client.try_emplace(client_of(peer_)).first;
+  ++client_->second.connections;
   since_ = Steady::now();
   deadline_ = since_ + context_.options.request_timeout;
   state_ = State::shaking_hands;
@@ -74,20 +86,19 @@ std::optional<Steady::time_point> HttpSession::idle_since() const {
 
 void HttpSession::next_request() {
   text_.clear();
-  body_.clear();
-  body_.shrink_to_fit();
+  give_back(body_);
   parser_.reset();
   head_checked_ = false;
   keep_alive_ = true;
+  keep_open(false);
   status_ = 0;
   sent_ = 0;
   has_written_ = {};
   route_.clear();
-  message_ = {};
-  ready_.reset();
+  give_back_sent();  // an idle connection keeps little
   stream_.reset();
   if (!request_.method.empty())
-    request_ = {};  // an idle connection keeps little
+    give_back(request_);
   if (context_.draining)
     return close();
   since_ = Steady::now();
@@ -96,14 +107,27 @@ void HttpSession::next_request() {
     deadline_ = since_ + context_.options.request_timeout;
     return parse();
   }
+  give_back_input();
+  state_ = State::idle;
+  deadline_ = since_ + context_.options.idle_timeout;
+  read_more();
+}
+
+void HttpSession::give_back_sent() {
+  give_back_room();
+  give_back(message_);
+  ready_.reset();
+}
+
+/// Nothing is being read into it.
+void HttpSession::give_back_input() {
+  if (used_ < filled_)
+    return;
   used_ = filled_ = 0;
   if (in_.size() > kFirstRead) {
     in_.resize(kFirstRead);
     in_.shrink_to_fit();
   }
-  state_ = State::idle;
-  deadline_ = since_ + context_.options.idle_timeout;
-  read_more();
 }
 
 void HttpSession::read_more() {
@@ -126,29 +150,29 @@ void HttpSession::read_more() {
 void HttpSession::on_read(const error_code& ec, std::size_t size) {
   if (state_ == State::closed)
     return;
-  if (late_)
+  if (std::exchange(late_, false))
     return refuse(408, "the request took too long to arrive", false);
   if (ec)
     return close();
   if (state_ == State::lingering)
     return read_some(asio::buffer(in_.data(), in_.size()));
   filled_ += size;
-  if (state_ == State::idle) {
-    state_ = State::reading;
-    since_ = Steady::now();
-    deadline_ = since_ + context_.options.request_timeout;
-  }
   parse();
 }
 
 void HttpSession::parse() {
-  // RFC 9112 section 2.2: an empty line before a request is none.
+  // RFC 9112 section 2.2: an empty line before a request is none. It prolongs nothing either.
   while (!parser_ && filled_ - used_ >= 2 && in_.compare(used_, 2, "\r\n") == 0)
     used_ += 2;
   if (!parser_ && used_ == filled_) {
     state_ = State::idle;
     deadline_ = since_ + context_.options.idle_timeout;
     return read_more();
+  }
+  if (state_ == State::idle) {
+    state_ = State::reading;
+    since_ = Steady::now();
+    deadline_ = since_ + context_.options.request_timeout;
   }
   if (!parser_)
     parser_.emplace(text_, body_, context_.options.header_limit, context_.options.body_limit);
@@ -261,12 +285,17 @@ void HttpSession::dispatch() {
 bool HttpSession::send_ready() {
   if (!keep_alive_ || text_.version() < 11 || text_.method() != "GET" || !body_.empty())
     return false;
-  ready_ = context_.handler.ready(
+  std::shared_ptr<const ReadyAnswer> found = context_.handler.ready(
       {text_.method(), target_, text_.value_of(http::field::authorization),
        text_.value_of(http::field::if_none_match), text_.value_of(http::field::accept_encoding),
        text_.value_of(http::field::accept), peer_});
-  if (!ready_)
+  if (!found)
     return false;
+  if (!take_room_for(*found)) {
+    refuse(503, kTooMuchUnderWay, true);
+    return true;
+  }
+  ready_ = std::move(found);
   if (const std::time_t now = std::time(nullptr); now != context_.date_of) {
     context_.date_of = now;
     context_.date = http_date(now);
@@ -335,6 +364,7 @@ HttpSession::Answer HttpSession::make_answer() {
   sending.gzip = accepts_gzip(request_.header("Accept-Encoding").value_or(""));
   sending.chunks = text_.version() >= 11;
   sending.keep_alive = keep_alive_;
+  sending.if_none_match = request_.header("If-None-Match").value_or("");
   answer.message = message_of(response, sending);
   answer.status = response.status;
   answer.route = std::move(response.route);
@@ -355,8 +385,53 @@ void HttpSession::answered(Answer answer) {
     return park(*answer.wait);
   status_ = answer.status;
   route_ = std::move(answer.route);
+  if (!take_room(answer.message.body.size())) {
+    keep_open(false);
+    return refuse(503, kTooMuchUnderWay, keep_alive_);
+  }
   stream_ = std::move(answer.stream);
+  keep_open(stream_ != nullptr);
+  give_back(request_);  // a stream may go on for long
   send(std::move(answer.message));
+}
+
+/// Of what is sent in one piece with its head nothing is counted: it is short, and there is one of
+/// each connection at most. Nor is a piece of a stream, which is as short.
+bool HttpSession::take_room(std::size_t size) {
+  if (context_.bodies + size > context_.options.bodies_limit ||
+      client_->second.bodies + size > context_.options.bodies_per_address)
+    return false;
+  room_ = size;
+  context_.bodies += size;
+  client_->second.bodies += size;
+  return true;
+}
+
+/// Many may be sent the same one, which is in memory once, and is nobody's.
+bool HttpSession::take_room_for(const ReadyAnswer& ready) {
+  const std::size_t size = ready.message.size();
+  if (size <= kInOnePiece)
+    return true;
+  const auto [one, is_new] = context_.ready_bodies.try_emplace(&ready, 0);
+  if (is_new && context_.bodies + size > context_.options.bodies_limit) {
+    context_.ready_bodies.erase(one);
+    return false;
+  }
+  context_.bodies += is_new ? size : 0;
+  ++one->second;
+  return true;
+}
+
+void HttpSession::give_back_room() {
+  context_.bodies -= room_;
+  client_->second.bodies -= std::exchange(room_, 0);
+  if (!ready_ || ready_->message.size() <= kInOnePiece)
+    return;
+  const auto one = context_.ready_bodies.find(ready_.get());
+  if (--one->second != 0)
+    return;
+  context_.ready_bodies.erase(one);
+  context_.bodies -= ready_->message.size();
 }
 
 void HttpSession::refuse(int status, std::string_view detail, bool keep_alive) {
@@ -410,8 +485,8 @@ void HttpSession::on_written(const error_code& ec) {
       deadline_ = since_ + context_.options.request_timeout;
       return read_more();
     case Then::next_piece:
-      message_.head.clear();
-      message_.body.clear();
+      give_back(message_.head);
+      give_back(message_.body);
       return next_piece();
     case Then::next_request:
       told();
@@ -490,7 +565,8 @@ void HttpSession::got(Piece piece) {
 
 void HttpSession::park(milliseconds time) {
   state_ = State::parked;
-  ++context_.kept_open;
+  give_back_input();
+  keep_open(true);
   // Of what came while the worker looked, nobody knows whether it saw it.
   if (context_.draining || seen_wakes_ != context_.wakes)
     return unpark();
@@ -500,7 +576,6 @@ void HttpSession::park(milliseconds time) {
 }
 
 void HttpSession::unpark() {
-  --context_.kept_open;
   if (stream_ && context_.draining) {
     message_.body = framed(message_, {}, true);
     stream_.reset();
@@ -511,6 +586,11 @@ void HttpSession::unpark() {
     return next_piece();
   request_.waited = request_.waited || context_.draining || Steady::now() >= deadline_;
   ask(true);
+}
+
+void HttpSession::keep_open(bool open) {
+  if (open != std::exchange(kept_open_, open))
+    open ? ++context_.kept_open : --context_.kept_open;
 }
 
 void HttpSession::wake() {
@@ -540,7 +620,7 @@ void HttpSession::sweep(Steady::time_point now) {
     return;
   if (state_ == State::parked)
     return unpark();
-  if (state_ != State::reading)
+  if (state_ != State::reading || late_)  // or nothing was being read, as there was no memory
     return close();
   late_ = true;
   cancel_reading();
@@ -556,6 +636,8 @@ void HttpSession::drain() {
 void HttpSession::linger() {
   // Closing a socket that has something unread makes the system throw away what was sent.
   state_ = State::lingering;
+  keep_open(false);
+  give_back_sent();
   deadline_ = Steady::now() + kLingering;
   end_writing();
 }
@@ -571,14 +653,13 @@ void HttpSession::close() {
   if (state_ == State::closed)
     return;
   told();
-  if (state_ == State::parked)
-    --context_.kept_open;
+  keep_open(false);
+  give_back_room();
   state_ = State::closed;
   close_socket();
   --context_.connections;
-  if (!peer_.address.empty())
-    if (const auto it = context_.per_address.find(peer_.address); --it->second == 0)
-      context_.per_address.erase(it);
+  if (--client_->second.connections == 0)
+    context_.per_client.erase(client_);
   context_.sessions.erase(place_);
 }
 

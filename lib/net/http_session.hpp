@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -30,6 +31,14 @@ using Steady = std::chrono::steady_clock;
 
 class HttpSession;
 
+/// Who has a share of the connections: an address, or an account on a Unix socket.
+std::string client_of(const Peer& peer);
+
+struct Share {
+  std::size_t connections = 0;
+  std::size_t bodies = 0;
+};
+
 /// What all connections share.
 struct SessionContext {
   SessionContext(ServerOptions given, Handler& answers)
@@ -42,14 +51,16 @@ struct SessionContext {
 
   // On the io thread.
   std::list<std::shared_ptr<HttpSession>> sessions;
-  std::map<std::string, std::size_t> per_address;
+  std::map<std::string, Share> per_client;  ///< what each has: client_of()
+  std::size_t bodies = 0;                   ///< bytes of those that are under way
+  std::unordered_map<const ReadyAnswer*, std::size_t> ready_bodies;  ///< to how many each
   std::uint64_t wakes = 0;  ///< how often those who wait were woken
   bool draining = false;    ///< no request is taken any more
   std::time_t date_of = 0;
   HttpDate date{};
 
   std::atomic<std::size_t> connections = 0;
-  std::atomic<std::size_t> kept_open = 0;
+  std::atomic<std::size_t> kept_open = 0;  ///< streams, and waits of requests
 };
 
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
@@ -115,6 +126,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   struct Piece;
 
   void read_more();
+  void give_back_sent();
+  void give_back_input();
   void parse();
   bool check_head();
   std::optional<std::string> fault_of_head() const;
@@ -125,6 +138,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Answer make_answer();
   Piece make_piece();
   void answered(Answer answer);
+  bool take_room(std::size_t size);
+  bool take_room_for(const ReadyAnswer& ready);
+  void give_back_room();
   void refuse(int status, std::string_view detail, bool keep_alive);
   void send(Message message);
   void start_writing(Buffers buffers, Then then);
@@ -135,6 +151,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void got(Piece piece);
   void park(std::chrono::milliseconds time);
   void unpark();
+  void keep_open(bool open);
   void linger();
 
   SessionContext& context_;
@@ -145,6 +162,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Steady::time_point deadline_ = Steady::time_point::max();
   Steady::time_point since_;  // of the state `idle`, and of the request
   std::list<std::shared_ptr<HttpSession>>::iterator place_;
+  std::map<std::string, Share>::iterator client_;
 
   std::string in_;  // [used_, filled_) was read and not parsed
   std::size_t used_ = 0;
@@ -160,6 +178,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   ServerRequest request_;  // while it is answered: the worker's
   std::uint64_t seen_wakes_ = 0;
   std::optional<Steady::time_point> waits_until_;  ///< of a request that was parked
+  bool kept_open_ = false;                         // is counted by the context
   int status_ = 0;
   std::string route_;
   std::uint64_t sent_ = 0;
@@ -169,6 +188,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Steady::time_point writing_since_;
   Steady::duration has_written_{};  // for how long, before that
   Message message_;
+  std::size_t room_ = 0;  // that its body has
   std::shared_ptr<const ReadyAnswer> ready_;
   std::shared_ptr<BodySource> stream_;
   HttpDate date_{};

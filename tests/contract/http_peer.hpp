@@ -99,6 +99,8 @@ class HttpPeer {
       answer.complete = take(std::stoull(length), answer.body);
     else
       answer.complete = take_all(answer.body);
+    if (read_.empty())
+      read_.shrink_to_fit();
     return answer;
   }
 

@@ -3,6 +3,8 @@
 #include <fstream>
 #include <thread>
 
+#include <malloc.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -23,6 +25,12 @@ long resident_memory() {
     if (line.starts_with("VmRSS:"))
       return std::stol(line.substr(6));
   return 0;
+}
+
+/// In bytes, without what was given back and is kept for the next one; 0 with a sanitizer.
+std::size_t allocated_memory() {
+  const struct mallinfo2 all = mallinfo2();
+  return all.uordblks + all.hblkhd;
 }
 
 void allow_files(rlim_t count) {
@@ -93,6 +101,31 @@ TEST_F(HttpServerTest, RefusesNonsenseAndClosesTheConnection) {
   EXPECT_EQ(HttpPeer(address).get("/after").status, 200);
 }
 
+TEST_F(HttpServerTest, TheLimitOfHeadersIsOneOfAllTogether) {
+  // Pieces that fill what the server reads into, and end with the beginning of the next field: it
+  // has always read all of them but one byte.
+  constexpr std::size_t kRead = 1024;
+  const auto padded = [](std::string text, std::size_t size) {
+    return text + std::string(size - text.size() - 3, 'x') + "\r\nX";
+  };
+  const std::string address = start();
+  const auto status_of = [&](int pieces) {
+    HttpPeer peer(address);
+    const int on = 1;
+    ::setsockopt(peer.descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    peer.send(padded("GET /x HTTP/1.1\r\nHost: localhost\r\nX: ", kRead));
+    for (int i = 1; i < pieces; ++i) {
+      std::this_thread::sleep_for(milliseconds(5));
+      if (!peer.send(padded("-Filler: ", kRead - 1)))
+        break;
+    }
+    peer.send(": 1\r\n\r\n");
+    return peer.read_answer().status;
+  };
+  EXPECT_EQ(status_of(15), 200);
+  EXPECT_EQ(status_of(60), 431);
+}
+
 TEST_F(HttpServerTest, AnswersForTheHostsThatItHas) {
   ServerOptions options;
   options.hosts = {"gal.example.com"};
@@ -136,9 +169,21 @@ TEST_F(HttpServerTest, HalfARequestIsNotWaitedForForever) {
   EXPECT_EQ(slow.read_answer().status, 408);
   HttpPeer idle(address);
   EXPECT_TRUE(idle.is_closed());
+  HttpPeer empty(address);
+  int lines = 0;
+  while (lines < 200 && empty.send("\r\n")) {
+    ++lines;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_LT(lines, 200) << "an empty line is none, and no sign of life";
   HttpPeer used(address);
   EXPECT_EQ(used.get("/x").status, 200);
   EXPECT_TRUE(used.is_closed());
+  stop();
+  int counted = 0;
+  for (const std::string& told : answers_.told(0))
+    counted += told.find(" 408 ") != told.npos;
+  EXPECT_EQ(counted, 3);
 }
 
 TEST_F(HttpServerTest, TheOldestIdleConnectionMakesRoom) {
@@ -158,7 +203,7 @@ TEST_F(HttpServerTest, TheOldestIdleConnectionMakesRoom) {
   EXPECT_EQ(server().load().connections, 3u);
 }
 
-TEST_F(HttpServerTest, OneAddressDoesNotTakeAllConnections) {
+TEST_F(HttpServerTest, OneAddressOrAccountDoesNotTakeAllConnections) {
   ServerOptions options;
   options.connections_per_address = 2;
   options.listen = {"127.0.0.1:0", "unix:" + (directory_.path() / "s").string()};
@@ -173,6 +218,14 @@ TEST_F(HttpServerTest, OneAddressDoesNotTakeAllConnections) {
   EXPECT_EQ(refused.header("retry-after"), "1");
   HttpPeer local(options.listen.back());
   EXPECT_EQ(local.get("/a").status, 200);
+  {
+    HttpPeer another(options.listen.back());
+    EXPECT_EQ(another.get("/a").status, 200);
+    EXPECT_EQ(HttpPeer(options.listen.back()).read_answer().status, 503);
+  }
+  while (server().load().connections > 3)
+    std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_EQ(HttpPeer(options.listen.back()).get("/a").status, 200) << "there is room again";
 }
 
 TEST_F(HttpServerTest, TooManyWaitingRequestsAreToldToComeBack) {
@@ -354,6 +407,118 @@ TEST_F(HttpServerTest, AClientThatStopsReadingKeepsNeitherAWorkerNorMemory) {
   EXPECT_LE(server().load().connections, 1u) << "they were given up";
 }
 
+/// Asks, and takes the beginning of the answer.
+HttpPeer stalled(const std::string& address, const std::string& target) {
+  HttpPeer peer(address, 4096);
+  peer.send("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_TRUE(peer.read_more().starts_with("HTTP/1.1 200")) << peer.read_more();
+  return peer;
+}
+
+TEST_F(HttpServerTest, WhatIsOnItsWayToThoseWhoDoNotReadIsLimited) {
+  answers_.on("/long", [](const ServerRequest&) { return text(std::string(2 << 20, 'x')); });
+  ServerOptions options;
+  options.bodies_limit = 8 << 20;
+  options.bodies_per_address = 6 << 20;
+  options.listen = {"127.0.0.1:0", "unix:" + (directory_.path() / "s").string()};
+  const std::string address = start(options);
+  const std::string& socket = options.listen.back();
+  HttpPeer peer(address);
+  HttpPeer local(socket);
+  {
+    const HttpPeer first = stalled(address, "/long");
+    const HttpPeer second = stalled(address, "/long");
+    const HttpPeer third = stalled(address, "/long");
+    const HttpAnswer refused = peer.get("/long");
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.header("retry-after"), "1");
+    EXPECT_EQ(peer.get("/x").status, 200) << "the connection stays, and there is room for little";
+    const HttpPeer another = stalled(socket, "/long");
+    EXPECT_EQ(local.get("/long").status, 503) << "of all together";
+    EXPECT_EQ(local.get("/x").status, 200);
+  }
+  while (server().load().connections > 2)
+    std::this_thread::sleep_for(milliseconds(5));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(peer.get("/long").status, 200);
+    EXPECT_EQ(local.get("/long").status, 200);
+  }
+}
+
+TEST_F(HttpServerTest, WhatIsReadyIsInMemoryOnceForAllToWhomItIsOnItsWay) {
+  const auto ready = [](char c) {
+    const std::string body(2 << 20, c);
+    return std::make_shared<net::ReadyAnswer>(
+        net::ReadyAnswer{"HTTP/1.1 200 OK\r\nDate: Sat, 28 Nov 2026 00:00:00 GMT\r\n"
+                         "Content-Length: " +
+                             std::to_string(body.size()) + "\r\n\r\n" + body,
+                         200, "/ready"});
+  };
+  ServerOptions options;
+  options.bodies_limit = 3 << 20;
+  const std::string address = start(options);
+  HttpPeer peer(address);
+  answers_.make_ready(ready('a'));
+  {
+    std::vector<HttpPeer> stall;
+    for (int i = 0; i < 5; ++i)
+      stall.push_back(stalled(address, "/ready"));
+    answers_.make_ready(ready('b'));
+    EXPECT_EQ(peer.get("/ready").status, 503);
+    EXPECT_EQ(peer.get("/x").status, 200);
+  }
+  while (server().load().connections > 1)
+    std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_EQ(peer.get("/ready").body.front(), 'b');
+  EXPECT_EQ(peer.get("/ready").body.front(), 'b');
+}
+
+TEST_F(HttpServerTest, WhoDoesNotReadIsGivenUpWhateverTheSystemWouldTake) {
+  answers_.on("/long", [](const ServerRequest&) { return text(std::string(2 << 20, 'x')); });
+  ServerOptions options;
+  options.stall_timeout = milliseconds(300);
+  options.news_interval = milliseconds(50);
+  const std::string address = start(options);
+  const HttpPeer peer = stalled(address, "/long");
+  for (int i = 0; i < 200 && server().load().connections > 0; ++i)
+    std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_EQ(server().load().connections, 0u);
+}
+
+TEST_F(HttpServerTest, WhatIsKeptOpenIsCountedOnceFromItsBeginningToItsEnd) {
+  std::atomic<int> asked = 0;
+  std::atomic<std::size_t> seen = 0;
+  std::atomic<bool> looked = false;
+  answers_.on("/gigabyte", [&](const ServerRequest&) { return gigabyte(asked); });
+  answers_.on("/wait", [&](const ServerRequest& request) {
+    ServerResponse response = text("news");
+    if (!request.again)
+      response.wait = milliseconds(60'000);
+    else if (!looked.exchange(true))
+      seen = server().load().streaming;
+    return response;
+  });
+  const std::string address = start();
+  const auto wait_for = [&](std::size_t count) {
+    for (int i = 0; i < 1000 && server().load().streaming != count; ++i)
+      std::this_thread::sleep_for(milliseconds(5));
+    return server().load().streaming;
+  };
+  {
+    HttpPeer stalls(address, 4096);
+    stalls.send("GET /gigabyte HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(wait_for(1), 1u) << "a download that waits for nothing but its client";
+    HttpPeer waits(address);
+    waits.send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(wait_for(2), 2u);
+    server().wake();
+    EXPECT_EQ(waits.read_answer().body, "news");
+    EXPECT_EQ(seen, 2u) << "who is asked again still waits";
+    EXPECT_EQ(wait_for(1), 1u);
+  }
+  EXPECT_EQ(wait_for(0), 0u);
+}
+
 TEST_F(HttpServerTest, ASlowReaderGetsAllOfALongBody) {
   answers_.on("/long", [](const ServerRequest&) { return text(std::string(8 << 20, 'x')); });
   ServerOptions options;
@@ -409,6 +574,36 @@ TEST_F(HttpServerTest, TwoThousandIdleConnectionsCostLittle) {
   EXPECT_LT(took[100], milliseconds(20));
   EXPECT_EQ(idle.front().get("/x").status, 200);
   EXPECT_EQ(idle.back().get("/x").status, 200);
+}
+
+TEST_F(HttpServerTest, AnIdleConnectionKeepsNothingOfWhatItHasAskedAndGot) {
+  answers_.on("/long", [](const ServerRequest&) { return text(std::string(2 << 20, 'x')); });
+  answers_.on("/body", [](const ServerRequest&) { return text("taken"); });
+  std::string headers = "Content-Length: 60000\r\n";
+  for (int i = 0; i < 90; ++i)
+    headers += "X" + std::to_string(i) + ": " + std::string(100, 'x') + "\r\n";
+  const std::string address = start();
+  std::vector<HttpPeer> idle;
+  for (int i = 0; i < 101; ++i) {
+    idle.emplace_back(address);
+    EXPECT_EQ(idle.back().get("/x").status, 200);
+  }
+  const auto growth_each = [&](auto ask) {
+    ask(idle.back());  // and whatever is made once
+    const std::size_t before = allocated_memory();
+    for (int i = 0; i < 100; ++i)
+      ask(idle[static_cast<std::size_t>(i)]);
+    EXPECT_EQ(idle.back().get("/x").status, 200);  // so that the one before is idle
+    return (static_cast<double>(allocated_memory()) - static_cast<double>(before)) / 100;
+  };
+  EXPECT_LT(growth_each([&](HttpPeer& peer) {
+              EXPECT_EQ(peer.ask("POST", "/body", headers, std::string(60'000, 'x')).body, "taken");
+            }),
+            4096);
+  EXPECT_LT(growth_each([](HttpPeer& peer) {
+              EXPECT_EQ(peer.get("/long").body.size(), std::size_t{2} << 20);
+            }),
+            4096);
 }
 
 TEST_F(HttpServerTest, TheEndIsQuickAndTellsThoseWhoWait) {

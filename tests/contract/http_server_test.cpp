@@ -211,6 +211,29 @@ TEST_F(HttpServerTest, CompressesWhatIsWorthItForThoseWhoTakeIt) {
   EXPECT_EQ(peer.get("/small", "Accept-Encoding: gzip\r\n").body, "GET /small ");
 }
 
+TEST_F(HttpServerTest, WhatIsNotModifiedIsDescribedAsItWasSent) {
+  answers_.on("/big", [&](const ServerRequest& request) {
+    ServerResponse response = text(std::string(5000, 'x'));
+    if (request.header("If-None-Match")) {
+      response = {};
+      response.status = 304;
+    }
+    response.headers.emplace_back("ETag", "\"7\"");
+    return response;
+  });
+  HttpPeer peer(start());
+  for (const std::string accepted : {"", "Accept-Encoding: gzip\r\n"}) {
+    const HttpAnswer sent = peer.get("/big", accepted);
+    const HttpAnswer again =
+        peer.get("/big", accepted + "If-None-Match: \"6\", " + sent.header("etag") + "\r\n");
+    EXPECT_EQ(again.status, 304);
+    EXPECT_EQ(again.header("etag"), sent.header("etag"));
+    EXPECT_EQ(again.header("vary"), sent.header("vary"));
+  }
+  EXPECT_EQ(peer.get("/big", "If-None-Match: W/\"7\"\r\n").header("etag"), "\"7\"")
+      << "who takes nothing compressed any more";
+}
+
 TEST_F(HttpServerTest, CompressedPiecesArriveAtOnce) {
   std::atomic<bool> more = false;
   answers_.on("/events", [&](const ServerRequest&) {

@@ -1,6 +1,8 @@
 // The HTTP front and whatever bytes a client sends: in pieces of any size, followed by the end of
 // the connection. Every connection comes to an end, what was sent to it are whole answers, and what
 // a handler is given keeps the limits.
+//
+// An input: how many sizes there are, the sizes that the pieces have in turn, what is sent.
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -22,8 +24,9 @@ namespace {
 using namespace gald::net;
 using error_code = boost::system::error_code;
 
-constexpr std::size_t kHeaderLimit = 2048;
-constexpr std::size_t kBodyLimit = 512;
+// Far below what an input may have, so that it can come to them.
+constexpr std::size_t kHeaderLimit = 512;
+constexpr std::size_t kBodyLimit = 256;
 
 void require(bool holds) {
   if (!holds)
@@ -97,11 +100,11 @@ class Echo : public Handler {
 /// A connection whose other end is in memory.
 class MemorySession : public HttpSession {
  public:
-  MemorySession(SessionContext& context, std::string_view input, std::size_t piece)
+  MemorySession(SessionContext& context, std::string_view input, std::string_view sizes)
       : HttpSession(context, {.address = "127.0.0.1"}, true),
         io_(context.io),
         input_(input),
-        piece_(piece) {}
+        sizes_(sizes) {}
 
   bool closed = false;
   std::string output;
@@ -114,7 +117,8 @@ class MemorySession : public HttpSession {
   void shake_hands() override { on_hands_shaken({}, {}); }
 
   void read_some(boost::asio::mutable_buffer into) override {
-    const std::size_t size = std::min({into.size(), input_.size(), piece_});
+    const auto piece = static_cast<unsigned char>(sizes_[pieces_++ % sizes_.size()]);
+    const std::size_t size = std::min({into.size(), input_.size(), std::size_t{piece} + 1});
     std::memcpy(into.data(), input_.data(), size);
     input_.remove_prefix(size);
     const error_code ec = size == 0 ? error_code(boost::asio::error::eof) : error_code();
@@ -122,10 +126,11 @@ class MemorySession : public HttpSession {
   }
 
   void write(const Buffers& buffers) override {
+    const std::size_t before = output.size();
     for (const boost::asio::const_buffer& buffer : buffers)
       output.append(static_cast<const char*>(buffer.data()), buffer.size());
-    boost::asio::post(io_, [self = self()] {
-      self->on_some_written();
+    boost::asio::post(io_, [self = self(), size = output.size() - before] {
+      self->on_some_written(size);
       self->on_written({});
     });
   }
@@ -140,7 +145,8 @@ class MemorySession : public HttpSession {
 
   boost::asio::io_context& io_;
   std::string_view input_;
-  const std::size_t piece_;
+  const std::string_view sizes_;
+  std::size_t pieces_ = 0;
 };
 
 std::size_t number_behind(std::string_view head, std::string_view name) {
@@ -193,11 +199,12 @@ struct World {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static World* const world = new World;  // its threads go on until the program ends
-  if (size == 0)
+  const std::size_t sizes = size == 0 ? 0 : data[0] % 8 + 1;
+  if (size < 1 + sizes)
     return 0;
-  const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const auto session =
-      std::make_shared<MemorySession>(world->context, input, std::size_t{data[0]} + 1);
+  const std::string_view all(reinterpret_cast<const char*>(data), size);
+  const std::string_view input = all.substr(1 + sizes);
+  const auto session = std::make_shared<MemorySession>(world->context, input, all.substr(1, sizes));
   session->begin();
   while (!session->closed) {
     world->context.io.restart();
@@ -206,8 +213,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::this_thread::yield();
     }
   }
-  require(world->context.connections == 0 && world->context.per_address.empty());
+  require(world->context.connections == 0 && world->context.per_client.empty());
   require(world->context.sessions.empty() && world->context.kept_open == 0);
+  require(world->context.bodies == 0 && world->context.ready_bodies.empty());
   const bool has_head = input.find("HEAD") != input.npos;
   std::string_view output = session->output;
   while (!output.empty())
