@@ -118,12 +118,6 @@ Json credentials_to_json(const std::vector<index::CredentialState>& states, base
   return lines;
 }
 
-/// What stands in the index; nothing of it while there is none.
-struct Known {
-  index::Glance glance;
-  std::shared_ptr<const Figures> figures = std::make_shared<const Figures>();
-};
-
 /// Whoever asks may be told of a service whose first cycle has not made the index yet, or makes a
 /// damaged one anew.
 Known known_of(Call& call, FiguresCache& cache) {
@@ -131,8 +125,10 @@ Known known_of(Call& call, FiguresCache& cache) {
   try {
     known.glance = glance_of(call);
     known.figures = cache.of(call.readers.index_file(), known.glance, call.services.clock);
+    known.standing = Known::Standing::read;
   } catch (const Refused&) {
   } catch (const std::runtime_error& error) {
+    known.standing = Known::Standing::unreadable;
     base::log::warning("api.no_figures", error.what());
   }
   return known;
@@ -166,9 +162,8 @@ net::ServerResponse metrics(Call& call, FiguresCache& cache) {
     throw Refused(403, "metrics tell of all contacts, and this token is limited to some");
   if (call.services.metrics == nullptr)
     throw Refused(404, "nothing is counted here");
-  const Known known = known_of(call, cache);
   return fresh_answer(call.services.metrics->text(call.services, call.readers.index_file(),
-                                                  known.glance, *known.figures),
+                                                  known_of(call, cache)),
                       200, "text/plain; version=0.0.4; charset=utf-8");
 }
 
