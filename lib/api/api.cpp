@@ -10,11 +10,13 @@
 
 #include "api/answer_cache.hpp"
 #include "api/authority.hpp"
+#include "api/index_trouble.hpp"
 #include "api/metrics.hpp"
 #include "api/problem.hpp"
 #include "api/spool.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "index/unreadable.hpp"
 #include "index/watch.hpp"
 #include "net/accept_encoding.hpp"
 
@@ -215,10 +217,8 @@ class Api::Impl {
       return refusal(410, gone.what(), route);
     } catch (const index::NoSuchRun& unknown) {
       return refusal(404, unknown.what(), route);
-    } catch (const std::exception&) {
-      if (!stop_.stop_requested())
-        throw;
-      return refusal(503, "the service is being stopped", route, {{"Retry-After", "30"}});
+    } catch (const std::exception& error) {
+      return failed(error, request, route);
     }
   }
 
@@ -245,6 +245,9 @@ class Api::Impl {
       return newest != std::exchange(newest_told_, newest);
     } catch (const Refused&) {
       return false;  // there is no index yet
+    } catch (const index::Unreadable& error) {
+      trouble_.tell(error.what());
+      return false;
     }
   }
 
@@ -255,6 +258,18 @@ class Api::Impl {
   Metrics* metrics() const { return services_.metrics; }
 
  private:
+  net::ServerResponse failed(const std::exception& error, const net::ServerRequest& request,
+                             const std::string& route) {
+    if (stop_.stop_requested())
+      return refusal(503, "the service is being stopped", route, {{"Retry-After", "30"}});
+    if (dynamic_cast<const index::Unreadable*>(&error) != nullptr) {
+      trouble_.tell(error.what());
+      return refusal(503, kUnreadable, route, {{"Retry-After", "60"}});
+    }
+    base::log::error("api.failed", error.what(), {{"method", request.method}, {"route", route}});
+    return refusal(500, "the answer could not be made; the log says why", route);
+  }
+
   net::ServerResponse refusal(int status, std::string_view detail, const std::string& route,
                               const Refused::Headers& headers = {}) {
     states_.look();  // what is not there any more is news too
@@ -281,7 +296,7 @@ class Api::Impl {
                                 match.route->parameters);
     const std::uint64_t before = states_.look();
     const ReaderPool::Loan readers = pool_.take(who.permission);
-    Call call{request, parameters, match.path, who, *readers, services_, pool_, places_};
+    Call call{request, parameters, match.path, who, *readers, services_, pool_, places_, trouble_};
     net::ServerResponse response = match.route->answer(call);
     // Before this answer is sent: with it, those from before a change that it may tell of are over.
     const std::uint64_t after = states_.look();
@@ -312,6 +327,7 @@ class Api::Impl {
   std::stop_source stop_;
   ReaderPool pool_;
   Places places_{kLongAtATime};
+  IndexTrouble trouble_{services_.clock};
   States states_;
   const std::shared_ptr<AnswerCache> cache_;
   Router router_;

@@ -14,6 +14,7 @@
 
 namespace gald::api {
 
+class IndexTrouble;
 class Places;
 
 /// One request on its way to an answer. Everything in here is as far as `who` may see it.
@@ -26,6 +27,7 @@ struct Call {
   const Services& services;
   ReaderPool& pool;  ///< for what goes on after the answer; lives as long as the server
   Places& places;    ///< for what takes long
+  IndexTrouble& trouble;
 };
 
 struct Route {

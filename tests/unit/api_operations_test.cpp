@@ -1,6 +1,8 @@
 // What somebody has to look at and decides: conflicts, held plans, runs, cycles.
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <stdexcept>
 #include <thread>
@@ -195,9 +197,15 @@ TEST_F(ApiPlans, ADecisionThatFailsIsToldOfToo) {
   };
   base::log::start(base::log::Level::info);
   testing::internal::CaptureStderr();
-  EXPECT_THROW(post(path), std::runtime_error);
+  const net::ServerResponse response = post(path);
   const std::string log = testing::internal::GetCapturedStderr();
   base::log::start(base::log::Level::error);
+  EXPECT_EQ(response.status, 500);
+  EXPECT_EQ(response.route, "/api/identity/plans/{plan}/approve");
+  EXPECT_EQ(response.body.find("disk"), std::string::npos) << response.body;
+  EXPECT_NE(log.find("api.failed: the disk is full method=POST route=" + response.route),
+            std::string::npos)
+      << log;
   EXPECT_NE(log.find("api.audit"), std::string::npos) << log;
   EXPECT_NE(log.find("outcome=failed"), std::string::npos) << log;
 }
@@ -352,6 +360,43 @@ TEST_F(ApiPlans, ACycleMayBeAskedForBeforeThereIsAnIndex) {
   EXPECT_EQ(response.status, 202);
   EXPECT_EQ(response.body, R"({"lastRun":null})");
   EXPECT_FALSE(api.news());
+}
+
+/// All but its first page is not what was written.
+TEST_F(ApiPlans, AnIndexThatCannotBeReadIsSaidOnceAndACycleStartsAllTheSame) {
+  int asked = 0;
+  services_.cycle_now = [&] { ++asked; };
+  index_.reset();
+  {
+    std::fstream damaged(file(), std::ios::in | std::ios::out | std::ios::binary);
+    damaged.seekp(4096);
+    damaged << std::string(std::filesystem::file_size(file()) - 4096, '?');
+  }
+  base::log::start(base::log::Level::info);
+  testing::internal::CaptureStderr();
+  std::vector<net::ServerResponse> refused;
+  for (const char* target : {"contacts",
+                             "contacts/"
+                             "00000000-0000-4000-8000-000000000001",
+                             "contacts?q=n1", "changes/snapshot", "runs", "plans"})
+    refused.push_back(ask("GET", target));
+  const net::ServerResponse cycle = post("sync");
+  const bool news = api_->news();
+  const std::string log = testing::internal::GetCapturedStderr();
+  base::log::start(base::log::Level::error);
+  for (const net::ServerResponse& response : refused) {
+    EXPECT_EQ(response.status, 503) << response.route;
+    EXPECT_EQ(header(response, "Retry-After"), "60");
+    EXPECT_EQ(response.body.find(file().filename()), std::string::npos) << response.body;
+    EXPECT_NE(response.body.find("the index cannot be read"), std::string::npos) << response.body;
+  }
+  EXPECT_EQ(cycle.status, 202);
+  EXPECT_EQ(cycle.body, R"({"lastRun":null})");
+  EXPECT_EQ(asked, 1);
+  EXPECT_FALSE(news);
+  const std::size_t first = log.find("api.index_unreadable");
+  EXPECT_NE(first, std::string::npos) << log;
+  EXPECT_EQ(log.find("api.index_unreadable", first + 1), std::string::npos) << log;
 }
 
 TEST_F(ApiPlans, ContactsAreNotWrittenYet) {
