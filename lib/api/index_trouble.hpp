@@ -23,7 +23,7 @@ class IndexTrouble {
  private:
   const base::Clock& clock_;
   std::mutex mutex_;
-  std::string told_;          // guarded by mutex_
+  std::string told_;           // guarded by mutex_
   base::TimePoint told_at_{};  // guarded by mutex_
 };
 

@@ -1,5 +1,6 @@
 #include "base/log.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -27,8 +28,19 @@ spdlog::level::level_enum to_spdlog(Level level) {
 }
 
 /// One event is one line, whatever a server put into an error text.
+char harmless(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+}
+
+void append_message(std::string& line, std::string_view message) {
+  for (const char c : message)
+    line += harmless(c);
+}
+
 void append_value(std::string& line, const std::string& value) {
-  const bool plain = !value.empty() && value.find_first_of(" \t\r\n\"=") == std::string::npos;
+  const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](char c) {
+    return c != ' ' && c != '"' && c != '=' && harmless(c) == c;
+  });
   if (plain) {
     line += value;
     return;
@@ -37,7 +49,7 @@ void append_value(std::string& line, const std::string& value) {
   for (const char c : value) {
     if (c == '"' || c == '\\')
       line += '\\';
-    line += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    line += harmless(c);
   }
   line += '"';
 }
@@ -69,7 +81,7 @@ void event(Level level, std::string_view code, std::string_view message, Fields 
     return;
   std::string line(code);
   line += ": ";
-  line += message;
+  append_message(line, message);
   for (const Field& field : fields) {
     line += ' ';
     line += field.key;
