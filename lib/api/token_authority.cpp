@@ -167,6 +167,8 @@ class TokenAuthority::Impl {
     return identify(*table, head.authorization, head.peer, now).who;
   }
 
+  void look() { fresh_table(clock_.now()); }
+
   bool may_ask(const Principal& who, const net::Peer& peer) {
     const std::lock_guard lock(mutex_);
     return !limits_.admit(client(who, peer), clock_.now());
@@ -370,6 +372,10 @@ bool TokenAuthority::still(const Principal& who, std::string_view authorization,
 
 std::shared_ptr<const Principal> TokenAuthority::known(const net::RequestHead& head) const {
   return impl_->known(head);
+}
+
+void TokenAuthority::look() const {
+  impl_->look();
 }
 
 bool TokenAuthority::may_ask(const Principal& who, const net::RequestHead& head) const {

@@ -36,6 +36,10 @@ class TokenAuthority final : public Authority {
   std::shared_ptr<const Principal> known(const net::RequestHead& head) const override;
   bool may_ask(const Principal& who, const net::RequestHead& head) const override;
 
+  /// Looks at the files unless that was done within the last second, though nobody asks: a token
+  /// that is revoked before its first use was there all the same, and the log has to say so.
+  void look() const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

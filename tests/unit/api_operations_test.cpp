@@ -11,6 +11,7 @@
 
 #include "api_fixture.hpp"
 #include "base/log.hpp"
+#include "commands.hpp"
 #include "decision.hpp"
 #include "export/run_json.hpp"
 #include "plan_world.hpp"
@@ -254,6 +255,31 @@ TEST_F(ApiPlans, ARunWhoseDecisionFailsEndsAsFailed) {
   EXPECT_EQ(last.outcome, "failed");
   EXPECT_FALSE(last.ended_at.empty());
   EXPECT_NE(last.error.find("no room"), std::string::npos) << last.error;
+}
+
+TEST_F(ApiPlans, AreToldOfWhenTheCommandLineDecides) {
+  const std::int64_t number = open().number;
+  index_.reset();
+  daemon::Config config;
+  config.index_file = file();
+  testing::internal::CaptureStderr();
+  testing::internal::CaptureStdout();
+  const auto reject = [&](std::int64_t plan) {
+    return daemon::execute(
+        daemon::PlanCommand{.action = daemon::PlanCommand::Action::reject, .number = plan},
+        {config});
+  };
+  const int done = reject(number);
+  const int unknown = reject(number + 1);
+  const std::string log = testing::internal::GetCapturedStderr();
+  testing::internal::GetCapturedStdout();
+  base::log::start(base::log::Level::error);
+  EXPECT_EQ(done, 0);
+  EXPECT_NE(unknown, 0);
+  const std::string what = "from=\"command line\" what=\"reject plan ";
+  EXPECT_NE(log.find(what + std::to_string(number) + "\" outcome=done"), std::string::npos) << log;
+  EXPECT_NE(log.find(what + std::to_string(number + 1) + "\" outcome=unknown"), std::string::npos)
+      << log;
 }
 
 TEST_F(ApiPlans, AreNothingForThoseWhoMayNotSeeEverything) {

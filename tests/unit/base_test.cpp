@@ -71,6 +71,16 @@ TEST(Log, OneEventIsOneLineWhateverIsInIt) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << text;
 }
 
+TEST(Log, WhatIsRecordedIsWrittenWhateverTheLevelIs) {
+  log::start(log::Level::error);
+  testing::internal::CaptureStderr();
+  log::info("test.event", "an event");
+  log::record("test.record", "a record", {{"who", "me"}});
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(text.find("test.event"), std::string::npos) << text;
+  EXPECT_NE(text.find("Z info test.record: a record who=me\n"), std::string::npos) << text;
+}
+
 TEST(Utf8, TellsWellFormedFromBroken) {
   EXPECT_TRUE(is_valid_utf8("Müller 山田 🚀"));
   EXPECT_FALSE(is_valid_utf8("M\xfcller"));

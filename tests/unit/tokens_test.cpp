@@ -16,6 +16,7 @@
 #include "api/request_limits.hpp"
 #include "api/token_authority.hpp"
 #include "base/encoding.hpp"
+#include "base/log.hpp"
 #include "support.hpp"
 
 namespace gald::api {
@@ -310,6 +311,24 @@ TEST_F(TokensTest, WhatChangesInTheFileIsNoticedWithinASecond) {
   std::filesystem::remove(file_.path());
   clock_.advance(seconds(1));
   EXPECT_THAT(admitted("Bearer " + next), HasSubstr("401"));
+}
+
+TEST_F(TokensTest, WhatNobodyEverUsedIsToldToTheLogToo) {
+  base::log::start(base::log::Level::error);
+  testing::internal::CaptureStderr();
+  authority();
+  add("brief");
+  authority().look();
+  revoke("brief");
+  authority().look();
+  const std::string before = testing::internal::GetCapturedStderr();
+  testing::internal::CaptureStderr();
+  clock_.advance(seconds(1));
+  authority().look();
+  const std::string after = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(before, HasSubstr("what=\"token brief added\" outcome=done"));
+  EXPECT_THAT(before, Not(HasSubstr("revoked"))) << "looked a moment ago";
+  EXPECT_THAT(after, HasSubstr("what=\"token brief revoked\" outcome=done"));
 }
 
 TEST_F(TokensTest, AReadThatFailsIsTriedAgain) {
