@@ -14,6 +14,7 @@
 #include "api/metrics.hpp"
 #include "api/problem.hpp"
 #include "api/spool.hpp"
+#include "api/subscriptions.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "index/unreadable.hpp"
@@ -296,7 +297,8 @@ class Api::Impl {
                                 match.route->parameters);
     const std::uint64_t before = states_.look();
     const ReaderPool::Loan readers = pool_.take(who.permission);
-    Call call{request, parameters, match.path, who, *readers, services_, pool_, places_, trouble_};
+    Call call{request, parameters, match.path,     who,     *readers, services_,
+              pool_,   places_,    subscriptions_, trouble_};
     net::ServerResponse response = match.route->answer(call);
     // Before this answer is sent: with it, those from before a change that it may tell of are over.
     const std::uint64_t after = states_.look();
@@ -327,6 +329,7 @@ class Api::Impl {
   std::stop_source stop_;
   ReaderPool pool_;
   Places places_{kLongAtATime};
+  Subscriptions subscriptions_;
   IndexTrouble trouble_{services_.clock};
   States states_;
   const std::shared_ptr<AnswerCache> cache_;

@@ -16,6 +16,7 @@ namespace gald::api {
 
 class IndexTrouble;
 class Places;
+class Subscriptions;
 
 /// One request on its way to an answer. Everything in here is as far as `who` may see it.
 struct Call {
@@ -27,6 +28,7 @@ struct Call {
   const Services& services;
   ReaderPool& pool;  ///< for what goes on after the answer; lives as long as the server
   Places& places;    ///< for what takes long
+  Subscriptions& subscriptions;
   IndexTrouble& trouble;
 };
 

@@ -32,6 +32,7 @@ struct HttpSession::Answer {
   std::string route;
   std::shared_ptr<BodySource> stream;
   std::optional<milliseconds> wait;
+  std::shared_ptr<void> held;
   bool failed = false;  ///< there is not even an answer that says so
 };
 
@@ -86,6 +87,7 @@ void HttpSession::next_request() {
   message_ = {};
   ready_.reset();
   stream_.reset();
+  held_.reset();
   if (!request_.method.empty())
     request_ = {};  // an idle connection keeps little
   if (context_.draining)
@@ -328,6 +330,7 @@ HttpSession::Answer HttpSession::make_answer() {
   ServerResponse response = response_to(context_.handler, request_);
   Answer answer;
   answer.wait = response.wait;
+  answer.held = std::move(response.held);
   if (answer.wait)
     return answer;
   Sending sending;
@@ -351,6 +354,7 @@ void HttpSession::answered(Answer answer) {
     return;
   if (answer.failed)
     return close();
+  held_ = std::move(answer.held);
   if (answer.wait)
     return park(*answer.wait);
   status_ = answer.status;
@@ -574,6 +578,7 @@ void HttpSession::close() {
   if (state_ == State::parked)
     --context_.kept_open;
   state_ = State::closed;
+  held_.reset();
   close_socket();
   --context_.connections;
   if (!peer_.address.empty())

@@ -171,6 +171,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Message message_;
   std::shared_ptr<const ReadyAnswer> ready_;
   std::shared_ptr<BodySource> stream_;
+  std::shared_ptr<void> held_;
   HttpDate date_{};
 };
 
