@@ -4,6 +4,7 @@
 #include <chrono>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <stop_token>
 #include <utility>
@@ -204,6 +205,9 @@ class Api::Impl {
     add_lookup_routes(router_);
     add_me_routes(router_);
     add_page_routes(router_);
+    for (const Route& route : router_.routes())
+      if (route.scope == Scope::none)
+        for_everybody_.insert(route.pattern);
   }
 
   net::ServerResponse answer(const net::ServerRequest& request) {
@@ -233,7 +237,9 @@ class Api::Impl {
     if (!state)
       return nullptr;
     std::shared_ptr<const net::ReadyAnswer> found = cache_->find(key_, *state);
-    return found && authority_.may_ask(*who, head) ? std::move(found) : nullptr;
+    if (found && !for_everybody_.contains(found->route) && !authority_.may_ask(*who, head))
+      return nullptr;
+    return found;
   }
 
   /// On one thread at a time. A cycle writes all the time, and publishes now and then.
@@ -282,8 +288,9 @@ class Api::Impl {
   net::ServerResponse routed(const net::ServerRequest& request, std::string& name) {
     const std::string_view target = request.target;
     const std::size_t end = std::min(target.find('?'), target.size());
-    const Principal who = authority_.admit(request);
     Router::Match match = router_.find(request.method, target.substr(0, end));
+    const bool for_everybody = match.route != nullptr && match.route->scope == Scope::none;
+    const Principal who = for_everybody ? authority_.recognize(request) : authority_.admit(request);
     if (match.route == nullptr && match.methods.empty())
       throw Refused(404, "there is nothing here; /api/openapi.json says what there is");
     if (match.route == nullptr)
@@ -334,8 +341,9 @@ class Api::Impl {
   States states_;
   const std::shared_ptr<AnswerCache> cache_;
   Router router_;
-  std::string key_;         // of ready(), which uses its memory again
-  std::uint64_t told_ = 0;  // by news()
+  std::set<std::string> for_everybody_;  // patterns of routes
+  std::string key_;                      // of ready(), which uses its memory again
+  std::uint64_t told_ = 0;               // by news()
   index::FeedPosition newest_told_;
 };
 

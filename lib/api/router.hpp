@@ -35,7 +35,11 @@ struct Call {
 struct Route {
   std::string method;   ///< GET answers HEAD too
   std::string pattern;  ///< "/api/identity/contacts/{id}"; a segment in braces takes any text
+
+  /// `none`: for everybody. Such a route costs next to nothing, and is not counted against the
+  /// limit of requests: a watchdog is answered, whoever else asks from the same address.
   Scope scope = Scope::read;
+
   std::vector<std::string_view> parameters;  ///< of the query; all others are refused
   std::function<net::ServerResponse(Call&)> answer;
   bool by_the_clock = false;  ///< of the same index something else may be true later

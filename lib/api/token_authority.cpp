@@ -123,6 +123,17 @@ class TokenAuthority::Impl {
   }
 
   Principal admit(const net::ServerRequest& request) {
+    Principal who = recognize(request);
+    if (request.again)
+      return who;  // it was counted when it came
+    const base::TimePoint now = clock_.now();
+    const std::lock_guard lock(mutex_);
+    if (const auto wait = limits_.admit(client(who, request.peer), now))
+      refuse_rate(*wait);
+    return who;
+  }
+
+  Principal recognize(const net::ServerRequest& request) {
     const base::TimePoint now = clock_.now();
     auto table = fresh_table(now);
     const auto identified = [&] {
@@ -135,13 +146,7 @@ class TokenAuthority::Impl {
     }
     if (found.standing == Standing::wrong || found.standing == Standing::expired)
       refuse(found.standing, request.peer, now);
-    Principal who = found.who ? *found.who : Principal{"nobody", Scope::none, {}};
-    if (request.again)
-      return who;  // it was counted when it came
-    const std::lock_guard lock(mutex_);
-    if (const auto wait = limits_.admit(client(who, request.peer), now))
-      refuse_rate(*wait);
-    return who;
+    return found.who ? *found.who : Principal{"nobody", Scope::none, {}};
   }
 
   bool still(const Principal& who, std::string_view authorization, const net::Peer& peer) {
@@ -363,6 +368,10 @@ TokenAuthority::~TokenAuthority() = default;
 
 Principal TokenAuthority::admit(const net::ServerRequest& request) const {
   return impl_->admit(request);
+}
+
+Principal TokenAuthority::recognize(const net::ServerRequest& request) const {
+  return impl_->recognize(request);
 }
 
 bool TokenAuthority::still(const Principal& who, std::string_view authorization,

@@ -30,6 +30,9 @@ class TokenAuthority final : public Authority {
   /// Also Refused with 429, where somebody asks too often.
   Principal admit(const net::ServerRequest& request) const override;
 
+  /// Refused with 429, too, where somebody shows one wrong token after the other.
+  Principal recognize(const net::ServerRequest& request) const override;
+
   bool still(const Principal& who, std::string_view authorization,
              const net::Peer& peer) const override;
 

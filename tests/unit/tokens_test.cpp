@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/api.hpp"
 #include "api/problem.hpp"
 #include "api/request_limits.hpp"
 #include "api/token_authority.hpp"
@@ -457,6 +458,30 @@ TEST_F(TokensTest, RequestsOfAClientAreLimited) {
   clock_.advance(milliseconds(600));
   EXPECT_EQ(admitted(shown), "token crm read");
   EXPECT_THAT(admitted(shown), HasSubstr("429"));
+}
+
+TEST_F(TokensTest, AWatchdogIsAnsweredWhoeverElseAsksFromThere) {
+  Api api(index(), authority(), Services{clock_, "1"});
+  const auto status = [&](const std::string& target, const std::string& authorization = {}) {
+    net::ServerRequest request{"GET", target, {}, "", {"192.0.2.1"}};
+    if (!authorization.empty())
+      request.headers.emplace_back("Authorization", authorization);
+    return api.answer(request).status;
+  };
+  for (int i = 0; i < 100; ++i)
+    ASSERT_EQ(status("/api/identity/me"), 401) << i;
+  EXPECT_EQ(status("/api/identity/me"), 429);
+  EXPECT_EQ(status("/nothing"), 429);
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(status("/healthz"), 200) << i;
+    ASSERT_EQ(status("/readyz"), 503) << i;  // there is no index that could be read
+    for (const char* free : {"/", "/api/openapi.json", "/console/console.css"})
+      ASSERT_EQ(status(free), 200) << free;
+  }
+  for (int i = 0; i < 30; ++i)
+    ASSERT_EQ(status("/healthz", "Bearer x"), 401) << i;
+  EXPECT_EQ(status("/healthz", "Bearer x"), 429) << "who guesses is counted anywhere";
+  EXPECT_EQ(status("/healthz"), 200);
 }
 
 TEST_F(TokensTest, WhoWaitsAsksOnceHoweverOftenThereIsNews) {
