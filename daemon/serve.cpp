@@ -106,11 +106,13 @@ class ApiServer::Impl {
   api::Services::Decided decided(std::int64_t plan, api::Services::Decision decision) {
     using Decided = api::Services::Decided;
     using Kind = DecisionOutcome::Kind;
-    const DecisionOutcome outcome = decide(config_, clock_,
-                                           {.plan = plan,
-                                            .approve = decision == api::Services::Decision::approve,
-                                            .patience = kPatience},
-                                           stopping_.get_token());
+    const DecisionOutcome outcome =
+        decide(config_, clock_,
+               {.plan = plan,
+                .approve = decision == api::Services::Decision::approve,
+                .patience = kPatience,
+                .on_run = [this](const model::RunReport& report) { metrics_.run_ended(report); }},
+               stopping_.get_token());
     switch (outcome.kind) {
       case Kind::done:
         server_.wake();

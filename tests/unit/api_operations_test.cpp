@@ -250,7 +250,12 @@ TEST_F(ApiPlans, ARunWhoseDecisionFailsEndsAsFailed) {
     database.exec(
         "CREATE TRIGGER full BEFORE UPDATE ON plan BEGIN SELECT RAISE(ABORT, 'no room'); END");
   }
-  EXPECT_ANY_THROW(daemon::decide(config, clock_, {.plan = number, .approve = true}, {}));
+  std::vector<model::RunReport> runs;
+  const auto keep = [&](const model::RunReport& report) { runs.push_back(report); };
+  EXPECT_ANY_THROW(
+      daemon::decide(config, clock_, {.plan = number, .approve = true, .on_run = keep}, {}));
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].outcome, model::Outcome::failed);
   const index::RunSummary last = index::Reader(file()).runs(1).at(0);
   EXPECT_EQ(last.outcome, "failed");
   EXPECT_FALSE(last.ended_at.empty());
@@ -280,6 +285,28 @@ TEST_F(ApiPlans, AreToldOfWhenTheCommandLineDecides) {
   EXPECT_NE(log.find(what + std::to_string(number) + "\" outcome=done"), std::string::npos) << log;
   EXPECT_NE(log.find(what + std::to_string(number + 1) + "\" outcome=unknown"), std::string::npos)
       << log;
+}
+
+TEST_F(ApiPlans, ADecisionIsARunThatIsTold) {
+  const std::int64_t number = open().number;
+  index_.reset();
+  daemon::Config config;
+  config.index_file = file();
+  std::vector<model::RunReport> runs;
+  const auto decide = [&](std::int64_t plan, bool approve) {
+    return daemon::decide(config, clock_,
+                          {.plan = plan,
+                           .approve = approve,
+                           .on_run = [&](const model::RunReport& run) { runs.push_back(run); }},
+                          {});
+  };
+  decide(number + 1, true);
+  EXPECT_TRUE(runs.empty()) << "there is no such plan";
+  decide(number, true);
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].published.deleted, 7);
+  EXPECT_EQ(runs[0].outcome, model::Outcome::complete);
+  EXPECT_EQ(runs[0].id, index::Reader(file()).runs(1).at(0).id);
 }
 
 TEST_F(ApiPlans, AreNothingForThoseWhoMayNotSeeEverything) {
