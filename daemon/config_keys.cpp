@@ -117,17 +117,19 @@ std::vector<KeyInfo> common_keys() {
           [](Config& config, Connector&, const KeyValue& value) {
             config.jitter = value.duration;
           }},
-      KeyInfo{"log",
-              {},
-              "level",
-              KeyType::choice,
-              "debug|info|warning|error",
-              "info",
-              false,
-              "What `gald run` logs. Only debug may show personal data; no level shows secrets.",
-              [](Config& config, Connector&, const KeyValue& value) {
-                config.log_level = base::log::parse_level(value.text);
-              }},
+      KeyInfo{
+          "log",
+          {},
+          "level",
+          KeyType::choice,
+          "debug|info|warning|error",
+          "info",
+          false,
+          "What `gald run` logs. Only debug may show personal data; no level shows secrets. Who "
+          "changed something (`api.audit`) is logged at every level.",
+          [](Config& config, Connector&, const KeyValue& value) {
+            config.log_level = base::log::parse_level(value.text);
+          }},
       KeyInfo{"guard",
               {},
               "deletes",

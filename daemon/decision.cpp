@@ -42,7 +42,7 @@ DecisionOutcome unknown(std::int64_t number) {
 }
 
 /// What made it fail may make this fail too, and is what has to be told.
-void end_as_failed(index::Index& index, model::RunReport report, base::TimePoint now,
+void end_as_failed(index::Index& index, model::RunReport& report, base::TimePoint now,
                    const char* why) noexcept {
   try {
     report.ended = now;
@@ -74,6 +74,7 @@ DecisionOutcome decide(const Config& config, const base::Clock& clock,
                              : index->reject(request.plan, report.id);
     } catch (const std::exception& error) {
       end_as_failed(*index, report, clock.now(), error.what());
+      request.on_run(report);
       throw;
     }
   }();
@@ -81,6 +82,7 @@ DecisionOutcome decide(const Config& config, const base::Clock& clock,
   report.ended = clock.now();
   report.outcome = stop.stop_requested() ? model::Outcome::partial : model::Outcome::complete;
   index->end_run(report);
+  request.on_run(report);
   if (decision.outcome == Outcome::unknown)
     return unknown(request.plan);
   if (decision.outcome == Outcome::moved || decision.outcome == Outcome::closed)

@@ -18,6 +18,9 @@ struct DecisionRequest {
   bool approve = false;
   std::chrono::milliseconds patience{0};  ///< with a cycle that is under way
   std::function<void()> on_wait = [] {};  ///< called once when one is
+
+  /// Told of the run that the decision is, once it has ended, whatever came of it.
+  std::function<void(const model::RunReport&)> on_run = [](const model::RunReport&) {};
 };
 
 struct DecisionOutcome {

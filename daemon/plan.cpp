@@ -4,6 +4,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "audit.hpp"
 #include "base/log.hpp"
 #include "commands.hpp"
 #include "compose.hpp"
@@ -83,18 +84,42 @@ int show(const PlanCommand& command, const Config& config) {
   return exit_code::kComplete;
 }
 
-int decide_on(const PlanCommand& command, const Config& config) {
+std::string_view outcome_of(const DecisionOutcome& decided) {
+  switch (decided.kind) {
+    case DecisionOutcome::Kind::done:
+      return "done";
+    case DecisionOutcome::Kind::unknown:
+      return "unknown";
+    case DecisionOutcome::Kind::closed:
+      return "closed";
+    case DecisionOutcome::Kind::busy:
+      break;
+  }
+  return "busy";
+}
+
+int decide_on(const PlanCommand& command, const Context& context) {
   hold_signals();
+  base::log::start(context.verbose ? base::log::Level::info : base::log::Level::warning);
   std::stop_source stopping;
   const Signals signals({.stop = [&] { stopping.request_stop(); }});
   const bool approve = command.action == Action::approve;
-  const DecisionOutcome outcome =
-      decide(config, base::SystemClock(),
-             {.plan = command.number,
-              .approve = approve,
-              .patience = kPatience,
-              .on_wait = [] { complain("a cycle is under way; waiting for its end"); }},
-             stopping.get_token());
+  const std::string what =
+      (approve ? "approve plan " : "reject plan ") + std::to_string(command.number);
+  const DecisionOutcome outcome = [&] {
+    try {
+      return decide(context.config, base::SystemClock(),
+                    {.plan = command.number,
+                     .approve = approve,
+                     .patience = kPatience,
+                     .on_wait = [] { complain("a cycle is under way; waiting for its end"); }},
+                    stopping.get_token());
+    } catch (...) {
+      audit(what, "failed");
+      throw;
+    }
+  }();
+  audit(what, outcome_of(outcome));
   if (outcome.kind != DecisionOutcome::Kind::done) {
     complain(outcome.why);
     return exit_code::kFailed;
@@ -190,7 +215,7 @@ int execute(const PlanCommand& command, const Context& context) {
       return show(command, context.config);
     case Action::approve:
     case Action::reject:
-      return decide_on(command, context.config);
+      return decide_on(command, context);
     case Action::preview:
       return preview(command, context);
   }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <stop_token>
+#include <thread>
 #include <utility>
 
 #include "api/api.hpp"
@@ -19,6 +20,8 @@ namespace {
 
 /// Who decides by the API does not wait for a long cycle: there is a page to show meanwhile.
 constexpr std::chrono::seconds kPatience{2};
+
+constexpr std::chrono::seconds kBetweenLooksAtTokens{1};
 
 /// Beside connections: the index in every worker and those that are kept for the next one, the
 /// sources, and what waits for slow clients.
@@ -103,11 +106,13 @@ class ApiServer::Impl {
   api::Services::Decided decided(std::int64_t plan, api::Services::Decision decision) {
     using Decided = api::Services::Decided;
     using Kind = DecisionOutcome::Kind;
-    const DecisionOutcome outcome = decide(config_, clock_,
-                                           {.plan = plan,
-                                            .approve = decision == api::Services::Decision::approve,
-                                            .patience = kPatience},
-                                           stopping_.get_token());
+    const DecisionOutcome outcome =
+        decide(config_, clock_,
+               {.plan = plan,
+                .approve = decision == api::Services::Decision::approve,
+                .patience = kPatience,
+                .on_run = [this](const model::RunReport& report) { metrics_.run_ended(report); }},
+               stopping_.get_token());
     switch (outcome.kind) {
       case Kind::done:
         server_.wake();
@@ -128,7 +133,11 @@ class ApiServer::Impl {
   const api::TokenAuthority authority_;
   api::Metrics metrics_;
   api::Api api_;
-  net::HttpServer server_;  // the last, as it calls the others
+  net::HttpServer server_;  // behind what it calls
+  const std::jthread watching_tokens_{[this](const std::stop_token& stop) {
+    while (clock_.sleep(kBetweenLooksAtTokens, stop))
+      authority_.look();
+  }};
 };
 
 ApiServer::ApiServer(Parts parts) : impl_(std::make_unique<Impl>(std::move(parts))) {}

@@ -7,10 +7,9 @@
 #include <type_traits>
 
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
-#include "api/audit.hpp"
 #include "api/tokens.hpp"
+#include "audit.hpp"
 #include "base/log.hpp"
 #include "commands.hpp"
 #include "index/reader.hpp"
@@ -64,12 +63,6 @@ std::string fingerprint_of(const std::string& what) {
   return *fingerprint;
 }
 
-void audit(const std::string& what) {
-  const auto user = ::getuid();
-  api::audit(user == 0 ? "account root" : "account " + std::to_string(user), "command line", what,
-             "done");
-}
-
 int add(const TokenCommand& command, const Context& context) {
   api::Token token{.id = {},
                    .name = command.name,
@@ -101,7 +94,7 @@ int add(const TokenCommand& command, const Context& context) {
             tokens.push_back(token);
           },
           context.config.index_file);
-  audit("token " + token.name + " added");
+  audit("token " + token.name + " added", "done");
   if (by_certificate) {
     print_line(token.id + " " + token.name + ": whoever shows the certificate " +
                token.certificate);
@@ -129,7 +122,7 @@ int revoke(const TokenCommand& command, const Context& context) {
             tokens.erase(found);
           },
           context.config.index_file);
-  audit("token " + name + " revoked");
+  audit("token " + name + " revoked", "done");
   print_line(name + " is revoked: a running service takes it no longer than a second");
   return exit_code::kComplete;
 }

@@ -4,17 +4,21 @@
 #include <chrono>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <stop_token>
 #include <utility>
 
 #include "api/answer_cache.hpp"
 #include "api/authority.hpp"
+#include "api/index_trouble.hpp"
 #include "api/metrics.hpp"
 #include "api/problem.hpp"
 #include "api/spool.hpp"
+#include "api/subscriptions.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "index/unreadable.hpp"
 #include "index/watch.hpp"
 #include "net/accept_encoding.hpp"
 
@@ -201,6 +205,9 @@ class Api::Impl {
     add_lookup_routes(router_);
     add_me_routes(router_);
     add_page_routes(router_);
+    for (const Route& route : router_.routes())
+      if (route.scope == Scope::none)
+        for_everybody_.insert(route.pattern);
   }
 
   net::ServerResponse answer(const net::ServerRequest& request) {
@@ -215,10 +222,8 @@ class Api::Impl {
       return refusal(410, gone.what(), route);
     } catch (const index::NoSuchRun& unknown) {
       return refusal(404, unknown.what(), route);
-    } catch (const std::exception&) {
-      if (!stop_.stop_requested())
-        throw;
-      return refusal(503, "the service is being stopped", route, {{"Retry-After", "30"}});
+    } catch (const std::exception& error) {
+      return failed(error, request, route);
     }
   }
 
@@ -232,7 +237,9 @@ class Api::Impl {
     if (!state)
       return nullptr;
     std::shared_ptr<const net::ReadyAnswer> found = cache_->find(key_, *state);
-    return found && authority_.may_ask(*who, head) ? std::move(found) : nullptr;
+    if (found && !for_everybody_.contains(found->route) && !authority_.may_ask(*who, head))
+      return nullptr;
+    return found;
   }
 
   /// On one thread at a time. A cycle writes all the time, and publishes now and then.
@@ -245,6 +252,9 @@ class Api::Impl {
       return newest != std::exchange(newest_told_, newest);
     } catch (const Refused&) {
       return false;  // there is no index yet
+    } catch (const index::Unreadable& error) {
+      trouble_.tell(error.what());
+      return false;
     }
   }
 
@@ -255,6 +265,18 @@ class Api::Impl {
   Metrics* metrics() const { return services_.metrics; }
 
  private:
+  net::ServerResponse failed(const std::exception& error, const net::ServerRequest& request,
+                             const std::string& route) {
+    if (stop_.stop_requested())
+      return refusal(503, "the service is being stopped", route, {{"Retry-After", "30"}});
+    if (dynamic_cast<const index::Unreadable*>(&error) != nullptr) {
+      trouble_.tell(error.what());
+      return refusal(503, kUnreadable, route, {{"Retry-After", "60"}});
+    }
+    base::log::error("api.failed", error.what(), {{"method", request.method}, {"route", route}});
+    return refusal(500, "the answer could not be made; the log says why", route);
+  }
+
   net::ServerResponse refusal(int status, std::string_view detail, const std::string& route,
                               const Refused::Headers& headers = {}) {
     states_.look();  // what is not there any more is news too
@@ -266,8 +288,9 @@ class Api::Impl {
   net::ServerResponse routed(const net::ServerRequest& request, std::string& name) {
     const std::string_view target = request.target;
     const std::size_t end = std::min(target.find('?'), target.size());
-    const Principal who = authority_.admit(request);
     Router::Match match = router_.find(request.method, target.substr(0, end));
+    const bool for_everybody = match.route != nullptr && match.route->scope == Scope::none;
+    const Principal who = for_everybody ? authority_.recognize(request) : authority_.admit(request);
     if (match.route == nullptr && match.methods.empty())
       throw Refused(404, "there is nothing here; /api/openapi.json says what there is");
     if (match.route == nullptr)
@@ -281,7 +304,8 @@ class Api::Impl {
                                 match.route->parameters);
     const std::uint64_t before = states_.look();
     const ReaderPool::Loan readers = pool_.take(who.permission);
-    Call call{request, parameters, match.path, who, *readers, services_, pool_, places_};
+    Call call{request, parameters, match.path,     who,     *readers, services_,
+              pool_,   places_,    subscriptions_, trouble_};
     net::ServerResponse response = match.route->answer(call);
     // Before this answer is sent: with it, those from before a change that it may tell of are over.
     const std::uint64_t after = states_.look();
@@ -312,11 +336,14 @@ class Api::Impl {
   std::stop_source stop_;
   ReaderPool pool_;
   Places places_{kLongAtATime};
+  Subscriptions subscriptions_;
+  IndexTrouble trouble_{services_.clock};
   States states_;
   const std::shared_ptr<AnswerCache> cache_;
   Router router_;
-  std::string key_;         // of ready(), which uses its memory again
-  std::uint64_t told_ = 0;  // by news()
+  std::set<std::string> for_everybody_;  // patterns of routes
+  std::string key_;                      // of ready(), which uses its memory again
+  std::uint64_t told_ = 0;               // by news()
   index::FeedPosition newest_told_;
 };
 

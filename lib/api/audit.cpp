@@ -13,8 +13,8 @@ void audit(const Call& call, std::string_view what, std::string_view outcome) {
 
 void audit(std::string_view who, std::string_view from, std::string_view what,
            std::string_view outcome) {
-  base::log::info("api.audit", "somebody changed something",
-                  {{"who", who}, {"from", from}, {"what", what}, {"outcome", outcome}});
+  base::log::record("api.audit", "somebody changed something",
+                    {{"who", who}, {"from", from}, {"what", what}, {"outcome", outcome}});
 }
 
 }  // namespace gald::api

@@ -1,4 +1,5 @@
-// A line in the log for every change of state: who, from where, what, and what came of it.
+// A line in the log for every change of state, whatever the level of the log: who, from where,
+// what, and what came of it.
 #pragma once
 
 #include <string_view>

@@ -17,6 +17,9 @@ class Authority {
   /// Refused with 401 for what was shown and is wrong, expired or revoked.
   virtual Principal admit(const net::ServerRequest& request) const = 0;
 
+  /// The same for what everybody may ask: counts no request.
+  virtual Principal recognize(const net::ServerRequest& request) const { return admit(request); }
+
   /// Whether somebody who was admitted with this may go on: nothing was revoked, narrowed or has
   /// ended meanwhile. Counts no request. Thread-safe. True where nothing of that can happen.
   virtual bool still(const Principal&, std::string_view /*authorization*/, const net::Peer&) const {

@@ -8,6 +8,7 @@
 #include "api/problem.hpp"
 #include "api/router.hpp"
 #include "api/spool.hpp"
+#include "api/subscriptions.hpp"
 #include "base/guid.hpp"
 #include "base/text.hpp"
 #include "export/explain_json.hpp"
@@ -74,6 +75,7 @@ net::ServerResponse events(Call& call) {
   net::ServerResponse response;
   response.headers = {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}};
   response.stream = feed_stream(call.pool, call.who, after, compact, call.services.clock);
+  response.held = call.subscriptions.open(call.who.name, false);
   return response;
 }
 
@@ -103,6 +105,7 @@ net::ServerResponse feed_page(Call& call, const index::FeedPosition& after) {
   if (!any && !answer.more && wait.count() > 0 && !call.request.waited) {
     net::ServerResponse later;
     later.wait = wait;
+    later.held = call.subscriptions.open(call.who.name, call.request.again);
     return later;
   }
   body->write(std::string(any ? "" : R"({"items":[)") + R"(],"next":")" +

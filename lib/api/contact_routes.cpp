@@ -31,7 +31,8 @@ net::ServerResponse contact(Call& call) {
             tagged_answer(call, contact_text(found, fields, moment.has_value()));
         if (std::string changed = http_date(found.changed_at); !changed.empty())
           response.headers.emplace_back("Last-Modified", std::move(changed));
-        if (found.entry.id != asked)
+        // there is all of it, as it is now
+        if (found.entry.id != asked && !moment && !fields)
           response.headers.emplace_back("Content-Location",
                                         "/api/identity/contacts/" + found.entry.id);
         return response;

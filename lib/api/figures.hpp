@@ -19,6 +19,14 @@ struct Figures {
   std::vector<index::RunSummary> last_runs;  ///< newest first
 };
 
+/// What could be told of the index, when somebody asked.
+struct Known {
+  enum class Standing { missing, unreadable, read };
+  Standing standing = Standing::missing;
+  index::Glance glance;
+  std::shared_ptr<const Figures> figures = std::make_shared<const Figures>();
+};
+
 /// Counts once for each beginning and end of a run, and during a long one now and then.
 /// Thread-safe.
 class FiguresCache {

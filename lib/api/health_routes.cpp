@@ -5,11 +5,11 @@
 
 #include "api/answers.hpp"
 #include "api/figures.hpp"
+#include "api/index_trouble.hpp"
 #include "api/metrics.hpp"
 #include "api/problem.hpp"
 #include "api/router.hpp"
 #include "api/standing.hpp"
-#include "base/log.hpp"
 #include "sync/expiry.hpp"
 
 namespace gald::api {
@@ -74,8 +74,8 @@ net::ServerResponse ready(Call& call, FiguresCache& cache) {
   } catch (const Refused& refused) {
     return not_ready(refused.what(), all_of(call.services));
   } catch (const std::runtime_error& error) {  // names files, which is nobody's business out there
-    base::log::warning("api.not_ready", error.what());
-    return not_ready("the index cannot be read; the log and `gald check` say why", {});
+    call.trouble.tell(error.what());
+    return not_ready(std::string(kUnreadable), {});
   }
 }
 
@@ -118,12 +118,6 @@ Json credentials_to_json(const std::vector<index::CredentialState>& states, base
   return lines;
 }
 
-/// What stands in the index; nothing of it while there is none.
-struct Known {
-  index::Glance glance;
-  std::shared_ptr<const Figures> figures = std::make_shared<const Figures>();
-};
-
 /// Whoever asks may be told of a service whose first cycle has not made the index yet, or makes a
 /// damaged one anew.
 Known known_of(Call& call, FiguresCache& cache) {
@@ -131,9 +125,11 @@ Known known_of(Call& call, FiguresCache& cache) {
   try {
     known.glance = glance_of(call);
     known.figures = cache.of(call.readers.index_file(), known.glance, call.services.clock);
+    known.standing = Known::Standing::read;
   } catch (const Refused&) {
   } catch (const std::runtime_error& error) {
-    base::log::warning("api.no_figures", error.what());
+    known.standing = Known::Standing::unreadable;
+    call.trouble.tell(error.what());
   }
   return known;
 }
@@ -166,10 +162,9 @@ net::ServerResponse metrics(Call& call, FiguresCache& cache) {
     throw Refused(403, "metrics tell of all contacts, and this token is limited to some");
   if (call.services.metrics == nullptr)
     throw Refused(404, "nothing is counted here");
-  const Known known = known_of(call, cache);
-  return fresh_answer(call.services.metrics->text(call.services, call.readers.index_file(),
-                                                  known.glance, *known.figures),
-                      200, "text/plain; version=0.0.4; charset=utf-8");
+  return fresh_answer(
+      call.services.metrics->text(call.services, call.readers.index_file(), known_of(call, cache)),
+      200, "text/plain; version=0.0.4; charset=utf-8");
 }
 
 }  // namespace

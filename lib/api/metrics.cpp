@@ -294,16 +294,18 @@ void add_service(Moment& moment, const Services& services, const sync::LiveStatu
                  number(left->count()));
 }
 
+void add_info(Moment& moment, const std::vector<index::CollectionState>& states) {
+  for (const index::CollectionState& state : states)
+    moment.gauge("gald_collection_info", "Always 1; the label says of which type the source is.",
+                 with(of(state.connector, state.collection), "type", state.connector_kind), 1);
+}
+
 void add_collections(Moment& moment, const Services& services,
                      const std::vector<index::CollectionState>& states) {
   const auto of_each = [&](const auto& tell) {
     for (const index::CollectionState& state : states)
       tell(state, of(state.connector, state.collection));
   };
-  of_each([&](const auto& state, const Labels& labels) {
-    moment.gauge("gald_collection_info", "Always 1; the label says of which type the source is.",
-                 with(labels, "type", state.connector_kind), 1);
-  });
   of_each([&](const auto& state, const Labels& labels) {
     moment.time("gald_collection_last_attempt_timestamp_seconds",
                 "When the last run that asked for it began.", labels, state.last_attempt);
@@ -358,8 +360,7 @@ void add_last_run(Moment& moment, const std::vector<index::RunSummary>& runs) {
                  {{"outcome", outcome}}, last->outcome == outcome ? 1 : 0);
 }
 
-void add_index(Moment& moment, const std::filesystem::path& file, const index::Glance& glance,
-               const index::Overview& overview) {
+void add_index(Moment& moment, const index::Glance& glance, const index::Overview& overview) {
   moment.gauge("gald_published", "1 once a first publication has happened.", {},
                glance.published ? 1 : 0);
   moment.gauge("gald_last_change_number", "Number of the newest change that was published.", {},
@@ -378,6 +379,11 @@ void add_index(Moment& moment, const std::filesystem::path& file, const index::G
   for (const auto& [kind, count] : overview.conflicts)
     moment.gauge("gald_conflicts", "Contacts that contradict each other.", {{"kind", kind}},
                  number(count));
+}
+
+void add_index_file(Moment& moment, const std::filesystem::path& file, bool readable) {
+  moment.gauge("gald_index_readable", "1 while the index can be read, else 0.", {},
+               readable ? 1 : 0);
   moment.gauge("gald_index_size_bytes", "Size of the index file.", {}, size_of(file));
   moment.gauge("gald_index_log_size_bytes", "Size of its write-ahead log.", {},
                size_of(file.string() + "-wal"));
@@ -436,13 +442,18 @@ void Metrics::answered(std::string_view route, std::string_view method, int stat
 }
 
 std::string Metrics::text(const Services& services, const std::filesystem::path& index_file,
-                          const index::Glance& glance, const Figures& figures) const {
+                          const Known& known) const {
+  const Figures& figures = *known.figures;
   const std::vector<index::CollectionState> states = states_of(services, figures.collections);
   Moment moment;
   add_service(moment, services, live_snapshot(services, states));
-  add_collections(moment, services, states);
-  add_last_run(moment, figures.last_runs);
-  add_index(moment, index_file, glance, figures.overview);
+  add_info(moment, states);
+  if (known.standing != Known::Standing::unreadable) {
+    add_collections(moment, services, states);
+    add_last_run(moment, figures.last_runs);
+    add_index(moment, known.glance, figures.overview);
+  }
+  add_index_file(moment, index_file, known.standing == Known::Standing::read);
   for (const index::CredentialState& state : credentials_of(services, figures.credentials))
     moment.time("gald_credential_expiry_timestamp_seconds",
                 "When a certificate, or a secret whose end is configured, expires.",

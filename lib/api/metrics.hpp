@@ -51,9 +51,10 @@ class Metrics {
   void answered(std::string_view route, std::string_view method, int status,
                 std::chrono::microseconds took, std::uint64_t bytes);
 
-  /// Everything, in Prometheus' text format 0.0.4.
+  /// Everything, in Prometheus' text format 0.0.4. Of an index that cannot be read nothing is told
+  /// but that: a zero would say that all is well.
   std::string text(const Services& services, const std::filesystem::path& index_file,
-                   const index::Glance& glance, const Figures& figures) const;
+                   const Known& known) const;
 
  private:
   class Impl;

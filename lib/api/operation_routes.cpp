@@ -6,12 +6,14 @@
 #include "api/answers.hpp"
 #include "api/audit.hpp"
 #include "api/cursor.hpp"
+#include "api/index_trouble.hpp"
 #include "api/problem.hpp"
 #include "api/router.hpp"
 #include "api/spool.hpp"
 #include "base/guid.hpp"
 #include "export/run_json.hpp"
 #include "index/entry_states.hpp"
+#include "index/unreadable.hpp"
 #include "reconcile/conflict.hpp"
 
 namespace gald::api {
@@ -201,12 +203,18 @@ net::ServerResponse runs(Call& call) {
   return tagged_page_answer(call, items, next);
 }
 
-/// The newest there is; "null" without one.
+/// The newest there is; "null" without one, or where the index cannot be read: it is a cycle that
+/// makes it, and mends it.
 std::string last_run(Call& call) {
   if (!std::filesystem::exists(call.readers.index_file()))
     return "null";
-  const std::vector<index::RunSummary> newest = call.readers.reader().runs(1);
-  return newest.empty() ? "null" : std::to_string(newest.front().id);
+  try {
+    const std::vector<index::RunSummary> newest = call.readers.reader().runs(1);
+    return newest.empty() ? "null" : std::to_string(newest.front().id);
+  } catch (const index::Unreadable& error) {
+    call.trouble.tell(error.what());
+    return "null";
+  }
 }
 
 net::ServerResponse sync(Call& call) {

@@ -14,7 +14,9 @@
 
 namespace gald::api {
 
+class IndexTrouble;
 class Places;
+class Subscriptions;
 
 /// One request on its way to an answer. Everything in here is as far as `who` may see it.
 struct Call {
@@ -26,12 +28,18 @@ struct Call {
   const Services& services;
   ReaderPool& pool;  ///< for what goes on after the answer; lives as long as the server
   Places& places;    ///< for what takes long
+  Subscriptions& subscriptions;
+  IndexTrouble& trouble;
 };
 
 struct Route {
   std::string method;   ///< GET answers HEAD too
   std::string pattern;  ///< "/api/identity/contacts/{id}"; a segment in braces takes any text
+
+  /// `none`: for everybody. Such a route costs next to nothing, and is not counted against the
+  /// limit of requests: a watchdog is answered, whoever else asks from the same address.
   Scope scope = Scope::read;
+
   std::vector<std::string_view> parameters;  ///< of the query; all others are refused
   std::function<net::ServerResponse(Call&)> answer;
   bool by_the_clock = false;  ///< of the same index something else may be true later

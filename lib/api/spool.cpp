@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "api/problem.hpp"
@@ -24,11 +25,15 @@ constexpr std::size_t kKept = 256 * 1024;
 /// Of a body on its way.
 constexpr std::size_t kPiece = 64 * 1024;
 
+[[noreturn]] void refuse_for_want_of_room() {
+  throw Refused(503, "there is no room on the disk of the server for what was asked for",
+                {{"Retry-After", "300"}});
+}
+
 [[noreturn]] void give_up(const std::filesystem::path& folder, const char* what) {
   const int error = errno;
   if (error == ENOSPC || error == EDQUOT || error == EFBIG)
-    throw Refused(503, "there is no room on the disk of the server for what was asked for",
-                  {{"Retry-After", "300"}});
+    refuse_for_want_of_room();
   throw std::system_error(error, std::generic_category(), folder.string() + ": " + what);
 }
 
@@ -101,6 +106,11 @@ class SpooledBody final : public net::BodySource {
 
 }  // namespace
 
+bool leaves_room(std::uint64_t size, std::uint64_t free, std::uint64_t more) {
+  constexpr std::uint64_t kMostReserved = 256u << 20;
+  return free >= more && free - more >= std::min(kMostReserved, size / 20);
+}
+
 Spool::Spool(const std::filesystem::path& folder, std::string client)
     : folder_(folder.empty() ? "." : folder), client_(std::move(client)) {}
 
@@ -147,6 +157,7 @@ void Spool::settle() {
   if (descriptor_ < 0)
     return;
   flush();
+  require_room(0);  // a library may have written into it
   struct stat status = {};
   if (::fstat(descriptor_, &status) != 0)
     give_up(folder_, "what was put aside cannot be looked at");
@@ -166,8 +177,18 @@ void Spool::open() {
   give_up(folder_, "cannot make a temporary file");
 }
 
+void Spool::require_room(std::uint64_t more) const {
+  struct statvfs disk = {};
+  if (::fstatvfs(descriptor_, &disk) != 0 || disk.f_blocks == 0)
+    return;  // it does not say
+  const std::uint64_t block = disk.f_frsize;
+  if (!leaves_room(block * disk.f_blocks, block * disk.f_bavail, more))
+    refuse_for_want_of_room();
+}
+
 void Spool::flush() {
   open();
+  require_room(kept_.size());
   for (std::string_view rest = kept_; !rest.empty();) {
     const ssize_t count = ::write(descriptor_, rest.data(), rest.size());
     if (count < 0 && errno == EINTR)

@@ -13,6 +13,11 @@
 
 namespace gald::api {
 
+/// Whether a file system of this size with so much free may take `more`: the index lies on it, too,
+/// and whoever asks for exports must not leave the next cycle without room. 256 MiB or a twentieth
+/// stay free, whichever is less.
+bool leaves_room(std::uint64_t size, std::uint64_t free, std::uint64_t more);
+
 /// What is small stays in memory; the rest goes to a file without a name, of which nothing is left
 /// when it is closed or the process dies.
 class Spool {
@@ -27,7 +32,7 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  /// Refused with 503 when the disk is full, or too many have a file.
+  /// Refused with 503 when the disk is full but for its reserve, or too many have a file.
   void write(std::string_view bytes);
 
   std::uint64_t size() const { return size_; }
@@ -39,6 +44,7 @@ class Spool {
   std::filesystem::path file();
 
   /// Nothing more will be written, neither here nor into file(): what is not small leaves memory.
+  /// Refused like write().
   void settle();
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -46,6 +52,7 @@ class Spool {
  private:
   void open();
   void flush();
+  void require_room(std::uint64_t more) const;
 
   const std::filesystem::path folder_;
   const std::string client_;

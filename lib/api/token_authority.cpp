@@ -123,6 +123,17 @@ class TokenAuthority::Impl {
   }
 
   Principal admit(const net::ServerRequest& request) {
+    Principal who = recognize(request);
+    if (request.again)
+      return who;  // it was counted when it came
+    const base::TimePoint now = clock_.now();
+    const std::lock_guard lock(mutex_);
+    if (const auto wait = limits_.admit(client(who, request.peer), now))
+      refuse_rate(*wait);
+    return who;
+  }
+
+  Principal recognize(const net::ServerRequest& request) {
     const base::TimePoint now = clock_.now();
     auto table = fresh_table(now);
     const auto identified = [&] {
@@ -135,13 +146,7 @@ class TokenAuthority::Impl {
     }
     if (found.standing == Standing::wrong || found.standing == Standing::expired)
       refuse(found.standing, request.peer, now);
-    Principal who = found.who ? *found.who : Principal{"nobody", Scope::none, {}};
-    if (request.again)
-      return who;  // it was counted when it came
-    const std::lock_guard lock(mutex_);
-    if (const auto wait = limits_.admit(client(who, request.peer), now))
-      refuse_rate(*wait);
-    return who;
+    return found.who ? *found.who : Principal{"nobody", Scope::none, {}};
   }
 
   bool still(const Principal& who, std::string_view authorization, const net::Peer& peer) {
@@ -166,6 +171,8 @@ class TokenAuthority::Impl {
     }
     return identify(*table, head.authorization, head.peer, now).who;
   }
+
+  void look() { fresh_table(clock_.now()); }
 
   bool may_ask(const Principal& who, const net::Peer& peer) {
     const std::lock_guard lock(mutex_);
@@ -363,6 +370,10 @@ Principal TokenAuthority::admit(const net::ServerRequest& request) const {
   return impl_->admit(request);
 }
 
+Principal TokenAuthority::recognize(const net::ServerRequest& request) const {
+  return impl_->recognize(request);
+}
+
 bool TokenAuthority::still(const Principal& who, std::string_view authorization,
                            const net::Peer& peer) const {
   return impl_->still(who, authorization, peer);
@@ -370,6 +381,10 @@ bool TokenAuthority::still(const Principal& who, std::string_view authorization,
 
 std::shared_ptr<const Principal> TokenAuthority::known(const net::RequestHead& head) const {
   return impl_->known(head);
+}
+
+void TokenAuthority::look() const {
+  impl_->look();
 }
 
 bool TokenAuthority::may_ask(const Principal& who, const net::RequestHead& head) const {

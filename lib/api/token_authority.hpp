@@ -30,11 +30,18 @@ class TokenAuthority final : public Authority {
   /// Also Refused with 429, where somebody asks too often.
   Principal admit(const net::ServerRequest& request) const override;
 
+  /// Refused with 429, too, where somebody shows one wrong token after the other.
+  Principal recognize(const net::ServerRequest& request) const override;
+
   bool still(const Principal& who, std::string_view authorization,
              const net::Peer& peer) const override;
 
   std::shared_ptr<const Principal> known(const net::RequestHead& head) const override;
   bool may_ask(const Principal& who, const net::RequestHead& head) const override;
+
+  /// Looks at the files unless that was done within the last second, though nobody asks: a token
+  /// that is revoked before its first use was there all the same, and the log has to say so.
+  void look() const;
 
  private:
   class Impl;

@@ -53,6 +53,10 @@ Level parse_level(std::string_view name);
 /// `code` is stable and documented ("cycle.done"); values with spaces are quoted.
 void event(Level level, std::string_view code, std::string_view message, Fields fields = {});
 
+/// An event of the level info that is written whatever the threshold is: who changed something has
+/// to be found later.
+void record(std::string_view code, std::string_view message, Fields fields = {});
+
 inline void debug(std::string_view code, std::string_view message, Fields fields = {}) {
   event(Level::debug, code, message, fields);
 }

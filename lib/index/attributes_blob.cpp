@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
-#include <stdexcept>
 
 #include "index/packed_guid.hpp"
+#include "index/unreadable.hpp"
 
 namespace gald::index {
 
@@ -247,7 +247,7 @@ class BlobReader {
   }
 
  private:
-  [[noreturn]] static void fail() { throw std::runtime_error("damaged attributes in the index"); }
+  [[noreturn]] static void fail() { throw Unreadable("damaged attributes in the index"); }
 
   std::string_view part(std::size_t from, std::size_t size) const {
     if (from > blob_.size() || size > blob_.size() - from)

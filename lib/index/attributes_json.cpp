@@ -1,10 +1,11 @@
 #include "index/attributes_json.hpp"
 
-#include <stdexcept>
 #include <unordered_map>
 #include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include "index/unreadable.hpp"
 
 namespace gald::index {
 
@@ -25,7 +26,7 @@ const std::unordered_map<std::string_view, model::Attribute>& by_name() {
 json parse(std::string_view text) {
   json parsed = json::parse(text, nullptr, false);
   if (!parsed.is_object())
-    throw std::runtime_error("damaged JSON in the index");
+    throw Unreadable("damaged JSON in the index");
   return parsed;
 }
 

@@ -1,10 +1,13 @@
 #include "index/reading.hpp"
 
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include <sqlite3.h>
 
 #include "index/schema.hpp"
+#include "index/unreadable.hpp"
 
 namespace gald::index {
 
@@ -12,8 +15,8 @@ namespace {
 
 SQLite::Database open_for_reading(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file))
-    throw std::runtime_error(file.string() +
-                             ": there is no index yet; `gald sync` makes it on its first run");
+    throw Unreadable(file.string() +
+                     ": there is no index yet; `gald sync` makes it on its first run");
   return {file.string(), SQLite::OPEN_READONLY, 10'000};
 }
 
@@ -35,6 +38,13 @@ Reading::Reading(const std::filesystem::path& path, std::stop_token stop)
     sqlite3_progress_handler(database.getHandle(), kStepsBetweenLooks, is_told_to_stop,
                              const_cast<std::stop_token*>(&told_to_stop));
   require_schema(database, file.string());
+}
+
+void explain(const std::filesystem::path& file, const SQLite::Exception& error) {
+  const std::string text = file.string() + ": " + error.what();
+  if (error.getErrorCode() == SQLITE_ERROR || error.getErrorCode() == SQLITE_MISUSE)
+    throw std::runtime_error(text);
+  throw Unreadable(text);
 }
 
 }  // namespace gald::index

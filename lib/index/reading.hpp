@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <stdexcept>
 #include <stop_token>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -25,13 +24,15 @@ struct Reading {
   Statements statements;
 };
 
-/// SQLite's own words rarely name the file.
+/// SQLite's words with the file, which they rarely name: Unreadable, but for errors of gald's own.
+[[noreturn]] void explain(const std::filesystem::path& file, const SQLite::Exception& error);
+
 template <typename Work>
 auto explained(const std::filesystem::path& file, Work work) {
   try {
     return work();
   } catch (const SQLite::Exception& error) {
-    throw std::runtime_error(file.string() + ": " + error.what());
+    explain(file, error);
   }
 }
 

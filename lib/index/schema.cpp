@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "index/compaction.hpp"
+#include "index/unreadable.hpp"
 #include "model/forms.hpp"
 #include "model/phone_match.hpp"
 
@@ -686,13 +687,11 @@ void upgrade(SQLite::Database& database, int version) {
 /// Of an index; throws for what is none, or is a newer one.
 int version_of(SQLite::Database& database, const std::string& file) {
   if (pragma(database, "application_id") != kApplicationId)
-    throw std::runtime_error(file +
-                             ": is no gald index; remove it or set index.path to another file");
+    throw Unreadable(file + ": is no gald index; remove it or set index.path to another file");
   const int version = pragma(database, "user_version");
   if (version > kSchemaVersion)
-    throw std::runtime_error(file + ": was written by a newer gald (schema " +
-                             std::to_string(version) + ", this one knows " +
-                             std::to_string(kSchemaVersion) + "); upgrade gald");
+    throw Unreadable(file + ": was written by a newer gald (schema " + std::to_string(version) +
+                     ", this one knows " + std::to_string(kSchemaVersion) + "); upgrade gald");
   return version;
 }
 
@@ -734,9 +733,9 @@ void drop_record_indexes(SQLite::Database& database) {
 
 void require_schema(SQLite::Database& database, const std::string& file) {
   if (version_of(database, file) < kSchemaVersion)
-    throw std::runtime_error(file +
-                             ": was written by an older gald; the next cycle (gald run, or"
-                             " gald sync) upgrades it");
+    throw Unreadable(file +
+                     ": was written by an older gald; the next cycle (gald run, or"
+                     " gald sync) upgrades it");
 }
 
 void prepare_schema(SQLite::Database& database, const std::string& file) {

@@ -80,8 +80,12 @@ struct ServerResponse {
   std::shared_ptr<BodySource> stream = nullptr;  ///< instead of `body`
 
   /// There is no answer yet: the same request is handed over again when the server is woken, and,
-  /// marked as `waited`, after this time. Keeps no worker. All else in here is of no use then.
+  /// marked as `waited`, after this time. Keeps no worker. All else but `held` is of no use then.
   std::optional<std::chrono::milliseconds> wait = {};
+
+  /// Given back when the body has gone out, or with `wait` when the next answer to the request is
+  /// there; and when the client is gone.
+  std::shared_ptr<void> held = nullptr;
 
   /// What the metrics call the request: "/contacts/{id}". Never what the client wrote.
   std::string route = {};

@@ -40,6 +40,7 @@ struct HttpSession::Answer {
   std::string route;
   std::shared_ptr<BodySource> stream;
   std::optional<milliseconds> wait;
+  std::shared_ptr<void> held;
   bool failed = false;  ///< there is not even an answer that says so
 };
 
@@ -97,6 +98,7 @@ void HttpSession::next_request() {
   route_.clear();
   give_back_sent();  // an idle connection keeps little
   stream_.reset();
+  held_.reset();
   if (!request_.method.empty())
     give_back(request_);
   if (context_.draining)
@@ -357,6 +359,7 @@ HttpSession::Answer HttpSession::make_answer() {
   ServerResponse response = response_to(context_.handler, request_);
   Answer answer;
   answer.wait = response.wait;
+  answer.held = std::move(response.held);
   if (answer.wait)
     return answer;
   Sending sending;
@@ -381,6 +384,7 @@ void HttpSession::answered(Answer answer) {
     return;
   if (answer.failed)
     return close();
+  held_ = std::move(answer.held);
   if (answer.wait)
     return park(*answer.wait);
   status_ = answer.status;
@@ -656,6 +660,7 @@ void HttpSession::close() {
   keep_open(false);
   give_back_room();
   state_ = State::closed;
+  held_.reset();
   close_socket();
   --context_.connections;
   if (--client_->second.connections == 0)

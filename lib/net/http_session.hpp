@@ -191,6 +191,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::size_t room_ = 0;  // that its body has
   std::shared_ptr<const ReadyAnswer> ready_;
   std::shared_ptr<BodySource> stream_;
+  std::shared_ptr<void> held_;
   HttpDate date_{};
 };
 

@@ -362,6 +362,63 @@ TEST_F(HttpServerTest, WhatIsHandedOverAgainSaysSo) {
   EXPECT_EQ(seen, "first again first ");
 }
 
+TEST_F(HttpServerTest, WhatIsHeldIsGivenBackInTheEnd) {
+  std::mutex mutex;
+  std::weak_ptr<int> held;
+  const auto hold = [&](ServerResponse& response) {
+    const auto something = std::make_shared<int>(1);
+    const std::lock_guard lock(mutex);
+    held = something;
+    response.held = something;
+  };
+  answers_.on("/wait", [&](const ServerRequest& request) {
+    ServerResponse response = text("news");
+    if (!request.again) {
+      response.wait = milliseconds(60'000);
+      hold(response);
+    }
+    return response;
+  });
+  answers_.on("/stream", [&](const ServerRequest&) {
+    ServerResponse response;
+    response.stream = std::make_shared<Pieces>([] {
+      return BodySource::Piece{{}, false, milliseconds(60'000)};
+    });
+    hold(response);
+    return response;
+  });
+  const auto is_held = [&] {
+    const std::lock_guard lock(mutex);
+    return !held.expired();
+  };
+  const std::string address = start();
+  const auto ask = [&](HttpPeer& peer, const std::string& target) {
+    peer.send("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    while (server().load().streaming == 0)
+      std::this_thread::sleep_for(milliseconds(5));
+    EXPECT_TRUE(is_held()) << target;
+  };
+  const auto given_back = [&] {
+    for (int i = 0; i < 2000 && is_held(); ++i)
+      std::this_thread::sleep_for(milliseconds(5));
+    return !is_held();
+  };
+  HttpPeer peer(address);
+  ask(peer, "/wait");
+  server().wake();
+  EXPECT_EQ(peer.read_answer().body, "news");
+  EXPECT_TRUE(given_back());
+  for (const char* target : {"/wait", "/stream"}) {
+    {
+      HttpPeer gone(address);
+      ask(gone, target);
+    }
+    EXPECT_TRUE(given_back()) << target;
+    while (server().load().streaming != 0)
+      std::this_thread::sleep_for(milliseconds(5));
+  }
+}
+
 /// A gigabyte, in pieces; counts how many were asked for.
 ServerResponse gigabyte(std::atomic<int>& asked) {
   constexpr int kPieces = 1 << 14;

@@ -5,6 +5,7 @@ answer held to what the document says of it. A tenant without a directory; gald 
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -606,6 +607,10 @@ class Following(RestTest):
         self.addCleanup(again.close)
         self.assertEqual(json.loads(again.next()["data"])["contact"]["jobTitle"], "Streamed again")
 
+    def counted(self, series):
+        text = self.ask("GET", "/metrics", token=self.operator).body.decode()
+        return float(re.search(re.escape(series) + r" (\S+)", text).group(1))
+
     def test_decisions(self):
         described = self.description.document["paths"]
 
@@ -622,7 +627,9 @@ class Following(RestTest):
         detail = self.get(f"/plans/{plan['plan']}", {"limit": 3}).json
         self.assertEqual((len(detail["changes"]), detail["more"]), (3, True))
         self.assertEqual(decide(plan["plan"], "reject", 200)["state"], "rejected")
+        deleted = self.counted('gald_changes_published_total{operation="deleted"}')
         self.assertEqual(decide(plan["plan"], "approve", 200)["state"], "approved")
+        self.assertEqual(self.counted('gald_changes_published_total{operation="deleted"}'), deleted + GONE)
         decide(4711, "approve", 404)
         self.cycle_now()
         decide(plan["plan"], "reject", 409)

@@ -320,6 +320,41 @@ TEST_F(ApiChanges, AreExplainedToThoseWhoMaySeeEverything) {
   EXPECT_EQ(get("/api/identity/contacts/nobody@x.test/explain", 403)["status"], 403);
 }
 
+/// Each keeps a connection, of which there are not so many for all.
+TEST_F(ApiChanges, OneReaderHasSoManyOpenAndOthersTheirOwn) {
+  apply({named(1, "Anna", "Ahrens")});
+  publish();
+  const std::string target = kChanges + "?wait=30&since=" + position();
+  const auto open = [&](bool stream, bool again = false) {
+    net::ServerRequest request{"GET", target, {}, {}, {}};
+    if (stream) {
+      request.target = kChanges;
+      request.headers = {{"Accept", "text/event-stream"}};
+    }
+    request.again = again;
+    return api().answer(request);
+  };
+  std::vector<net::ServerResponse> opened;
+  for (int i = 0; i < 100; ++i)
+    opened.push_back(open(i % 2 == 0));
+  EXPECT_TRUE(opened.front().stream);
+  EXPECT_TRUE(opened.back().wait);
+  for (const bool stream : {true, false}) {
+    const net::ServerResponse refused = open(stream);
+    EXPECT_EQ(refused.status, 429) << refused.body;
+    EXPECT_EQ(header(refused, "Retry-After"), "15");
+  }
+  EXPECT_TRUE(open(false, true).wait) << "it was let in before";
+  EXPECT_EQ(ask(kChanges + "?since=" + position()).status, 200) << "it keeps nothing open";
+  authority_.principal.name = "another";
+  EXPECT_TRUE(open(false).wait);
+  authority_.principal.name = "test";
+  opened.pop_back();
+  EXPECT_EQ(open(true).status, 200);
+  opened.push_back(open(true));
+  EXPECT_EQ(open(true).status, 429);
+}
+
 }  // namespace
 
 }  // namespace gald::api

@@ -427,6 +427,9 @@ TEST_F(ContactsOfTheApi, OneIsMeantByItsIdOrAddress) {
   EXPECT_EQ(found.status, 200);
   EXPECT_EQ(json::parse(found.body).at("id"), id_of("Ann Arendt"));
   EXPECT_EQ(header(found, "Content-Location"), kContacts + "/" + id_of("Ann Arendt"));
+  for (const char* part : {"?fields=mail", "?at=now"})
+    EXPECT_EQ(header(ask(kContacts + "/ANN%40contoso.test" + part), "Content-Location"), "")
+        << part;
   const json several = get(kContacts + "/desk@contoso.test", 409);
   EXPECT_EQ(std::set<std::string>(several.at("ids")),
             (std::set<std::string>{id_of("Ann Arendt"), id_of("Bob Brecht")}));

@@ -4,8 +4,12 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <thread>
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 
 #include "api/problem.hpp"
 #include "api/spool.hpp"
@@ -265,6 +269,53 @@ TEST(Places, AreSoManyAndNoMore) {
   }
   second.reset();
   const Places::Place third(places);
+}
+
+TEST(Spool, AReserveStaysFreeForTheIndex) {
+  constexpr std::uint64_t kMiB = 1u << 20;
+  EXPECT_TRUE(leaves_room(100 * kMiB, 15 * kMiB, 10 * kMiB));
+  EXPECT_FALSE(leaves_room(100 * kMiB, 15 * kMiB, 10 * kMiB + 1)) << "a twentieth of a small disk";
+  EXPECT_TRUE(leaves_room(1'000'000 * kMiB, 266 * kMiB, 10 * kMiB));
+  EXPECT_FALSE(leaves_room(1'000'000 * kMiB, 266 * kMiB, 10 * kMiB + 1));
+  EXPECT_FALSE(leaves_room(10, 5, 6));
+}
+
+/// On a disk of eight megabytes that only this thread sees.
+TEST(Spool, DoesNotFillTheDiskOfTheIndex) {
+  const test::TemporaryDirectory place;
+  bool mounted = false;
+  int refused_with = 0;
+  std::uint64_t left = 0;
+  std::uint64_t left_in_the_end = 0;
+  const auto left_now = [&] {
+    struct statvfs disk = {};
+    ::statvfs(place.path().c_str(), &disk);
+    return disk.f_frsize * disk.f_bavail;
+  };
+  std::thread([&] {
+    mounted = ::unshare(CLONE_NEWNS) == 0 &&
+              ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+              ::mount("none", place.path().c_str(), "tmpfs", 0, "size=8m") == 0;
+    if (!mounted)
+      return;
+    {
+      Spool spool(place.path(), "test");
+      try {
+        for (int i = 0; i < 200; ++i)
+          spool.write(std::string(64 * 1024, 'x'));
+      } catch (const Refused& refused) {
+        refused_with = refused.status();
+      }
+      left = left_now();
+    }
+    left_in_the_end = left_now();
+  }).join();
+  if (!mounted)
+    GTEST_SKIP() << "may not mount anything";
+  EXPECT_EQ(refused_with, 503);
+  EXPECT_GE(left, (8u << 20) / 20);
+  EXPECT_LT(left, 2u << 20) << "nearly all of the rest was taken";
+  EXPECT_GT(left_in_the_end, 7u << 20);
 }
 
 TEST(Spool, GivesBackWhatItWasGivenFromWhereverItIsAskedFor) {

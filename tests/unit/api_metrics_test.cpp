@@ -100,6 +100,7 @@ TEST_F(MetricsTest, AreThoseOfTheDocumentation) {
 TEST_F(MetricsTest, BeginAtZeroAndWithoutAnIndex) {
   const std::string text = scrape();
   EXPECT_EQ(value(text, "gald_published"), "0");
+  EXPECT_EQ(value(text, "gald_index_readable"), "0");
   EXPECT_EQ(value(text, "gald_runs_total{outcome=\"failed\"}"), "0");
   EXPECT_EQ(value(text,
                   "gald_reads_total{collection=\"directory\",connector=\"ad\","
@@ -116,9 +117,14 @@ TEST_F(MetricsTest, TellNothingOfAnIndexThatCannotBeRead) {
   std::filesystem::resize_file(file(), 0);
   std::ofstream(file()) << "no index at all, but long enough to be taken for a file of something";
   const std::string text = scrape();
-  EXPECT_EQ(value(text, "gald_published"), "0");
-  EXPECT_EQ(text.find("gald_contacts{"), std::string::npos);
+  EXPECT_EQ(value(text, "gald_index_readable"), "0");
+  for (const char* zero : {"gald_published", "gald_held_plans", "gald_last_change_number",
+                           "gald_contacts", "gald_collection_failing", "gald_collection_records",
+                           "gald_collection_quarantined_records", "gald_memberships"})
+    EXPECT_EQ(text.find(zero), std::string::npos) << zero << " would say that all is well";
   EXPECT_EQ(value(text, "gald_activity{activity=\"idle\"}"), "1");
+  EXPECT_NE(value(text, "gald_index_size_bytes"), "0");
+  EXPECT_EQ(value(text, "gald_runs_total{outcome=\"failed\"}"), "0") << "what was counted stays";
 }
 
 TEST_F(MetricsTest, CountRuns) {
@@ -157,6 +163,7 @@ TEST_F(MetricsTest, TellWhatStandsInTheIndex) {
   const std::string text = scrape();
   EXPECT_EQ(value(text, "gald_contacts{kind=\"user\",source=\"cloud\",status=\"active\"}"), "2");
   EXPECT_EQ(value(text, "gald_contacts{kind=\"user\",source=\"cloud\",status=\"deleted\"}"), "1");
+  EXPECT_EQ(value(text, "gald_index_readable"), "1");
   EXPECT_EQ(value(text, "gald_last_change_number"), "4");
   EXPECT_EQ(value(text, "gald_collection_records{collection=\"users\",connector=\"entra\"}"), "2");
   const double success = std::stod(value(text,

@@ -1,6 +1,8 @@
 // What somebody has to look at and decides: conflicts, held plans, runs, cycles.
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <stdexcept>
 #include <thread>
@@ -9,6 +11,7 @@
 
 #include "api_fixture.hpp"
 #include "base/log.hpp"
+#include "commands.hpp"
 #include "decision.hpp"
 #include "export/run_json.hpp"
 #include "plan_world.hpp"
@@ -195,9 +198,15 @@ TEST_F(ApiPlans, ADecisionThatFailsIsToldOfToo) {
   };
   base::log::start(base::log::Level::info);
   testing::internal::CaptureStderr();
-  EXPECT_THROW(post(path), std::runtime_error);
+  const net::ServerResponse response = post(path);
   const std::string log = testing::internal::GetCapturedStderr();
   base::log::start(base::log::Level::error);
+  EXPECT_EQ(response.status, 500);
+  EXPECT_EQ(response.route, "/api/identity/plans/{plan}/approve");
+  EXPECT_EQ(response.body.find("disk"), std::string::npos) << response.body;
+  EXPECT_NE(log.find("api.failed: the disk is full method=POST route=" + response.route),
+            std::string::npos)
+      << log;
   EXPECT_NE(log.find("api.audit"), std::string::npos) << log;
   EXPECT_NE(log.find("outcome=failed"), std::string::npos) << log;
 }
@@ -241,11 +250,63 @@ TEST_F(ApiPlans, ARunWhoseDecisionFailsEndsAsFailed) {
     database.exec(
         "CREATE TRIGGER full BEFORE UPDATE ON plan BEGIN SELECT RAISE(ABORT, 'no room'); END");
   }
-  EXPECT_ANY_THROW(daemon::decide(config, clock_, {.plan = number, .approve = true}, {}));
+  std::vector<model::RunReport> runs;
+  const auto keep = [&](const model::RunReport& report) { runs.push_back(report); };
+  EXPECT_ANY_THROW(
+      daemon::decide(config, clock_, {.plan = number, .approve = true, .on_run = keep}, {}));
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].outcome, model::Outcome::failed);
   const index::RunSummary last = index::Reader(file()).runs(1).at(0);
   EXPECT_EQ(last.outcome, "failed");
   EXPECT_FALSE(last.ended_at.empty());
   EXPECT_NE(last.error.find("no room"), std::string::npos) << last.error;
+}
+
+TEST_F(ApiPlans, AreToldOfWhenTheCommandLineDecides) {
+  const std::int64_t number = open().number;
+  index_.reset();
+  daemon::Config config;
+  config.index_file = file();
+  testing::internal::CaptureStderr();
+  testing::internal::CaptureStdout();
+  const auto reject = [&](std::int64_t plan) {
+    return daemon::execute(
+        daemon::PlanCommand{.action = daemon::PlanCommand::Action::reject, .number = plan},
+        {config});
+  };
+  const int done = reject(number);
+  const int unknown = reject(number + 1);
+  const std::string log = testing::internal::GetCapturedStderr();
+  testing::internal::GetCapturedStdout();
+  base::log::start(base::log::Level::error);
+  EXPECT_EQ(done, 0);
+  EXPECT_NE(unknown, 0);
+  const std::string what = "from=\"command line\" what=\"reject plan ";
+  EXPECT_NE(log.find(what + std::to_string(number) + "\" outcome=done"), std::string::npos) << log;
+  EXPECT_NE(log.find(what + std::to_string(number + 1) + "\" outcome=unknown"), std::string::npos)
+      << log;
+}
+
+TEST_F(ApiPlans, ADecisionIsARunThatIsTold) {
+  const std::int64_t number = open().number;
+  index_.reset();
+  daemon::Config config;
+  config.index_file = file();
+  std::vector<model::RunReport> runs;
+  const auto decide = [&](std::int64_t plan, bool approve) {
+    return daemon::decide(config, clock_,
+                          {.plan = plan,
+                           .approve = approve,
+                           .on_run = [&](const model::RunReport& run) { runs.push_back(run); }},
+                          {});
+  };
+  decide(number + 1, true);
+  EXPECT_TRUE(runs.empty()) << "there is no such plan";
+  decide(number, true);
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].published.deleted, 7);
+  EXPECT_EQ(runs[0].outcome, model::Outcome::complete);
+  EXPECT_EQ(runs[0].id, index::Reader(file()).runs(1).at(0).id);
 }
 
 TEST_F(ApiPlans, AreNothingForThoseWhoMayNotSeeEverything) {
@@ -352,6 +413,43 @@ TEST_F(ApiPlans, ACycleMayBeAskedForBeforeThereIsAnIndex) {
   EXPECT_EQ(response.status, 202);
   EXPECT_EQ(response.body, R"({"lastRun":null})");
   EXPECT_FALSE(api.news());
+}
+
+/// All but its first page is not what was written.
+TEST_F(ApiPlans, AnIndexThatCannotBeReadIsSaidOnceAndACycleStartsAllTheSame) {
+  int asked = 0;
+  services_.cycle_now = [&] { ++asked; };
+  index_.reset();
+  {
+    std::fstream damaged(file(), std::ios::in | std::ios::out | std::ios::binary);
+    damaged.seekp(4096);
+    damaged << std::string(std::filesystem::file_size(file()) - 4096, '?');
+  }
+  base::log::start(base::log::Level::info);
+  testing::internal::CaptureStderr();
+  std::vector<net::ServerResponse> refused;
+  for (const char* target : {"contacts",
+                             "contacts/"
+                             "00000000-0000-4000-8000-000000000001",
+                             "contacts?q=n1", "changes/snapshot", "runs", "plans"})
+    refused.push_back(ask("GET", target));
+  const net::ServerResponse cycle = post("sync");
+  const bool news = api_->news();
+  const std::string log = testing::internal::GetCapturedStderr();
+  base::log::start(base::log::Level::error);
+  for (const net::ServerResponse& response : refused) {
+    EXPECT_EQ(response.status, 503) << response.route;
+    EXPECT_EQ(header(response, "Retry-After"), "60");
+    EXPECT_EQ(response.body.find(file().filename()), std::string::npos) << response.body;
+    EXPECT_NE(response.body.find("the index cannot be read"), std::string::npos) << response.body;
+  }
+  EXPECT_EQ(cycle.status, 202);
+  EXPECT_EQ(cycle.body, R"({"lastRun":null})");
+  EXPECT_EQ(asked, 1);
+  EXPECT_FALSE(news);
+  const std::size_t first = log.find("api.index_unreadable");
+  EXPECT_NE(first, std::string::npos) << log;
+  EXPECT_EQ(log.find("api.index_unreadable", first + 1), std::string::npos) << log;
 }
 
 TEST_F(ApiPlans, ContactsAreNotWrittenYet) {

@@ -1,8 +1,12 @@
+#include <algorithm>
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "base/clock.hpp"
 #include "base/encoding.hpp"
 #include "base/guid.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 
 namespace gald::base {
@@ -50,6 +54,31 @@ TEST(Iso8601, WritesFixedWidthUtcAndReadsItBack) {
         "2023-11-14T22:13:20 01:00", "2023-11-14T-1:13:20Z", "2023-11-14", "+023-11-14T22:13:20Z",
         "2023-11-14T22:13:20Zz", ""})
     EXPECT_FALSE(parse_iso8601(none)) << none;
+}
+
+TEST(Log, OneEventIsOneLineWhateverIsInIt) {
+  log::start(log::Level::info);
+  testing::internal::CaptureStderr();
+  log::error("test.code", "first\n2026-01-01 error forged: line\x1b[31m", {{"key", "a\x1b\n\"b"}});
+  log::error("test.code", "Müller", {{"bell", "\a"}});
+  const std::string text = testing::internal::GetCapturedStderr();
+  log::start(log::Level::error);
+  EXPECT_NE(
+      text.find(" error test.code: first 2026-01-01 error forged: line [31m key=\"a  \\\"b\"\n"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(text.find(" error test.code: Müller bell=\" \"\n"), std::string::npos) << text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << text;
+}
+
+TEST(Log, WhatIsRecordedIsWrittenWhateverTheLevelIs) {
+  log::start(log::Level::error);
+  testing::internal::CaptureStderr();
+  log::info("test.event", "an event");
+  log::record("test.record", "a record", {{"who", "me"}});
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(text.find("test.event"), std::string::npos) << text;
+  EXPECT_NE(text.find("Z info test.record: a record who=me\n"), std::string::npos) << text;
 }
 
 TEST(Utf8, TellsWellFormedFromBroken) {

@@ -12,10 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/api.hpp"
 #include "api/problem.hpp"
 #include "api/request_limits.hpp"
 #include "api/token_authority.hpp"
 #include "base/encoding.hpp"
+#include "base/log.hpp"
 #include "support.hpp"
 
 namespace gald::api {
@@ -312,6 +314,24 @@ TEST_F(TokensTest, WhatChangesInTheFileIsNoticedWithinASecond) {
   EXPECT_THAT(admitted("Bearer " + next), HasSubstr("401"));
 }
 
+TEST_F(TokensTest, WhatNobodyEverUsedIsToldToTheLogToo) {
+  base::log::start(base::log::Level::error);
+  testing::internal::CaptureStderr();
+  authority();
+  add("brief");
+  authority().look();
+  revoke("brief");
+  authority().look();
+  const std::string before = testing::internal::GetCapturedStderr();
+  testing::internal::CaptureStderr();
+  clock_.advance(seconds(1));
+  authority().look();
+  const std::string after = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(before, HasSubstr("what=\"token brief added\" outcome=done"));
+  EXPECT_THAT(before, Not(HasSubstr("revoked"))) << "looked a moment ago";
+  EXPECT_THAT(after, HasSubstr("what=\"token brief revoked\" outcome=done"));
+}
+
 TEST_F(TokensTest, AReadThatFailsIsTriedAgain) {
   const std::string shown = add("crm");
   EXPECT_EQ(admitted("Bearer " + shown), "token crm read");
@@ -438,6 +458,30 @@ TEST_F(TokensTest, RequestsOfAClientAreLimited) {
   clock_.advance(milliseconds(600));
   EXPECT_EQ(admitted(shown), "token crm read");
   EXPECT_THAT(admitted(shown), HasSubstr("429"));
+}
+
+TEST_F(TokensTest, AWatchdogIsAnsweredWhoeverElseAsksFromThere) {
+  Api api(index(), authority(), Services{clock_, "1"});
+  const auto status = [&](const std::string& target, const std::string& authorization = {}) {
+    net::ServerRequest request{"GET", target, {}, "", {"192.0.2.1"}};
+    if (!authorization.empty())
+      request.headers.emplace_back("Authorization", authorization);
+    return api.answer(request).status;
+  };
+  for (int i = 0; i < 100; ++i)
+    ASSERT_EQ(status("/api/identity/me"), 401) << i;
+  EXPECT_EQ(status("/api/identity/me"), 429);
+  EXPECT_EQ(status("/nothing"), 429);
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(status("/healthz"), 200) << i;
+    ASSERT_EQ(status("/readyz"), 503) << i;  // there is no index that could be read
+    for (const char* free : {"/", "/api/openapi.json", "/console/console.css"})
+      ASSERT_EQ(status(free), 200) << free;
+  }
+  for (int i = 0; i < 30; ++i)
+    ASSERT_EQ(status("/healthz", "Bearer x"), 401) << i;
+  EXPECT_EQ(status("/healthz", "Bearer x"), 429) << "who guesses is counted anywhere";
+  EXPECT_EQ(status("/healthz"), 200);
 }
 
 TEST_F(TokensTest, WhoWaitsAsksOnceHoweverOftenThereIsNews) {
