@@ -82,7 +82,7 @@ fs::path behind_links(const fs::path& to) {
   std::error_code error;
   if (!fs::is_symlink(to, error))
     return to;
-  const fs::path file = fs::canonical(to, error);
+  fs::path file = fs::canonical(to, error);
   if (error)
     throw std::runtime_error(to.string() + ": is a link that leads to no file; name the file");
   return file;

@@ -199,10 +199,11 @@ PhoneQuery read_phone_query(std::string_view text, std::span<const std::string> 
   }
   const auto read = [&](std::string_view region) {
     Phone phone = parse_phone({}, text, region);
-    if (phone.kind == PhoneKind::internal)
-      query.internal = std::move(phone.extension);
-    if (phone.kind != PhoneKind::international)
+    if (phone.kind != PhoneKind::international) {
+      if (phone.kind == PhoneKind::internal)
+        query.internal = std::move(phone.extension);
       return false;
+    }
     const bool known = std::any_of(query.full.begin(), query.full.end(), [&](const auto& one) {
       return one.e164 == phone.e164 && one.extension == phone.extension;
     });
