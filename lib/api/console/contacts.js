@@ -109,9 +109,7 @@ export function open(place, { query, go, changeAddress }) {
     const what = { ...asked(filters()), fields: FIELDS };
     const show = (items, total) => {
       problem.replaceChildren();
-      rows.reset(total, from);
-      for (let page = 0; page * 100 < items.length; ++page)
-        rows.put(page, items.slice(page * 100, page * 100 + 100));
+      rows.reset(total, from, items);
       empty.hidden = total > 0;
       empty.textContent = state.q ? t.contacts.nobodyFound : t.contacts.nobody;
     };
@@ -180,7 +178,6 @@ export function open(place, { query, go, changeAddress }) {
     autocomplete: "off",
     spellcheck: "false",
     "aria-label": t.contacts.search,
-    "aria-keyshortcuts": "/",
     oninput: () => {
       state.q = search.value.trim();
       clearTimeout(pause);
@@ -281,12 +278,13 @@ export function open(place, { query, go, changeAddress }) {
   place.classList.add("filling");
   list(back);
 
-  const shortcut = (event) => {
-    if (event.key !== "/" || event.target.closest("input, select, textarea, dialog")) return;
+  // In the list alone: elsewhere, a single key would be pressed by whoever dictates.
+  rows.element.setAttribute("aria-keyshortcuts", "/");
+  rows.element.addEventListener("keydown", (event) => {
+    if (event.key !== "/") return;
     event.preventDefault();
     search.focus();
-  };
-  document.addEventListener("keydown", shortcut);
+  });
 
   return {
     focus: back ? rows.element : undefined,
@@ -295,16 +293,18 @@ export function open(place, { query, go, changeAddress }) {
       if (state.q) return list(rows.place());
       rows.refresh();
       const all = await total();
-      if (all === rows.total) return;
+      // Of other filters, this number says nothing.
+      if (then !== asking || all === rows.total) return;
       rows.setTotal(all);
       say(t.contacts.count(number(all), all));
     },
+      const then = asking;
     close() {
       left = { ...left, place: rows.place() };
-      document.removeEventListener("keydown", shortcut);
       clearTimeout(pause);
       asking?.abort();
       rows.close();
     },
   };
 }
+      asking = null;
