@@ -22,6 +22,11 @@ const FILTERS = ["source", "status", "kind", "group", "hidden"];
 // Where the list was left, so that it is still there on the way back.
 let left = null;
 
+/// Whoever signs in next finds nothing of it.
+export const forgetList = () => {
+  left = null;
+};
+
 export const lastList = () => `#/contacts${left?.query ? `?${left.query}` : ""}`;
 
 /// What a filter of the list is for the API.
@@ -292,19 +297,19 @@ export function open(place, { query, go, changeAddress }) {
     async changed() {
       if (state.q) return list(rows.place());
       rows.refresh();
+      const then = asking;
       const all = await total();
       // Of other filters, this number says nothing.
       if (then !== asking || all === rows.total) return;
       rows.setTotal(all);
       say(t.contacts.count(number(all), all));
     },
-      const then = asking;
     close() {
       left = { ...left, place: rows.place() };
       clearTimeout(pause);
       asking?.abort();
+      asking = null;
       rows.close();
     },
   };
 }
-      asking = null;
