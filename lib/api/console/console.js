@@ -23,7 +23,17 @@ const VIEWS = {
 };
 
 const main = h("main", { id: "main" });
-const banner = h("div", { class: "banner", role: "alert", hidden: true });
+// The sentence alone is an alert: seconds that are counted down are read out by nobody.
+const alert = h("span", { role: "alert" });
+const countdown = h("span", {});
+const banner = h(
+  "div",
+  { class: "banner", hidden: true },
+  icon("alert"),
+  alert,
+  countdown,
+  h("button", { type: "button", onclick: () => watch() }, t.tryNow),
+);
 let who = null; // nobody has signed in
 let showing = null; // what the open view promises
 let status = null;
@@ -58,7 +68,12 @@ function go(hash, again = false) {
   else location.hash = hash;
 }
 
+function closeDialogs() {
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+}
+
 function show() {
+  closeDialogs();
   showing?.close?.();
   showing = null;
   const { name, path, query } = parsed(location.hash);
@@ -114,6 +129,7 @@ async function watch() {
 
 /// The open view shows what has changed, as far as it can.
 async function renew() {
+  contact.forgetNames();
   try {
     await showing?.changed?.();
   } catch {
@@ -129,14 +145,13 @@ function left() {
   if (!who) return;
   wait = Math.min(wait === 0 ? 2000 : wait * 2, RETRY_MOST);
   const until = Date.now() + wait;
-  const when = h("span", {});
-  const again = h("button", { type: "button", onclick: () => watch() }, t.tryNow);
-  if (banner.hidden) banner.replaceChildren(icon("alert"), h("span", {}, t.away), when, again);
-  else banner.children[2].replaceWith(when);
-  banner.hidden = false;
+  if (banner.hidden) {
+    banner.hidden = false;
+    alert.textContent = t.away;
+  }
   clearInterval(counting);
   const count = () => {
-    when.textContent = t.tryingIn(Math.max(0, Math.ceil((until - Date.now()) / 1000)));
+    countdown.textContent = t.tryingIn(Math.max(0, Math.ceil((until - Date.now()) / 1000)));
   };
   count();
   counting = setInterval(count, 1000);
@@ -148,6 +163,7 @@ function back() {
   wait = 0;
   clearInterval(counting);
   banner.hidden = true;
+  alert.textContent = "";
   announce(t.back);
   renew();
 }
@@ -190,7 +206,7 @@ function shell() {
         api.hasToken() &&
           h(
             "button",
-            { type: "button", class: "plain", onclick: () => signedOut(t.signIn.bye) },
+            { type: "button", class: "plain", onclick: signOut },
             t.signIn.out,
           ),
       ),
@@ -268,11 +284,20 @@ function signedOut(told) {
   clearTimeout(timer);
   clearInterval(counting);
   banner.hidden = true;
+  alert.textContent = "";
+  closeDialogs();
   showing?.close?.();
   showing = null;
-  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  contact.forgetNames();
   api.forgetToken();
   if (was) signIn(told);
+}
+
+/// Whoever goes leaves nothing of what they looked at; whose token ends goes on with another one.
+function signOut() {
+  signedOut(t.signIn.bye);
+  contacts.forgetList();
+  changeAddress(location.pathname);
 }
 
 api.events.addEventListener("away", left);

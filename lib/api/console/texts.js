@@ -18,6 +18,7 @@ export const t = {
   nameless: "(no name)",
 
   away: "gald does not answer. What you see is how it was.",
+  noAnswer: "gald does not answer.",
   tryingIn: (seconds) => (seconds > 0 ? `Next try in ${seconds} s` : "Trying…"),
   tryNow: "Try now",
   back: "gald answers again.",
@@ -235,7 +236,6 @@ export const t = {
     businessFax: "Fax",
     pager: "Pager",
     ip: "IP phone",
-    other: "Other",
   },
   fields: {
     id: "Identity",
