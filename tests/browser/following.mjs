@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { open, until } from "./browser.mjs";
-import { session, count, settled, close, listed } from "./session.mjs";
+import { api, makeToken, open, shot, tenant, until, url } from "./browser.mjs";
+import { session, text, count, total, settled, close, listed } from "./session.mjs";
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -12,6 +12,8 @@ const goTo = (page, hash) =>
   page.evaluate((to) => {
     location.hash = to;
   }, hash);
+
+const rowNumber = (page) => text(page, "tbody th");
 
 /// A page of a window that comes into sight looks at once.
 const look = (page) =>
@@ -25,6 +27,48 @@ const statusIs = (page, change) =>
     change(json);
     await route.fulfill({ response, json });
   });
+
+async function cycle() {
+  const asked = await fetch(`${url}/api/identity/sync`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${session.token}` },
+  });
+  const { lastRun } = await asked.json();
+  return until(
+    async () => {
+      const [newest] = (await api(session.token, "/runs?limit=1")).body.items;
+      return newest.run > lastRun && newest.endedAt && newest;
+    },
+    "the end of a cycle",
+    60,
+  );
+}
+
+test("an answer that comes late changes nothing of another view", async () => {
+  const people = listed();
+  const [late, other] = people.filter((one) => one.displayName?.startsWith("Greta "));
+  const page = await open("#/overview", { token: session.token });
+  await page.waitForSelector(".tiles");
+  await page.route(new RegExp(`/contacts/${late.id}$`), async (route) => {
+    await pause(1200);
+    await route.continue().catch(() => {});
+  });
+  for (const [hash, title] of [
+    [`#/contacts/${other.id}`, other.displayName],
+    ["#/conflicts", "Conflicts"],
+  ]) {
+    const answered = page.waitForResponse(new RegExp(`/contacts/${late.id}$`));
+    await goTo(page, `#/contacts/${late.id}`);
+    await page.waitForSelector(".skeleton");
+    await goTo(page, hash);
+    await page.waitForSelector(`h1:has-text('${title}')`);
+    await answered;
+    await pause(300);
+    assert.equal(new URL(page.url()).hash, hash);
+    assert.equal(await page.title(), `${title} · gald`);
+  }
+  await close(page);
+});
 
 test("a number of other filters does not end up in the list", async () => {
   const page = await open("#/contacts", { token: session.token });
@@ -67,6 +111,156 @@ test("a filter asks for the first page once", async () => {
   await settled(page);
   await pause(200);
   assert.equal(asked.filter((offset) => offset === "0").length, 1, asked.join(" "));
+  await close(page);
+});
+
+test("a publication has a name", async () => {
+  const page = await open("#/overview", { token: session.token });
+  await page.waitForSelector(".tiles");
+  await statusIs(page, (status) => {
+    status.state = "publishing";
+    status.nextCycleAt = null;
+    status.progress = [
+      {
+        connector: null,
+        collection: null,
+        objects: 120_000,
+        expected: 1_000_000,
+        full: true,
+        done: false,
+      },
+    ];
+  });
+  await look(page);
+  await page.waitForSelector("h2:has-text('What is being published')");
+  assert.equal(
+    (await text(page, "ul.progress li")).replace(/\s+/g, " "),
+    "Publication 120,000 of about 1,000,000",
+  );
+  await close(page);
+});
+
+test("a service that waits says what for", async () => {
+  const page = await open("#/overview", { token: session.token });
+  await page.waitForSelector(".tiles");
+  await statusIs(page, (status) => {
+    status.state = "waiting";
+    status.nextCycleAt = null;
+  });
+  await look(page);
+  await page.waitForSelector(".state:has-text('Waiting for another process')");
+  await close(page);
+});
+
+test("the page follows a cycle that changed nothing", async () => {
+  const runs = await open("#/runs", { token: session.token });
+  await runs.waitForSelector("tbody tr");
+  const page = await open("#/overview", { token: session.token });
+  await page.waitForSelector(".chart svg");
+  await page.waitForSelector(".state:has-text('Next cycle')");
+  const slowly = async (route) => {
+    await pause(800);
+    await route.continue().catch(() => {});
+  };
+  await page.route(/identity\/status/, slowly);
+  await page.click("text=Sync now");
+  await page.waitForSelector(".done:has-text('A cycle was asked for')");
+  await page.unroute(/identity\/status/, slowly);
+  // It has begun, or is over already.
+  await page.waitForSelector(".done", { state: "detached" });
+  const { run } = await cycle();
+  await until(async () => Number(await rowNumber(runs)) >= run, "the run in its list", 30);
+  const bars = () => page.locator(".chart").first().locator("rect").count();
+  const ended = async () =>
+    (await api(session.token, "/runs?limit=40")).body.items.filter((one) => one.endedAt).length;
+  await until(async () => (await bars()) === (await ended()), "the run in the chart", 30);
+  await close(page);
+  await close(runs);
+});
+
+test("a token for a part follows what is published of it", async () => {
+  const token = await makeToken("follower", "--source", "cloud");
+  const page = await open("#/overview", { token });
+  await page.waitForSelector(".tiles");
+  await page.waitForSelector(".state:has-text('Idle')");
+  const before = await total(page);
+  await tenant("POST", "/bulk", {
+    mailcontacts: [
+      {
+        Name: "newcomer",
+        DisplayName: "Nora Newcomer",
+        ExternalEmailAddress: "SMTP:nora@tailspin.example",
+      },
+    ],
+  });
+  await cycle();
+  await until(async () => (await total(page)) === before + 1, "one more", 30);
+  await close(page);
+});
+
+test("what is told of sources stays where it is while nothing is new", async () => {
+  const page = await open("#/overview", { token: session.token, phone: true });
+  const sources = ".wide[aria-label='Sources']";
+  await page.waitForSelector(`${sources} tbody tr`);
+  let behind = 0;
+  await statusIs(page, (status) => {
+    for (const one of status.connectors)
+      one.lastSuccess = new Date(Date.parse(one.lastSuccess) - behind).toISOString();
+    status.connectors[0].liveRecords += behind;
+  });
+  await look(page);
+  await pause(300);
+  const place = () =>
+    page.evaluate((selector) => {
+      const table = document.querySelector(selector);
+      return {
+        scrolled: table.scrollLeft,
+        focus: document.activeElement === table,
+        selected: getSelection().toString(),
+      };
+    }, sources);
+  await page.evaluate((selector) => {
+    const table = document.querySelector(selector);
+    table.focus();
+    table.scrollLeft = 60;
+    getSelection().selectAllChildren(table.querySelector("tbody tr:nth-child(2) .said"));
+  }, sources);
+  const before = await place();
+  assert.ok(before.scrolled > 0 && before.focus && before.selected.includes("/"));
+  const answered = page.waitForResponse(/identity\/status/);
+  await look(page);
+  await answered;
+  await pause(300);
+  assert.deepEqual(await place(), before);
+  // What is new appears, and moves nothing either.
+  behind = 7_200_000;
+  await look(page);
+  await page.waitForSelector(`${sources} td:has-text('7,200,')`);
+  const after = await place();
+  assert.equal(after.scrolled, before.scrolled);
+  assert.ok(after.focus);
+  await close(page);
+});
+
+test("charts and tables can be read on a phone", async () => {
+  const page = await open("#/overview", { token: session.token, phone: true });
+  await page.waitForSelector(".chart svg text");
+  await page.waitForSelector(".wide[aria-label='Sources'] th .said");
+  const sizes = await page.locator(".chart svg text").evaluateAll((texts) =>
+    texts.map((one) => Number.parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a),
+  );
+  assert.ok(Math.min(...sizes) >= 10, sizes.join(" "));
+  // Names in a table are not broken within a word: it scrolls.
+  const lines = await page
+    .locator(".wide[aria-label='Sources'] th .said")
+    .evaluateAll((names) => names.map((name) => name.getClientRects().length));
+  assert.ok(lines.length > 3 && lines.every((one) => one === 1), lines.join(" "));
+  // The same numbers are there for those who listen.
+  assert.equal(
+    await page.locator(".chart rect").count(),
+    await page.locator(".chart .unseen li").count(),
+  );
+  await shot(page, "charts-phone");
   await close(page);
 });
 
@@ -153,5 +347,36 @@ test("a list of a million ends where it ends, and stays where it was left", asyn
   });
   await pause(200);
   assert.deepEqual(await inSight(page), before);
+  await close(page);
+});
+
+test("a name that could not be had is asked for again, and hidden is said as in the list", async () => {
+  const member = listed().find((one) => one.groups.length > 0);
+  const [group] = member.groups;
+  const page = await open("#/overview", { token: session.token });
+  await page.waitForSelector(".tiles");
+  await page.route(new RegExp(`/contacts/${member.id}/history`), async (route) => {
+    const response = await route.fetch();
+    const json = await response.json();
+    const like = { ...json.items[0], operation: "updated" };
+    json.items.unshift(
+      { ...like, field: "groups", oldValue: null, newValue: group.id },
+      { ...like, field: "hidden", oldValue: "false", newValue: "true" },
+    );
+    await route.fulfill({ response, json });
+  });
+  const name = new RegExp(`/contacts/${group.id}\\?fields`);
+  const refuse = (route) => route.fulfill({ status: 503, json: { detail: "not now" } });
+  await page.route(name, refuse);
+  const refused = page.waitForResponse(name);
+  await goTo(page, `#/contacts/${member.id}?tab=history`);
+  await refused;
+  await page.waitForSelector(".history li");
+  assert.equal(await text(page, ".history li:nth-child(1) ins"), group.id);
+  assert.match(await text(page, ".history li:nth-child(2)"), /Address lists: Shown → Hidden/);
+  await page.unroute(name, refuse);
+  await page.click("#tab-basics");
+  await page.click("#tab-history");
+  await page.waitForSelector(`.history ins:has-text('${group.displayName}')`);
   await close(page);
 });

@@ -90,7 +90,7 @@ function show() {
     return;
   }
   titled(found.title);
-  const context = { who, path, query, go, changeAddress, retitle: titled };
+  const context = { who, path, query, go, changeAddress, retitle: titled, expectCycle };
   showing = (one ? contact : found.view).open(place, context);
   if (status) showing?.status?.(status);
   (showing?.focus ?? place.querySelector("h1") ?? main).focus?.({ preventScroll: true });
@@ -101,30 +101,43 @@ function show() {
 
 let timer = null;
 let wait = 0;
+let asking = 0;
+let expecting = false; // a cycle was asked for, and there is nothing to be seen of it yet
 
 function soon(milliseconds) {
   clearTimeout(timer);
   timer = setTimeout(watch, milliseconds);
 }
 
+/// A cycle is over, also one between two questions, or something else has published. Tokens for a
+/// part are told of cycles alone.
+const moved = (before, now) =>
+  before.lastChange !== now.lastChange ||
+  before.openPlans !== now.openPlans ||
+  (now.state === "idle" && (before.state !== "idle" || before.since !== now.since));
+
 async function watch() {
   if (!who) return;
   if (document.hidden && !away()) return soon(QUIET);
+  const mine = ++asking;
   try {
+    const now = await api.status();
+    if (!who || mine !== asking) return;
     const before = status;
-    status = await api.status();
-    if (!who) return;
-    showing?.status?.(status);
-    const moved =
-      before &&
-      (before.lastChange !== status.lastChange ||
-        before.openPlans !== status.openPlans ||
-        (before.state !== status.state && status.state === "waiting"));
-    if (moved) renew();
-    soon(status.state === "reading" || status.state === "publishing" ? BUSY : QUIET);
+    status = now;
+    showing?.status?.(now);
+    const over = before && moved(before, now);
+    if (over || now.state !== "idle") expecting = false;
+    if (over) renew();
+    soon(expecting || now.state === "reading" || now.state === "publishing" ? BUSY : QUIET);
   } catch (problem) {
-    if (who && !problem.away) soon(QUIET);
+    if (who && mine === asking && !problem.away) soon(QUIET);
   }
+}
+
+function expectCycle() {
+  expecting = true;
+  watch();
 }
 
 /// The open view shows what has changed, as far as it can.
@@ -220,6 +233,7 @@ async function enter() {
   who = await api.me();
   status = null;
   wait = 0;
+  expecting = false;
   shell();
   show();
   watch();

@@ -154,6 +154,19 @@ export function paged({ load, row, body, frame = (inside) => inside, empty }) {
   return place;
 }
 
+/// Shows `made` in `place`. What is there already and would look the same stays, with its focus,
+/// its selection and where it is scrolled to; ages go on in place.
+export function renew(place, made) {
+  for (const one of place.querySelectorAll("time.age"))
+    if (one.textContent !== age(one.dateTime)) one.textContent = age(one.dateTime);
+  made.forEach((element, index) => {
+    const old = place.children[index];
+    if (!old) place.append(element);
+    else if (!old.isEqualNode(element)) old.replaceWith(element);
+  });
+  while (place.children.length > made.length) place.lastElementChild.remove();
+}
+
 /// Asks with a dialog; true once it was confirmed and `act` has succeeded. What `act` throws is
 /// shown in the dialog, which stays open.
 export function confirm({ title, text, action, danger, act }) {
@@ -238,7 +251,7 @@ export function age(iso) {
 /// Local time; the exact one for whoever points at it.
 export const time = (iso, spoken = (value) => moments.format(Date.parse(value))) =>
   iso
-    ? h("time", { datetime: iso, title: iso }, spoken(iso))
+    ? h("time", { datetime: iso, title: iso, class: spoken === age && "age" }, spoken(iso))
     : h("span", { class: "quiet" }, t.never);
 
 export const ago = (iso) => time(iso, age);

@@ -12,6 +12,7 @@ import {
   icon,
   number,
   panel,
+  renew,
   said,
   table,
   time,
@@ -104,7 +105,7 @@ async function charts() {
 function progress(status) {
   if (!status.progress?.length) return null;
   const line = (one) => {
-    const name = `${one.connector}/${one.collection}`;
+    const name = one.connector ? `${one.connector}/${one.collection}` : t.overview.publication;
     const share = one.expected ? Math.min(1, one.objects / one.expected) : null;
     return h(
       "li",
@@ -124,10 +125,11 @@ function progress(status) {
       ),
     );
   };
+  const what = status.state === "publishing" ? t.overview.publishing : t.overview.reading;
   return h(
     "section",
     { class: "card" },
-    h("h2", {}, status.published ? t.overview.reading : t.overview.firstImport),
+    h("h2", {}, status.published ? what : t.overview.firstImport),
     !status.published && h("p", {}, t.overview.firstImportText),
     h("ul", { class: "progress" }, status.progress.map(line)),
     status.estimateSeconds !== null &&
@@ -142,8 +144,8 @@ function connectorState(one) {
   return ["good", t.connectors.good];
 }
 
-function connectors(status) {
-  const rows = status.connectors.map((one) => {
+function connectorRows(status) {
+  return status.connectors.map((one) => {
     const [kind, text] = connectorState(one);
     return h(
       "tr",
@@ -170,7 +172,10 @@ function connectors(status) {
       ),
     );
   });
-  const credentials = (status.credentials ?? []).map((one) =>
+}
+
+function credentialLines(status) {
+  return (status.credentials ?? []).map((one) =>
     h(
       "li",
       { class: one.daysLeft < 30 ? "error" : "" },
@@ -180,31 +185,49 @@ function connectors(status) {
       ago(one.endsAt),
     ),
   );
-  return h(
-    "section",
-    { class: "card" },
-    h("h2", {}, t.connectors.title),
-    rows.length === 0
-      ? h("p", { class: "quiet" }, t.connectors.none)
-      : table(
-          t.connectors.title,
-          [
-            t.connectors.name,
-            t.connectors.state,
-            t.connectors.success,
-            { name: t.connectors.records, number: true },
-            { name: t.connectors.quarantined, number: true },
-          ],
-          rows,
-        ),
-    credentials.length > 0 && h("ul", { class: "credentials" }, credentials),
-  );
 }
 
-export function open(place, { who }) {
+/// Told how things are every few seconds, it changes what is different and nothing else.
+function connectors() {
+  const rows = h("tbody", {});
+  const credentials = h("ul", { class: "credentials" });
+  const none = h("p", { class: "quiet" }, t.connectors.none);
+  const all = table(
+    t.connectors.title,
+    [
+      t.connectors.name,
+      t.connectors.state,
+      t.connectors.success,
+      { name: t.connectors.records, number: true },
+      { name: t.connectors.quarantined, number: true },
+    ],
+    rows,
+  );
+  const card = h(
+    "section",
+    { class: "card", hidden: true },
+    h("h2", {}, t.connectors.title),
+    none,
+    all,
+    credentials,
+  );
+  card.tell = (status) => {
+    renew(rows, connectorRows(status));
+    renew(credentials, credentialLines(status));
+    none.hidden = rows.hasChildNodes();
+    all.hidden = !none.hidden;
+    credentials.hidden = !credentials.hasChildNodes();
+    card.hidden = false;
+  };
+  return card;
+}
+
+export function open(place, { who, expectCycle }) {
   const state = h("p", { class: "state" });
   const moving = h("div", {});
-  const sources = h("div", { class: "panel" });
+  const sources = connectors();
+  let latest = null;
+  let askedAt = null; // what gald was doing when a cycle was asked for: since when
   const told = h("div", {});
   const mayAct = who.scope === "operate" || who.scope === "admin";
 
@@ -217,13 +240,17 @@ export function open(place, { who }) {
         now.disabled = true;
         told.replaceChildren();
         try {
+          const then = latest?.since ?? "";
           await api.sync();
           announce(t.overview.asked);
           told.replaceChildren(h("p", { class: "done" }, t.overview.asked));
+          askedAt = then;
+          expectCycle();
         } catch (problem) {
           told.replaceChildren(failure(problem));
         }
         now.disabled = false;
+        if (document.activeElement === document.body) now.focus();
       },
     },
     icon("refresh"),
@@ -264,15 +291,20 @@ export function open(place, { who }) {
   return {
     /// How the service is doing; comes every few seconds.
     status(status) {
-      const next = ["idle", "waiting"].includes(status.state) && status.nextCycleAt;
+      latest = status;
+      const next = status.state === "idle" && status.nextCycleAt;
       state.replaceChildren(
         t.states[status.state] ?? status.state,
         ...(next ? [". ", t.overview.next, time(status.nextCycleAt, age)] : []),
         ".",
       );
-      if (status.state === "reading") told.replaceChildren(); // what was asked for has begun
-      moving.replaceChildren(...[progress(status)].filter(Boolean));
-      if (status.connectors) sources.replaceChildren(connectors(status));
+      // What was asked for has begun, or was over before anybody looked.
+      if (askedAt !== null && askedAt !== status.since && status.state !== "waiting") {
+        askedAt = null;
+        told.replaceChildren();
+      }
+      renew(moving, [progress(status)].filter(Boolean));
+      if (status.connectors) sources.tell(status);
     },
     changed() {
       totalsPanel.refresh();

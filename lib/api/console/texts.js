@@ -62,7 +62,7 @@ export const t = {
   },
   states: {
     idle: "Idle",
-    waiting: "Waiting for the next cycle",
+    waiting: "Waiting for another process, which writes the index",
     reading: "Reading the sources",
     publishing: "Publishing what changed",
   },
@@ -94,6 +94,8 @@ export const t = {
         ? `; ${troubled} ${troubled === 1 ? "was" : "were"} not complete`
         : "; all were complete"),
     reading: "What is being read",
+    publishing: "What is being published",
+    publication: "Publication",
     firstImport: "First import",
     firstImportText: "Contacts appear here as soon as every source has been read completely once.",
     progressOf: (what) => `Progress of ${what}`,
