@@ -168,10 +168,12 @@ export function renew(place, made) {
 }
 
 /// Asks with a dialog; true once it was confirmed and `act` has succeeded. What `act` throws is
-/// shown in the dialog, which stays open.
+/// shown in the dialog, which stays open. Once confirmed, the answer is what comes of it, whatever
+/// closes the dialog meanwhile.
 export function confirm({ title, text, action, danger, act }) {
   return new Promise((resolve) => {
     const told = h("div", { role: "alert" });
+    const no = h("button", { type: "button", onclick: () => dialog.close() }, t.cancel);
     const yes = h("button", { type: "submit", class: danger ? "danger" : "primary" }, action);
     const dialog = h(
       "dialog",
@@ -182,29 +184,41 @@ export function confirm({ title, text, action, danger, act }) {
         h("h2", { id: "dialog-title" }, title),
         h("p", {}, text),
         told,
-        h(
-          "div",
-          { class: "actions" },
-          h("button", { type: "button", onclick: () => dialog.close("") }, t.cancel),
-          yes,
-        ),
+        h("div", { class: "actions" }, no, yes),
       ),
     );
-    async function submit(event) {
-      event.preventDefault();
-      yes.disabled = true;
-      told.replaceChildren();
+    let acting = null; // under way, and true if it has succeeded
+    function busy(is) {
+      yes.disabled = no.disabled = is;
+      // Escape does nothing, however often it is pressed.
+      if (is) dialog.setAttribute("closedby", "none");
+      else dialog.removeAttribute("closedby");
+    }
+    async function tried() {
       try {
         await act();
-        dialog.close("done");
+        return true;
       } catch (problem) {
-        told.replaceChildren(failure(problem));
-        yes.disabled = false;
+        if (dialog.open) told.replaceChildren(failure(problem));
+        else announce(problem.message);
+        return false;
       }
     }
-    dialog.addEventListener("close", () => {
+    async function submit(event) {
+      event.preventDefault();
+      busy(true);
+      told.replaceChildren();
+      acting = tried();
+      if (await acting) return dialog.close();
+      busy(false);
+      yes.focus();
+    }
+    dialog.addEventListener("cancel", (event) => {
+      if (no.disabled) event.preventDefault();
+    });
+    dialog.addEventListener("close", async () => {
       dialog.remove();
-      resolve(dialog.returnValue === "done");
+      resolve((await acting) === true);
     });
     document.body.append(dialog);
     dialog.showModal();

@@ -17,11 +17,12 @@ import {
   table,
   time,
 } from "/console/dom.js";
-import { planCard } from "/console/plans.js";
+import { PLANS_MOST, planCard, tellDone } from "/console/plans.js";
 import { changesOf, tookOf } from "/console/runs.js";
 import { t } from "/console/texts.js";
 
 const RUNS = 40;
+const PLANS = 20;
 
 const tile = (name, value, href, kind = "") =>
   h(
@@ -262,15 +263,21 @@ export function open(place, { who, expectCycle }) {
     ? null
     : panel(
         async () => {
-          const open = (await api.plans({ limit: 20 })).items.filter(
+          const open = (await api.plans({ limit: PLANS_MOST })).items.filter(
             (plan) => plan.state === "open",
           );
+          const decided = (text) => {
+            askedAt = null;
+            tellDone(told, text);
+            held.refresh();
+          };
           return open.length > 0
             ? h(
                 "section",
                 { class: "held" },
                 h("h2", {}, icon("alert"), t.plans.held),
-                open.map((plan) => planCard(plan, who, () => held.refresh(), "h3")),
+                open.slice(0, PLANS).map((plan) => planCard(plan, who, decided, "h3")),
+                open.length > PLANS && h("a", { href: "#/plans" }, t.plans.others(open.length)),
               )
             : [];
         },

@@ -326,6 +326,15 @@ export const t = {
     would: "What it would do",
     wouldHave: "What it was about",
     nothing: "Nothing is left of it.",
+    settled: {
+      approved: "It was approved; the audit logs of its contacts tell what it did.",
+      applied:
+        "What was left of it is within the limits and was published; the audit logs of its contacts tell what it did.",
+      dropped: "Nothing was left of it.",
+      superseded: "Another plan has taken its place.",
+    },
+    others: (count) => `All plans: ${count} wait for a decision`,
+    newestOnly: (text) => `The newest ${text} are shown.`,
     operation: "What",
     contact: "Contact",
     what: "Changes",
