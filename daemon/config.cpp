@@ -86,6 +86,8 @@ class Parser {
     if (const auto* connectors = root["connector"].as_table())
       parse_connectors(*connectors);
     const Fail fail = failing();
+    // An absolute name stays what it is. The file of tokens starts beside the index.
+    config_.index_file = file_.parent_path() / config_.index_file;
     check_api(root["api"].as_table(), config_, fail);
     if (const auto* precedence = root["precedence"].as_table())
       parse_precedence(*precedence, config_.connectors, config_.policy, fail);
@@ -383,10 +385,7 @@ class Parser {
 }  // namespace
 
 ParsedConfig parse_config(std::string_view text, const std::filesystem::path& file) {
-  ParsedConfig parsed = Parser(file).parse(text);
-  // An absolute name stays what it is.
-  parsed.config.index_file = file.parent_path() / parsed.config.index_file;
-  return parsed;
+  return Parser(file).parse(text);
 }
 
 ParsedConfig load_config(const std::filesystem::path& file) {

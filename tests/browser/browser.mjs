@@ -98,12 +98,15 @@ export async function startBrowser() {
 
 export const stopBrowser = () => browser?.close();
 
-/// A page of a window of its own. What must never happen is collected in `page.trouble`.
-export async function open(hash = "", { token, phone = false, dark = false } = {}) {
+/// A page of a window of its own. What must never happen is collected in `page.trouble`. With a
+/// `certificate` the gald of its origin is asked.
+export async function open(hash = "", { token, certificate, phone = false, dark = false } = {}) {
+  const origin = certificate?.origin ?? url;
   const context = await browser.newContext({
     colorScheme: dark ? "dark" : "light",
     acceptDownloads: true,
     timezoneId: "Europe/Berlin",
+    ...(certificate && { clientCertificates: [certificate], ignoreHTTPSErrors: true }),
     ...(phone
       ? { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
       : { viewport: { width: 1360, height: 860 } }),
@@ -117,7 +120,7 @@ export async function open(hash = "", { token, phone = false, dark = false } = {
   });
   page.on("pageerror", (error) => page.trouble.push(`error: ${error.message}`));
   page.on("request", (request) => {
-    if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url()))
+    if (!request.url().startsWith(origin) && !/^(data|blob):/.test(request.url()))
       page.trouble.push(`asked elsewhere: ${request.url()}`);
   });
   page.on("console", (message) => {
@@ -126,7 +129,7 @@ export async function open(hash = "", { token, phone = false, dark = false } = {
       page.trouble.push(`console: ${message.text()}`);
   });
   if (token) await page.addInitScript((text) => sessionStorage.setItem("gald.token", text), token);
-  await page.goto(`${url}/${hash}`);
+  await page.goto(`${origin}/${hash}`);
   return page;
 }
 

@@ -22,5 +22,7 @@ await import("./entering.mjs");
 await import("./looking.mjs");
 await import("./contact.mjs");
 await import("./deciding.mjs");
+await import("./following.mjs");
+await import("./certificate.mjs");
 await import("./leaving.mjs");
 await import("./readable.mjs");

@@ -131,6 +131,26 @@ test("an export is what gald export writes", async () => {
     await page.click("dialog button:has-text('Close')");
     await page.waitForSelector("dialog", { state: "detached" });
   }
+  // What somebody should know of a file is told.
+  const remark = "3 values were longer than a cell and were cut";
+  await page.route(
+    /export/,
+    (route) =>
+      route.fulfill({
+        headers: {
+          "Content-Type": "text/csv",
+          "Content-Disposition": 'attachment; filename="contacts.csv"',
+          "Export-Remark": remark,
+        },
+        body: "a\n",
+      }),
+    { times: 1 },
+  );
+  await page.click("button:has-text('Export')");
+  await page.click("dialog button[type=submit]");
+  await page.waitForSelector(`dialog :text('${remark}')`);
+  await page.click("dialog button:has-text('Close')");
+  await page.waitForSelector("dialog", { state: "detached" });
   await page.route(/export/, (route) =>
     route.fulfill({
       status: 503,

@@ -34,7 +34,6 @@ test("what is held is approved or rejected", async () => {
   const before = listed().length;
   await vanish("Ada", "Bruno", "Chiara");
   await page.click("text=Sync now");
-  await page.waitForSelector("main :text('A cycle was asked for')");
   // The plan appears by itself.
   await page.waitForSelector(".held .plan", { timeout: 60_000 });
   assert.equal(listed().length, before);
@@ -52,8 +51,10 @@ test("what is held is approved or rejected", async () => {
 
   await page.click("button:has-text('Approve')");
   await page.click("dialog button[type=submit]");
-  await page.waitForSelector("main :text('is approved')");
+  await page.waitForSelector(".done:has-text('is approved')");
   await page.waitForSelector(".pill.plan-approved");
+  assert.match(await page.evaluate(() => document.activeElement.innerText), /is approved/);
+  await page.waitForSelector("main :text('It was approved')");
   await until(() => listed().length < before, "what was approved is done");
 
   const then = listed().length;
@@ -64,15 +65,80 @@ test("what is held is approved or rejected", async () => {
   await page.click("button:has-text('Reject')");
   await page.click("dialog button[type=submit]");
   await page.waitForSelector(".held", { state: "detached" });
+  assert.match(await page.evaluate(() => document.activeElement.innerText), /is rejected/);
   assert.equal(listed().length, then);
   await page.goto(`${url}/#/plans`);
   await page.waitForSelector(".pill.plan-rejected");
+  // It can still be approved.
+  assert.deepEqual(await page.locator(".plan:has(.plan-rejected) button").allInnerTexts(), [
+    "Approve",
+  ]);
   await page.check("input[type=checkbox]");
   await page.waitForSelector(".pill.plan-approved");
   await shot(page, "plans");
   await page.goto(`${url}/#/runs`);
   await page.waitForSelector("table tbody tr");
   await shot(page, "runs");
+  await close(page);
+});
+
+test("a decision that is under way is not taken back by closing the question", async () => {
+  const page = await open("#/overview", { token: session.token });
+  await page.waitForSelector(".tiles");
+  const plan = {
+    plan: 77,
+    state: "open",
+    createdAt: "2026-11-28T10:00:00Z",
+    run: 1,
+    reason: "too-many",
+    connector: "ad",
+    subject: "contact",
+    text: "7 of 9 contacts would vanish",
+    records: 7,
+    deleted: 7,
+    updated: 0,
+    created: 0,
+    supersededBy: null,
+    decidedAt: null,
+  };
+  await page.route(/identity\/plans\?/, (route) => route.fulfill({ json: { items: [plan] } }));
+  let answer;
+  const answered = new Promise((resolve) => {
+    answer = resolve;
+  });
+  await page.route(/plans\/77\/approve/, async (route) => {
+    await answered;
+    plan.state = "approved";
+    await route.fulfill({ json: plan });
+  });
+  await page.goto(`${url}/#/plans`);
+  await page.click(".plan button:has-text('Approve')");
+  const asked = page.waitForRequest(/plans\/77\/approve/);
+  await page.click("dialog button[type=submit]");
+  await asked;
+  assert.ok(await page.isDisabled("dialog button:has-text('Cancel')"));
+  for (let time = 0; time < 3; ++time) await page.keyboard.press("Escape");
+  await page.waitForTimeout(200);
+  assert.equal(await page.locator("dialog[open]").count(), 1);
+  // Whatever closes it: what was asked for is done.
+  await page.evaluate(() => document.querySelector("dialog").close());
+  await page.waitForSelector("dialog", { state: "detached" });
+  assert.equal(await page.locator(".done").count(), 0);
+  answer();
+  await page.waitForSelector(".done:has-text('Plan 77 is approved')");
+  await page.waitForSelector(".pill.plan-approved");
+  await close(page);
+});
+
+test("a question goes with its view", async () => {
+  const page = await open("#/overview", { token: session.token });
+  await page.waitForSelector(".tiles");
+  await page.goto(`${url}/#/contacts`);
+  await page.click("button:has-text('Export')");
+  await page.waitForSelector("dialog[open]");
+  await page.goBack();
+  await page.waitForSelector(".tiles");
+  await page.waitForSelector("dialog", { state: "detached" });
   await close(page);
 });
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { open, shot, tenant, until } from "./browser.mjs";
-import { session, text, total, close } from "./session.mjs";
+import { session, text, total, close, listed } from "./session.mjs";
 
 test("a first import shows how far it is", async () => {
   const page = await open("#/overview", { token: session.token });
@@ -35,9 +35,35 @@ test("signing in takes a token that is accepted", async () => {
   assert.match(await text(page, ".account"), /console/);
   await page.reload();
   await page.waitForSelector("h1:has-text('Overview')");
+  // Signing out leaves nothing behind: no search, no list and no contact in the browser's cache.
+  const [someone] = listed();
+  await page.evaluate(() => {
+    location.hash = "#/contacts?q=keller";
+  });
+  await page.waitForSelector(".row .name a");
+  await page.evaluate((id) => {
+    location.hash = `#/contacts/${id}`;
+  }, someone.id);
+  await page.waitForSelector(".facts");
   await page.click("text=Sign out");
   await page.waitForSelector("#token");
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  assert.equal(new URL(page.url()).hash, "");
+  const kept = await page.evaluate(
+    (address) =>
+      fetch(address, { cache: "only-if-cached", mode: "same-origin" }).then(
+        (response) => response.status,
+        () => "nothing",
+      ),
+    `/api/identity/contacts/${someone.id}`,
+  );
+  assert.ok(kept === "nothing" || kept === 504, `${kept}`);
+  // Where nothing has been shown, nothing is how it was.
+  await page.route(/identity\/me/, (route) => route.abort());
+  await page.fill("#token", session.token);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("[role=alert]:has-text('gald does not answer')");
+  assert.equal(await text(page, ".note"), "gald does not answer.");
   await close(page);
 });
 

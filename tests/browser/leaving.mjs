@@ -27,6 +27,13 @@ test("a gald that goes away is missed, and is seen when it is back", async () =>
   await stopGald();
   await page.waitForSelector(".banner:has-text('does not answer')", { timeout: 20_000 });
   await shot(page, "away");
+  // Seconds that are counted down are no alert.
+  assert.equal(
+    await text(page, "[role=alert]:visible"),
+    "gald does not answer. What you see is how it was.",
+  );
+  assert.equal(await page.locator(".banner [role=alert] *, [role=alert] .banner").count(), 0);
+  assert.equal(await page.getAttribute(".banner", "role"), null);
   assert.ok((await page.locator(".row .name a").count()) > 5);
   await page.fill("input[type=search]", "keller");
   await startGald();

@@ -139,6 +139,10 @@ test("the last answer wins", async () => {
 test("everything can be done with the keyboard", async () => {
   const page = await open("#/contacts", { token: session.token });
   await page.waitForSelector(".row .name a");
+  // A single key does something in the list alone.
+  await page.keyboard.press("/");
+  assert.notEqual(await page.evaluate(() => document.activeElement.type), "search");
+  await page.focus(".rows");
   await page.keyboard.press("/");
   await page.keyboard.type("keller");
   await page.waitForSelector(".row .name a:has-text('Anna Keller')");

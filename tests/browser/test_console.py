@@ -99,7 +99,8 @@ def main():
             done = subprocess.run(
                 ["node", "--test-reporter=spec", "--test", os.path.join(HERE, "console.test.mjs"), *sys.argv[1:]],
                 env={**os.environ, "GALD": gald.binary, "GALD_CONFIG": gald.config, "GALD_URL": f"http://127.0.0.1:{port}",
-                     "GALD_TENANT": tenant.about["control"], "GALD_SHOTS": shots, "GALD_CHROMIUM": CHROMIUM},
+                     "GALD_TENANT": tenant.about["control"], "GALD_SHOTS": shots, "GALD_CHROMIUM": CHROMIUM,
+                     "GALD_TLS_PORT": str(free_port())},
                 check=False)
             return done.returncode
     finally:

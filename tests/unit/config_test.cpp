@@ -117,7 +117,9 @@ TEST(Config, TakesWhatTheFileSays) {
 
 TEST(Config, RelativeIndexStartsBesideTheFile) {
   const std::string text = std::string("[index]\npath = \"gald.db\"") + kAd;
-  EXPECT_EQ(parse_config(text, "/srv/gald.toml").config.index_file, "/srv/gald.db");
+  const Config config = parse_config(text, "/srv/gald.toml").config;
+  EXPECT_EQ(config.index_file, "/srv/gald.db");
+  EXPECT_EQ(config.api.tokens_file, "/srv/gald.tokens");
 }
 
 TEST(Config, JitterIsNeverMoreThanTheInterval) {

@@ -49,18 +49,22 @@ async function problemOf(response) {
   return new Problem(response.status, detail || t.refused(response.status));
 }
 
-/// The response, if it is a good one.
+/// The response, if it is a good one. The browser keeps nothing of it: who signs out leaves no
+/// contact behind.
 async function ask(path, { method = "GET", query, signal, accept = "application/json" } = {}) {
   const asked = token;
   const headers = { Accept: accept };
   if (asked !== null) headers.Authorization = `Bearer ${asked}`;
+  // Whoever is known by a certificate has no other proof that no page of somebody else is asking.
+  if (method === "POST") headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(address(path, query), { method, headers, signal, redirect: "error" });
+    const how = { method, headers, signal, redirect: "error", cache: "no-store" };
+    response = await fetch(address(path, query), how);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     tell("away");
-    throw new Problem(0, t.away);
+    throw new Problem(0, t.noAnswer);
   }
   if (response.ok) {
     tell("there");
@@ -86,11 +90,13 @@ export const status = (signal) => json("/status", { signal });
 export const overview = () => json("/contacts/overview");
 export const contacts = (query, signal) => json("/contacts", { query, signal });
 export const contact = (id) => json(`/contacts/${of(id)}`);
+/// null: purged, or not for this token
 export const contactName = async (id) => {
   try {
     return (await json(`/contacts/${of(id)}`, { query: { fields: "displayName" } })).displayName;
-  } catch {
-    return null; // purged, or not for this token
+  } catch (problem) {
+    if (problem.status === 404) return null;
+    throw problem;
   }
 };
 export const history = (id, query) => json(`/contacts/${of(id)}/history`, { query });
@@ -104,8 +110,9 @@ export const decide = (number, decision) =>
   json(`/plans/${of(number)}/${decision}`, { method: "POST" });
 export const sync = () => json("/sync", { method: "POST" });
 
-/// A file: {blob, name}. `progress` is told how many bytes have come, and of how many if that is
-/// known. The browser keeps what does not fit into memory on its disk.
+/// A file: {blob, name, remark}; the remark is what somebody should know of it. `progress` is told
+/// how many bytes have come, and of how many if that is known. The browser keeps what does not fit
+/// into memory on its disk.
 export async function exported(query, signal, progress) {
   const response = await ask("/contacts/export", { query, signal, accept: "*/*" });
   // What was compressed on the way has another length than what arrives here.
@@ -126,7 +133,11 @@ export async function exported(query, signal, progress) {
   try {
     const type = response.headers.get("Content-Type") ?? "";
     const blob = await new Response(counted, { headers: { "Content-Type": type } }).blob();
-    return { blob, name: name ?? `contacts.${query.format}` };
+    return {
+      blob,
+      name: name ?? `contacts.${query.format}`,
+      remark: response.headers.get("Export-Remark") ?? "",
+    };
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, t.exporting.broken);

@@ -1,7 +1,8 @@
-// Bars over the runs, drawn as SVG, with the same numbers as a table for those who listen.
+// Bars over the runs, drawn as SVG, with the same numbers as a list for those who listen.
 import { h, svg } from "/console/dom.js";
 
-const WIDTH = 600;
+// Drawn about as large as they are shown, so that their texts can be read.
+const width = () => (matchMedia("(max-width: 700px)").matches ? 300 : 520);
 const HEIGHT = 160;
 const LEFT = 46;
 const BOTTOM = 20;
@@ -21,6 +22,7 @@ export function chart({ title, note, bars, spoken, empty }) {
 
 function drawn(title, note, bars, spoken) {
   const top = ceiling(Math.max(...bars.map((bar) => bar.value), 1));
+  const WIDTH = width();
   const room = HEIGHT - BOTTOM - 8;
   const y = (value) => 8 + room - (value / top) * room;
   const step = (WIDTH - LEFT) / Math.max(bars.length, 12);
@@ -57,5 +59,10 @@ function drawn(title, note, bars, spoken) {
       bars.length > 3 && end(bars.length - 1, "end", LEFT + bars.length * step),
     ),
     h("figcaption", {}, note),
+    h(
+      "ul",
+      { class: "unseen" },
+      bars.map((bar) => h("li", {}, bar.title)),
+    ),
   );
 }

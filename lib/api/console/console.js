@@ -23,7 +23,17 @@ const VIEWS = {
 };
 
 const main = h("main", { id: "main" });
-const banner = h("div", { class: "banner", role: "alert", hidden: true });
+// The sentence alone is an alert: seconds that are counted down are read out by nobody.
+const alert = h("span", { role: "alert" });
+const countdown = h("span", {});
+const banner = h(
+  "div",
+  { class: "banner", hidden: true },
+  icon("alert"),
+  alert,
+  countdown,
+  h("button", { type: "button", onclick: () => watch() }, t.tryNow),
+);
 let who = null; // nobody has signed in
 let showing = null; // what the open view promises
 let status = null;
@@ -58,7 +68,12 @@ function go(hash, again = false) {
   else location.hash = hash;
 }
 
+function closeDialogs() {
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+}
+
 function show() {
+  closeDialogs();
   showing?.close?.();
   showing = null;
   const { name, path, query } = parsed(location.hash);
@@ -75,7 +90,7 @@ function show() {
     return;
   }
   titled(found.title);
-  const context = { who, path, query, go, changeAddress, retitle: titled };
+  const context = { who, path, query, go, changeAddress, retitle: titled, expectCycle };
   showing = (one ? contact : found.view).open(place, context);
   if (status) showing?.status?.(status);
   (showing?.focus ?? place.querySelector("h1") ?? main).focus?.({ preventScroll: true });
@@ -86,34 +101,48 @@ function show() {
 
 let timer = null;
 let wait = 0;
+let asking = 0;
+let expecting = false; // a cycle was asked for, and there is nothing to be seen of it yet
 
 function soon(milliseconds) {
   clearTimeout(timer);
   timer = setTimeout(watch, milliseconds);
 }
 
+/// A cycle is over, also one between two questions, or something else has published. Tokens for a
+/// part are told of cycles alone.
+const moved = (before, now) =>
+  before.lastChange !== now.lastChange ||
+  before.openPlans !== now.openPlans ||
+  (now.state === "idle" && (before.state !== "idle" || before.since !== now.since));
+
 async function watch() {
   if (!who) return;
   if (document.hidden && !away()) return soon(QUIET);
+  const mine = ++asking;
   try {
+    const now = await api.status();
+    if (!who || mine !== asking) return;
     const before = status;
-    status = await api.status();
-    if (!who) return;
-    showing?.status?.(status);
-    const moved =
-      before &&
-      (before.lastChange !== status.lastChange ||
-        before.openPlans !== status.openPlans ||
-        (before.state !== status.state && status.state === "waiting"));
-    if (moved) renew();
-    soon(status.state === "reading" || status.state === "publishing" ? BUSY : QUIET);
+    status = now;
+    showing?.status?.(now);
+    const over = before && moved(before, now);
+    if (over || now.state !== "idle") expecting = false;
+    if (over) renew();
+    soon(expecting || now.state === "reading" || now.state === "publishing" ? BUSY : QUIET);
   } catch (problem) {
-    if (who && !problem.away) soon(QUIET);
+    if (who && mine === asking && !problem.away) soon(QUIET);
   }
+}
+
+function expectCycle() {
+  expecting = true;
+  watch();
 }
 
 /// The open view shows what has changed, as far as it can.
 async function renew() {
+  contact.forgetNames();
   try {
     await showing?.changed?.();
   } catch {
@@ -129,14 +158,13 @@ function left() {
   if (!who) return;
   wait = Math.min(wait === 0 ? 2000 : wait * 2, RETRY_MOST);
   const until = Date.now() + wait;
-  const when = h("span", {});
-  const again = h("button", { type: "button", onclick: () => watch() }, t.tryNow);
-  if (banner.hidden) banner.replaceChildren(icon("alert"), h("span", {}, t.away), when, again);
-  else banner.children[2].replaceWith(when);
-  banner.hidden = false;
+  if (banner.hidden) {
+    banner.hidden = false;
+    alert.textContent = t.away;
+  }
   clearInterval(counting);
   const count = () => {
-    when.textContent = t.tryingIn(Math.max(0, Math.ceil((until - Date.now()) / 1000)));
+    countdown.textContent = t.tryingIn(Math.max(0, Math.ceil((until - Date.now()) / 1000)));
   };
   count();
   counting = setInterval(count, 1000);
@@ -148,6 +176,7 @@ function back() {
   wait = 0;
   clearInterval(counting);
   banner.hidden = true;
+  alert.textContent = "";
   announce(t.back);
   renew();
 }
@@ -190,7 +219,7 @@ function shell() {
         api.hasToken() &&
           h(
             "button",
-            { type: "button", class: "plain", onclick: () => signedOut(t.signIn.bye) },
+            { type: "button", class: "plain", onclick: signOut },
             t.signIn.out,
           ),
       ),
@@ -204,6 +233,7 @@ async function enter() {
   who = await api.me();
   status = null;
   wait = 0;
+  expecting = false;
   shell();
   show();
   watch();
@@ -268,11 +298,20 @@ function signedOut(told) {
   clearTimeout(timer);
   clearInterval(counting);
   banner.hidden = true;
+  alert.textContent = "";
+  closeDialogs();
   showing?.close?.();
   showing = null;
-  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  contact.forgetNames();
   api.forgetToken();
   if (was) signIn(told);
+}
+
+/// Whoever goes leaves nothing of what they looked at; whose token ends goes on with another one.
+function signOut() {
+  signedOut(t.signIn.bye);
+  contacts.forgetList();
+  changeAddress(location.pathname);
 }
 
 api.events.addEventListener("away", left);

@@ -25,17 +25,28 @@ const page = (id) => `#/contacts/${encodeURIComponent(id)}`;
 // Names of those that others refer to, asked for once.
 const names = new Map();
 
-const SPOKEN = { status: t.statuses, source: t.sources, kind: t.kinds };
+const SPOKEN = {
+  status: t.statuses,
+  source: t.sources,
+  kind: t.kinds,
+  hidden: t.contacts.hidden,
+};
 
 const value = (field, text) =>
   REFERENCES.has(field) && ID.test(text) ? named(text) : said(SPOKEN[field]?.[text] ?? text);
 
+/// They may be called otherwise by now, or not be for whoever looks next.
+export const forgetNames = () => names.clear();
+
 function named(id) {
   const text = said(id);
   if (!names.has(id)) names.set(id, api.contactName(id));
-  names.get(id).then((name) => {
-    if (name) text.textContent = name;
-  });
+  names.get(id).then(
+    (name) => {
+      if (name) text.textContent = name;
+    },
+    () => names.delete(id), // the next time it is asked for again
+  );
   return h("a", { href: page(id) }, text);
 }
 
@@ -383,9 +394,11 @@ function tabs(contact, chosen, choose) {
 export function open(place, { path, query, changeAddress, retitle }) {
   let chosen = query.get("tab");
   let shown = null;
+  let closed = false;
   const content = panel(
     async () => {
       const contact = await api.contact(path[0]);
+      if (closed) return []; // address and title are another view's
       shown = contact.changeNumber;
       const name = contact.displayName || contact.mail || contact.id;
       retitle(name);
@@ -441,7 +454,10 @@ export function open(place, { path, query, changeAddress, retitle }) {
   return {
     /// What is published has changed; this one need not.
     async changed() {
-      if ((await api.contact(path[0])).changeNumber !== shown) content.refresh();
+      if ((await api.contact(path[0])).changeNumber !== shown && !closed) content.refresh();
+    },
+    close() {
+      closed = true;
     },
   };
 }

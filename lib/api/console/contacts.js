@@ -22,6 +22,11 @@ const FILTERS = ["source", "status", "kind", "group", "hidden"];
 // Where the list was left, so that it is still there on the way back.
 let left = null;
 
+/// Whoever signs in next finds nothing of it.
+export const forgetList = () => {
+  left = null;
+};
+
 export const lastList = () => `#/contacts${left?.query ? `?${left.query}` : ""}`;
 
 /// What a filter of the list is for the API.
@@ -109,9 +114,7 @@ export function open(place, { query, go, changeAddress }) {
     const what = { ...asked(filters()), fields: FIELDS };
     const show = (items, total) => {
       problem.replaceChildren();
-      rows.reset(total, from);
-      for (let page = 0; page * 100 < items.length; ++page)
-        rows.put(page, items.slice(page * 100, page * 100 + 100));
+      rows.reset(total, from, items);
       empty.hidden = total > 0;
       empty.textContent = state.q ? t.contacts.nobodyFound : t.contacts.nobody;
     };
@@ -180,7 +183,6 @@ export function open(place, { query, go, changeAddress }) {
     autocomplete: "off",
     spellcheck: "false",
     "aria-label": t.contacts.search,
-    "aria-keyshortcuts": "/",
     oninput: () => {
       state.q = search.value.trim();
       clearTimeout(pause);
@@ -281,12 +283,13 @@ export function open(place, { query, go, changeAddress }) {
   place.classList.add("filling");
   list(back);
 
-  const shortcut = (event) => {
-    if (event.key !== "/" || event.target.closest("input, select, textarea, dialog")) return;
+  // In the list alone: elsewhere, a single key would be pressed by whoever dictates.
+  rows.element.setAttribute("aria-keyshortcuts", "/");
+  rows.element.addEventListener("keydown", (event) => {
+    if (event.key !== "/") return;
     event.preventDefault();
     search.focus();
-  };
-  document.addEventListener("keydown", shortcut);
+  });
 
   return {
     focus: back ? rows.element : undefined,
@@ -294,16 +297,18 @@ export function open(place, { query, go, changeAddress }) {
     async changed() {
       if (state.q) return list(rows.place());
       rows.refresh();
+      const then = asking;
       const all = await total();
-      if (all === rows.total) return;
+      // Of other filters, this number says nothing.
+      if (then !== asking || all === rows.total) return;
       rows.setTotal(all);
       say(t.contacts.count(number(all), all));
     },
     close() {
       left = { ...left, place: rows.place() };
-      document.removeEventListener("keydown", shortcut);
       clearTimeout(pause);
       asking?.abort();
+      asking = null;
       rows.close();
     },
   };

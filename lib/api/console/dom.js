@@ -154,11 +154,26 @@ export function paged({ load, row, body, frame = (inside) => inside, empty }) {
   return place;
 }
 
+/// Shows `made` in `place`. What is there already and would look the same stays, with its focus,
+/// its selection and where it is scrolled to; ages go on in place.
+export function renew(place, made) {
+  for (const one of place.querySelectorAll("time.age"))
+    if (one.textContent !== age(one.dateTime)) one.textContent = age(one.dateTime);
+  made.forEach((element, index) => {
+    const old = place.children[index];
+    if (!old) place.append(element);
+    else if (!old.isEqualNode(element)) old.replaceWith(element);
+  });
+  while (place.children.length > made.length) place.lastElementChild.remove();
+}
+
 /// Asks with a dialog; true once it was confirmed and `act` has succeeded. What `act` throws is
-/// shown in the dialog, which stays open.
+/// shown in the dialog, which stays open. Once confirmed, the answer is what comes of it, whatever
+/// closes the dialog meanwhile.
 export function confirm({ title, text, action, danger, act }) {
   return new Promise((resolve) => {
     const told = h("div", { role: "alert" });
+    const no = h("button", { type: "button", onclick: () => dialog.close() }, t.cancel);
     const yes = h("button", { type: "submit", class: danger ? "danger" : "primary" }, action);
     const dialog = h(
       "dialog",
@@ -169,29 +184,41 @@ export function confirm({ title, text, action, danger, act }) {
         h("h2", { id: "dialog-title" }, title),
         h("p", {}, text),
         told,
-        h(
-          "div",
-          { class: "actions" },
-          h("button", { type: "button", onclick: () => dialog.close("") }, t.cancel),
-          yes,
-        ),
+        h("div", { class: "actions" }, no, yes),
       ),
     );
-    async function submit(event) {
-      event.preventDefault();
-      yes.disabled = true;
-      told.replaceChildren();
+    let acting = null; // under way, and true if it has succeeded
+    function busy(is) {
+      yes.disabled = no.disabled = is;
+      // Escape does nothing, however often it is pressed.
+      if (is) dialog.setAttribute("closedby", "none");
+      else dialog.removeAttribute("closedby");
+    }
+    async function tried() {
       try {
         await act();
-        dialog.close("done");
+        return true;
       } catch (problem) {
-        told.replaceChildren(failure(problem));
-        yes.disabled = false;
+        if (dialog.open) told.replaceChildren(failure(problem));
+        else announce(problem.message);
+        return false;
       }
     }
-    dialog.addEventListener("close", () => {
+    async function submit(event) {
+      event.preventDefault();
+      busy(true);
+      told.replaceChildren();
+      acting = tried();
+      if (await acting) return dialog.close();
+      busy(false);
+      yes.focus();
+    }
+    dialog.addEventListener("cancel", (event) => {
+      if (no.disabled) event.preventDefault();
+    });
+    dialog.addEventListener("close", async () => {
       dialog.remove();
-      resolve(dialog.returnValue === "done");
+      resolve((await acting) === true);
     });
     document.body.append(dialog);
     dialog.showModal();
@@ -238,7 +265,7 @@ export function age(iso) {
 /// Local time; the exact one for whoever points at it.
 export const time = (iso, spoken = (value) => moments.format(Date.parse(value))) =>
   iso
-    ? h("time", { datetime: iso, title: iso }, spoken(iso))
+    ? h("time", { datetime: iso, title: iso, class: spoken === age && "age" }, spoken(iso))
     : h("span", { class: "quiet" }, t.never);
 
 export const ago = (iso) => time(iso, age);

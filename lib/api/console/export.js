@@ -96,8 +96,9 @@ export function exportDialog(state, filters) {
         },
       );
       save(file);
-      told.replaceChildren(t.exporting.done(file.name, bytes(file.blob.size)));
-      announce(t.exporting.done(file.name, bytes(file.blob.size)));
+      const done = t.exporting.done(file.name, bytes(file.blob.size));
+      told.replaceChildren(h("p", {}, done), file.remark && h("p", {}, file.remark));
+      announce(`${done} ${file.remark}`);
     } catch (problem) {
       if (problem.name !== "AbortError") told.replaceChildren(failure(problem));
     }

@@ -12,15 +12,17 @@ import {
   icon,
   number,
   panel,
+  renew,
   said,
   table,
   time,
 } from "/console/dom.js";
-import { planCard } from "/console/plans.js";
+import { PLANS_MOST, planCard, tellDone } from "/console/plans.js";
 import { changesOf, tookOf } from "/console/runs.js";
 import { t } from "/console/texts.js";
 
 const RUNS = 40;
+const PLANS = 20;
 
 const tile = (name, value, href, kind = "") =>
   h(
@@ -104,7 +106,7 @@ async function charts() {
 function progress(status) {
   if (!status.progress?.length) return null;
   const line = (one) => {
-    const name = `${one.connector}/${one.collection}`;
+    const name = one.connector ? `${one.connector}/${one.collection}` : t.overview.publication;
     const share = one.expected ? Math.min(1, one.objects / one.expected) : null;
     return h(
       "li",
@@ -124,10 +126,11 @@ function progress(status) {
       ),
     );
   };
+  const what = status.state === "publishing" ? t.overview.publishing : t.overview.reading;
   return h(
     "section",
     { class: "card" },
-    h("h2", {}, status.published ? t.overview.reading : t.overview.firstImport),
+    h("h2", {}, status.published ? what : t.overview.firstImport),
     !status.published && h("p", {}, t.overview.firstImportText),
     h("ul", { class: "progress" }, status.progress.map(line)),
     status.estimateSeconds !== null &&
@@ -142,8 +145,8 @@ function connectorState(one) {
   return ["good", t.connectors.good];
 }
 
-function connectors(status) {
-  const rows = status.connectors.map((one) => {
+function connectorRows(status) {
+  return status.connectors.map((one) => {
     const [kind, text] = connectorState(one);
     return h(
       "tr",
@@ -170,7 +173,10 @@ function connectors(status) {
       ),
     );
   });
-  const credentials = (status.credentials ?? []).map((one) =>
+}
+
+function credentialLines(status) {
+  return (status.credentials ?? []).map((one) =>
     h(
       "li",
       { class: one.daysLeft < 30 ? "error" : "" },
@@ -180,31 +186,49 @@ function connectors(status) {
       ago(one.endsAt),
     ),
   );
-  return h(
-    "section",
-    { class: "card" },
-    h("h2", {}, t.connectors.title),
-    rows.length === 0
-      ? h("p", { class: "quiet" }, t.connectors.none)
-      : table(
-          t.connectors.title,
-          [
-            t.connectors.name,
-            t.connectors.state,
-            t.connectors.success,
-            { name: t.connectors.records, number: true },
-            { name: t.connectors.quarantined, number: true },
-          ],
-          rows,
-        ),
-    credentials.length > 0 && h("ul", { class: "credentials" }, credentials),
-  );
 }
 
-export function open(place, { who }) {
+/// Told how things are every few seconds, it changes what is different and nothing else.
+function connectors() {
+  const rows = h("tbody", {});
+  const credentials = h("ul", { class: "credentials" });
+  const none = h("p", { class: "quiet" }, t.connectors.none);
+  const all = table(
+    t.connectors.title,
+    [
+      t.connectors.name,
+      t.connectors.state,
+      t.connectors.success,
+      { name: t.connectors.records, number: true },
+      { name: t.connectors.quarantined, number: true },
+    ],
+    rows,
+  );
+  const card = h(
+    "section",
+    { class: "card", hidden: true },
+    h("h2", {}, t.connectors.title),
+    none,
+    all,
+    credentials,
+  );
+  card.tell = (status) => {
+    renew(rows, connectorRows(status));
+    renew(credentials, credentialLines(status));
+    none.hidden = rows.hasChildNodes();
+    all.hidden = !none.hidden;
+    credentials.hidden = !credentials.hasChildNodes();
+    card.hidden = false;
+  };
+  return card;
+}
+
+export function open(place, { who, expectCycle }) {
   const state = h("p", { class: "state" });
   const moving = h("div", {});
-  const sources = h("div", { class: "panel" });
+  const sources = connectors();
+  let latest = null;
+  let askedAt = null; // what gald was doing when a cycle was asked for: since when
   const told = h("div", {});
   const mayAct = who.scope === "operate" || who.scope === "admin";
 
@@ -217,13 +241,17 @@ export function open(place, { who }) {
         now.disabled = true;
         told.replaceChildren();
         try {
+          const then = latest?.since ?? "";
           await api.sync();
           announce(t.overview.asked);
           told.replaceChildren(h("p", { class: "done" }, t.overview.asked));
+          askedAt = then;
+          expectCycle();
         } catch (problem) {
           told.replaceChildren(failure(problem));
         }
         now.disabled = false;
+        if (document.activeElement === document.body) now.focus();
       },
     },
     icon("refresh"),
@@ -235,15 +263,21 @@ export function open(place, { who }) {
     ? null
     : panel(
         async () => {
-          const open = (await api.plans({ limit: 20 })).items.filter(
+          const open = (await api.plans({ limit: PLANS_MOST })).items.filter(
             (plan) => plan.state === "open",
           );
+          const decided = (text) => {
+            askedAt = null;
+            tellDone(told, text);
+            held.refresh();
+          };
           return open.length > 0
             ? h(
                 "section",
                 { class: "held" },
                 h("h2", {}, icon("alert"), t.plans.held),
-                open.map((plan) => planCard(plan, who, () => held.refresh(), "h3")),
+                open.slice(0, PLANS).map((plan) => planCard(plan, who, decided, "h3")),
+                open.length > PLANS && h("a", { href: "#/plans" }, t.plans.others(open.length)),
               )
             : [];
         },
@@ -264,15 +298,20 @@ export function open(place, { who }) {
   return {
     /// How the service is doing; comes every few seconds.
     status(status) {
-      const next = ["idle", "waiting"].includes(status.state) && status.nextCycleAt;
+      latest = status;
+      const next = status.state === "idle" && status.nextCycleAt;
       state.replaceChildren(
         t.states[status.state] ?? status.state,
         ...(next ? [". ", t.overview.next, time(status.nextCycleAt, age)] : []),
         ".",
       );
-      if (status.state === "reading") told.replaceChildren(); // what was asked for has begun
-      moving.replaceChildren(...[progress(status)].filter(Boolean));
-      if (status.connectors) sources.replaceChildren(connectors(status));
+      // What was asked for has begun, or was over before anybody looked.
+      if (askedAt !== null && askedAt !== status.since && status.state !== "waiting") {
+        askedAt = null;
+        told.replaceChildren();
+      }
+      renew(moving, [progress(status)].filter(Boolean));
+      if (status.connectors) sources.tell(status);
     },
     changed() {
       totalsPanel.refresh();

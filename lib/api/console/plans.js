@@ -17,6 +17,15 @@ import { changeText } from "/console/contact.js";
 import { t } from "/console/texts.js";
 
 const CHANGES = 200;
+export const PLANS_MOST = 1000; // that the API tells
+
+/// Says what was decided. The buttons are gone, and the focus goes on from here.
+export function tellDone(place, text) {
+  const sentence = h("p", { class: "done", tabindex: "-1" }, text);
+  place.replaceChildren(sentence);
+  if (place.isConnected) sentence.focus();
+  else announce(text);
+}
 
 const counts = (plan) =>
   h(
@@ -34,7 +43,8 @@ const counts = (plan) =>
   );
 
 function decisions(plan, who, decided) {
-  if (plan.state !== "open") return null;
+  const rejected = plan.state === "rejected"; // what it holds can still be let go
+  if (plan.state !== "open" && !rejected) return null;
   if (who.scope !== "operate" && who.scope !== "admin")
     return h("p", { class: "quiet" }, t.plans.notAllowed);
   const ask = (decision, danger) => async () => {
@@ -46,14 +56,13 @@ function decisions(plan, who, decided) {
       text: words.text(number(plan.deleted), number(plan.updated), number(plan.created)),
       act: () => api.decide(plan.plan, decision),
     });
-    if (!done) return;
-    announce(words.done(plan.plan));
-    decided(words.done(plan.plan));
+    if (done) decided(words.done(plan.plan));
   };
   return h(
     "div",
     { class: "actions" },
-    h("button", { type: "button", onclick: ask("reject", false) }, t.plans.reject.action),
+    !rejected &&
+      h("button", { type: "button", onclick: ask("reject", false) }, t.plans.reject.action),
     h(
       "button",
       { type: "button", class: "danger", onclick: ask("approve", true) },
@@ -129,17 +138,18 @@ function openOne(place, number_, who) {
     async () => {
       const plan = await api.plan(number_, { limit: CHANGES });
       const changes = plan.changes ?? [];
+      const settled = t.plans.settled[plan.state];
       return [
         planCard(plan, who, (text) => {
-          told.replaceChildren(h("p", { class: "done" }, text));
+          tellDone(told, text);
           content.refresh();
         }),
         h(
           "section",
           { class: "card" },
-          h("h2", {}, plan.state === "open" ? t.plans.would : t.plans.wouldHave),
+          h("h2", {}, settled ? t.plans.wouldHave : t.plans.would),
           changes.length === 0
-            ? h("p", { class: "quiet" }, t.plans.nothing)
+            ? h("p", { class: "quiet" }, settled ?? t.plans.nothing)
             : table(
                 t.plans.would,
                 [t.plans.operation, t.plans.contact, t.plans.what],
@@ -166,24 +176,23 @@ export function open(place, { path, who }) {
   const told = h("div", {});
   const list = panel(
     async () => {
-      const plans = (await api.plans({ all: all ? "true" : undefined, limit: 100 })).items;
+      const query = { all: all ? "true" : undefined, limit: PLANS_MOST };
+      const plans = (await api.plans(query)).items;
+      const decided = (text) => {
+        tellDone(told, text);
+        list.refresh();
+      };
       return plans.length === 0
         ? h("p", { class: "empty" }, all ? t.plans.never : t.plans.none)
-        : h(
-            "div",
-            { class: "cards" },
-            plans.map((plan) =>
-              planCard(
-                plan,
-                who,
-                (text) => {
-                  told.replaceChildren(h("p", { class: "done" }, text));
-                  list.refresh();
-                },
-                "h2",
-              ),
+        : [
+            h(
+              "div",
+              { class: "cards" },
+              plans.map((plan) => planCard(plan, who, decided, "h2")),
             ),
-          );
+            plans.length === PLANS_MOST &&
+              h("p", { class: "quiet" }, t.plans.newestOnly(number(plans.length))),
+          ];
     },
     { lines: 6 },
   );

@@ -34,7 +34,7 @@ export class Rows {
         "aria-rowcount": "-1",
         onscroll: () => this.#scrolled(),
         onkeydown: (event) => this.#pressed(event),
-        onfocus: () => this.#mark(this.active),
+        onfocus: () => this.#mark(this.#inSight(), false),
         onclick: (event) => this.#clicked(event),
       },
       h("div", { role: "rowgroup", class: "top" }, this.head),
@@ -57,10 +57,14 @@ export class Rows {
     for (const page of this.pages.values()) page.stop?.abort();
   }
 
-  /// Shows a list of this length from its beginning, or from where `place` says.
-  reset(total, place = { top: 0, active: 0 }) {
+  /// Shows a list of this length from its beginning, or from where `place` says. `items` are the
+  /// first ones, as far as they are known already.
+  reset(total, place = { top: 0, active: 0 }, items = []) {
     this.forget();
+    for (let page = 0; page * PAGE < items.length; ++page)
+      this.pages.set(page, { items: items.slice(page * PAGE, (page + 1) * PAGE) });
     this.active = Math.min(place.active, Math.max(0, total - 1));
+    this.top = place.top; // nothing is asked for where the list before was
     this.setTotal(total);
     this.#move(place.top);
   }
@@ -73,12 +77,6 @@ export class Rows {
 
   place() {
     return { top: this.top, active: this.active };
-  }
-
-  /// A page that is known already.
-  put(page, items) {
-    this.pages.set(page, { items });
-    this.#render();
   }
 
   /// Something may be different: asks anew for what is in sight, which stays until then.
@@ -120,9 +118,10 @@ export class Rows {
     this.#move(first * height);
   }
 
-  #move(top) {
+  /// `at`: where the bar is then, unless it is in proportion
+  #move(top, at) {
     this.top = Math.max(0, Math.min(top, this.#most));
-    this.element.scrollTop = this.#most > 0 ? (this.top * this.#bar) / this.#most : 0;
+    this.element.scrollTop = at ?? (this.#most > 0 ? (this.top * this.#bar) / this.#most : 0);
     this.seen = this.element.scrollTop;
     this.#render();
     this.#load();
@@ -139,9 +138,12 @@ export class Rows {
       this.top = (now / this.#bar) * this.#most;
     } else {
       this.top = Math.max(0, Math.min(this.top + step, this.#most));
-      // At an end of the bar, but not of the list: the bar gets room again.
-      if ((now <= 0 && this.top > 0) || (now >= this.#bar - 1 && this.top < this.#most - 1))
-        return this.#move(this.top);
+      // At an end of the bar, but not of the list: the bar gets the room that is left, so that
+      // small steps are not cut short by another end.
+      const below = this.#most - this.top;
+      if (now <= 0 && this.top > 0) return this.#move(this.top, Math.min(this.top, this.#bar / 2));
+      if (now >= this.#bar - 1 && below > 1)
+        return this.#move(this.top, this.#bar - Math.min(below, this.#bar / 2));
     }
     this.#render();
     this.#soon();
@@ -158,6 +160,13 @@ export class Rows {
     const first = Math.floor(this.top / this.height) - beyond;
     const last = Math.ceil((this.top + this.#window) / this.height) + beyond;
     return [Math.max(0, first), Math.min(this.total, last)];
+  }
+
+  /// The active row, or the one in sight that is next to it: the focus moves no list.
+  #inSight() {
+    if (!this.height) return this.active;
+    const [first, last] = this.#range(0);
+    return Math.max(first, Math.min(this.active, last - 1));
   }
 
   #load() {
@@ -204,13 +213,19 @@ export class Rows {
         row.remove();
         this.shown.delete(index);
       }
+    // Whoever reads the document finds the rows in the order on the screen.
+    const add = (row, index) => {
+      const before = this.shown.get(index - 1);
+      if (before) before.after(row);
+      else this.spacer.prepend(row);
+    };
     for (let index = first; index < last; ++index) {
       let row = this.shown.get(index);
       const item = this.item(index);
       if (!row || (anew && row.item !== item)) {
         const made = this.#make(index, item);
         if (row) row.replaceWith(made);
-        else this.spacer.append(made);
+        else add(made, index);
         this.shown.set(index, made);
         row = made;
       } else if (!row.item && item) {

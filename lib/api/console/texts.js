@@ -18,6 +18,7 @@ export const t = {
   nameless: "(no name)",
 
   away: "gald does not answer. What you see is how it was.",
+  noAnswer: "gald does not answer.",
   tryingIn: (seconds) => (seconds > 0 ? `Next try in ${seconds} s` : "Trying…"),
   tryNow: "Try now",
   back: "gald answers again.",
@@ -61,7 +62,7 @@ export const t = {
   },
   states: {
     idle: "Idle",
-    waiting: "Waiting for the next cycle",
+    waiting: "Waiting for another process, which writes the index",
     reading: "Reading the sources",
     publishing: "Publishing what changed",
   },
@@ -93,6 +94,8 @@ export const t = {
         ? `; ${troubled} ${troubled === 1 ? "was" : "were"} not complete`
         : "; all were complete"),
     reading: "What is being read",
+    publishing: "What is being published",
+    publication: "Publication",
     firstImport: "First import",
     firstImportText: "Contacts appear here as soon as every source has been read completely once.",
     progressOf: (what) => `Progress of ${what}`,
@@ -235,7 +238,6 @@ export const t = {
     businessFax: "Fax",
     pager: "Pager",
     ip: "IP phone",
-    other: "Other",
   },
   fields: {
     id: "Identity",
@@ -324,6 +326,15 @@ export const t = {
     would: "What it would do",
     wouldHave: "What it was about",
     nothing: "Nothing is left of it.",
+    settled: {
+      approved: "It was approved; the audit logs of its contacts tell what it did.",
+      applied:
+        "What was left of it is within the limits and was published; the audit logs of its contacts tell what it did.",
+      dropped: "Nothing was left of it.",
+      superseded: "Another plan has taken its place.",
+    },
+    others: (count) => `All plans: ${count} wait for a decision`,
+    newestOnly: (text) => `The newest ${text} are shown.`,
     operation: "What",
     contact: "Contact",
     what: "Changes",
