@@ -51,10 +51,6 @@ struct HttpSession::Piece {
   milliseconds ask_again{0};
 };
 
-std::string client_of(const Peer& peer) {
-  return peer.user ? "account " + std::to_string(*peer.user) : peer.address;
-}
-
 HttpSession::HttpSession(SessionContext& context, Peer peer, bool checks_host)
     : context_(context), peer_(std::move(peer)), checks_host_(checks_host) {}
 

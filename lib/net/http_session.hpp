@@ -31,9 +31,6 @@ using Steady = std::chrono::steady_clock;
 
 class HttpSession;
 
-/// Who has a share of the connections: an address, or an account on a Unix socket.
-std::string client_of(const Peer& peer);
-
 struct Share {
   std::size_t connections = 0;
   std::size_t bodies = 0;
