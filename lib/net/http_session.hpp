@@ -1,5 +1,5 @@
 // One connection of the HTTP server, apart from how bytes come and go. Lives on the io thread.
-// Included by http_session.cpp and http_server.cpp only: whoever includes it pays for Asio and
+// Included by http_session*.cpp and http_server.cpp only: whoever includes it pays for Asio and
 // Beast.
 #pragma once
 
