@@ -1,5 +1,5 @@
 // Beast's parser of requests, and what is refused of what it would let pass. Included by
-// http_session.cpp only.
+// http_session.hpp only.
 #pragma once
 
 #include <string>

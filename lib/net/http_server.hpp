@@ -171,7 +171,10 @@ struct ServerOptions {
   std::uint32_t socket_mode = 0660;  ///< of Unix sockets
   int workers = 6;                   ///< some may be busy for long: the others still answer
   std::size_t connections = 4000;    ///< at a time
-  std::size_t connections_per_address = 2500;  ///< an address, or an account on a Unix socket
+
+  /// Of IPv6 a network of 64 bits; on a Unix socket an account.
+  std::size_t connections_per_address = 2500;
+
   /// Bytes of bodies of more than 64 KiB that were made and have not gone out. What would be more
   /// is answered with 503.
   std::size_t bodies_limit = 256 << 20;

@@ -1,5 +1,5 @@
 // One connection of the HTTP server, apart from how bytes come and go. Lives on the io thread.
-// Included by http_session.cpp and http_server.cpp only: whoever includes it pays for Asio and
+// Included by http_session*.cpp and http_server.cpp only: whoever includes it pays for Asio and
 // Beast.
 #pragma once
 
@@ -30,9 +30,6 @@ namespace asio = boost::asio;
 using Steady = std::chrono::steady_clock;
 
 class HttpSession;
-
-/// Who has a share of the connections: an address, or an account on a Unix socket.
-std::string client_of(const Peer& peer);
 
 struct Share {
   std::size_t connections = 0;

@@ -247,6 +247,15 @@ Peer peer_of(int descriptor) {
   return peer;
 }
 
+std::string client_of(const Peer& peer) {
+  if (peer.user)
+    return "account " + std::to_string(*peer.user);
+  in6_addr bytes{};
+  if (::inet_pton(AF_INET6, peer.address.c_str(), &bytes) != 1)
+    return peer.address;
+  return std::string(reinterpret_cast<const char*>(bytes.s6_addr), 8);
+}
+
 int bytes_under_way(int descriptor) {
   int bytes = 0;
   return ::ioctl(descriptor, SIOCOUTQ, &bytes) == 0 ? bytes : 0;

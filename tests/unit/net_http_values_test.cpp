@@ -1,10 +1,11 @@
-// Dates and waits in headers, and gzip bodies.
+// Dates and waits in headers, gzip bodies, and who a client is.
 #include <random>
 
 #include <gtest/gtest.h>
 #include <zlib.h>
 
 #include "net/gzip.hpp"
+#include "net/listening.hpp"
 #include "net/retry_after.hpp"
 
 namespace gald::net {
@@ -27,6 +28,22 @@ TEST(HttpDate, Refused) {
   for (const char* wrong : {"", "tomorrow", "Sun, 06 Nov 1994", "Sun, 06 Nov 1994 08:49:37 CET",
                             "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT x"})
     EXPECT_FALSE(parse_http_date(wrong)) << wrong;
+}
+
+TEST(ClientOf, AnAddressANetworkOrAnAccount) {
+  const auto of = [](const char* address) { return client_of({.address = address}); };
+  EXPECT_EQ(of("192.0.2.7"), of("192.0.2.7"));
+  EXPECT_NE(of("192.0.2.7"), of("192.0.2.8"));
+  EXPECT_EQ(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::2"));
+  EXPECT_NE(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
+  Peer local;
+  local.user = 7;
+  local.groups = {1};
+  const std::string one = client_of(local);
+  local.groups = {2};
+  EXPECT_EQ(client_of(local), one);
+  local.user = 8;
+  EXPECT_NE(client_of(local), one);
 }
 
 TEST(RetryAfter, Seconds) {
