@@ -98,7 +98,10 @@ class RunCounters {
         bytes_(counters(registry, "gald_source_received_bytes_total",
                         "Bytes of the source's answers as they came over the wire.")),
         waits_(counters(registry, "gald_source_wait_seconds_total",
-                        "Time waited because the source throttled, or so that it need not.")) {
+                        "Time waited because the source throttled, or so that it need not.")),
+        throttled_(counters(registry, "gald_source_throttled_total",
+                            "How often the source refused to go on before a time that it "
+                            "said.")) {
     for (const std::string_view outcome : {"complete", "partial", "failed"})
       runs_.Add({{"outcome", std::string(outcome)}});
     count(model::PublishedCounts());
@@ -143,6 +146,7 @@ class RunCounters {
     units_.Add(labels).Increment(read.units);
     bytes_.Add(labels).Increment(static_cast<double>(read.bytes));
     waits_.Add(labels).Increment(seconds(read.waited));
+    throttled_.Add(labels).Increment(read.throttled);
     const auto add = [&](const char* change, std::int64_t count) {
       staged_.Add(with(labels, "change", change)).Increment(number(count));
     };
@@ -164,6 +168,7 @@ class RunCounters {
   Counters& units_;
   Counters& bytes_;
   Counters& waits_;
+  Counters& throttled_;
 };
 
 /// What the API answered. Every answer passes here, on the thread that all of them share: a series

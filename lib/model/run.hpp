@@ -42,6 +42,7 @@ struct CollectionReport {
   std::uint64_t bytes = 0;
   std::int64_t objects = 0;             ///< told by the source, repetitions included
   std::chrono::milliseconds waited{0};  ///< because the source asked for it, or to spare it
+  int throttled = 0;                    ///< how often it asked for that
   std::chrono::milliseconds took{0};
   StagedCounts staged;
 };

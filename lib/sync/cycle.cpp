@@ -164,6 +164,7 @@ class Reading {
   /// What bounds the repetitions is time: `patience` for all waits of the cycle, `grace` for errors
   /// without a page in between.
   void be_patient(const Throttled& throttled, std::stop_token stop) {
+    report_.throttled += throttled.retry_after ? 1 : 0;
     milliseconds pause = throttled.retry_after.value_or(milliseconds(0));
     if (!throttled.retry_after) {
       // At least one more try, also after an answer that has been waited for in vain.
@@ -240,6 +241,7 @@ void log_collection(const model::CollectionReport& report) {
                                     {"requests", report.requests},
                                     {"units", report.units},
                                     {"bytes", report.bytes},
+                                    {"throttled", report.throttled},
                                     {"waited_ms", report.waited.count()},
                                     {"took_ms", report.took.count()}};
   if (report.complete)

@@ -607,6 +607,14 @@ class Following(RestTest):
         self.addCleanup(again.close)
         self.assertEqual(json.loads(again.next()["data"])["contact"]["jobTitle"], "Streamed again")
 
+    def test_a_token_that_nobody_used_is_told_of(self):
+        """No request comes meanwhile that would have the service look at the file."""
+        for command, told in (("add", "added"), ("revoke", "revoked")):
+            done = self.gald.run("token", command, "brief")
+            self.assertEqual(done.code, COMPLETE, done)
+            self.assertIn(f'what="token brief {told}" outcome=done', done.err)
+            wait_until(lambda: f'what="token brief {told}" outcome=done' in self.service.log(), 30, told)
+
     def counted(self, series):
         text = self.ask("GET", "/metrics", token=self.operator).body.decode()
         return float(re.search(re.escape(series) + r" (\S+)", text).group(1))

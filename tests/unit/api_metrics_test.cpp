@@ -133,6 +133,7 @@ TEST_F(MetricsTest, CountRuns) {
   report.collections[0].requests = 3;
   report.collections[0].units = 7.5;
   report.collections[0].waited = std::chrono::milliseconds(1500);
+  report.collections[0].throttled = 4;
   report.collections[0].staged.added = 2;
   metrics_.run_ended(report);
   metrics_.run_ended(cycle({}, "the source is on fire"));
@@ -147,6 +148,7 @@ TEST_F(MetricsTest, CountRuns) {
   EXPECT_EQ(value(text, "gald_source_requests_total" + of_users + "}"), "3");
   EXPECT_EQ(value(text, "gald_source_request_units_total" + of_users + "}"), "7.5");
   EXPECT_EQ(value(text, "gald_source_wait_seconds_total" + of_users + "}"), "1.5");
+  EXPECT_EQ(value(text, "gald_source_throttled_total" + of_users + "}"), "4");
   EXPECT_EQ(value(text, "gald_reads_total" + of_users + ",outcome=\"failed\"}"), "1");
   EXPECT_EQ(value(text, "gald_collection_failing" + of_users + "}"), "1");
   EXPECT_EQ(value(text, "gald_last_run_outcome{outcome=\"failed\"}"), "1");

@@ -235,6 +235,7 @@ TEST_F(CycleTest, WaitsWhenThrottledAndGivesUpWithItsPatience) {
   const model::RunReport report = cycle();
   EXPECT_EQ(report.outcome, model::Outcome::complete);
   EXPECT_GE(report.collections[0].waited.count(), 140);
+  EXPECT_EQ(report.collections[0].throttled, 1);
   options_.patience = std::chrono::milliseconds(300);
   entra.script = {Throttled{std::chrono::seconds(30), "429"}};
   EXPECT_EQ(cycle().outcome, model::Outcome::failed);
@@ -248,7 +249,9 @@ TEST_F(CycleTest, WhatBoundsRepetitionsIsTime) {
   for (int i = 0; i < 4; ++i)
     entra.script.push_back(undated);
   entra.script.push_back(page({1}, "a"));
-  EXPECT_EQ(cycle().outcome, model::Outcome::complete);
+  const model::RunReport broken_off = cycle();
+  EXPECT_EQ(broken_off.outcome, model::Outcome::complete);
+  EXPECT_EQ(broken_off.collections[0].throttled, 0) << "nobody said until when";
 
   // Without a page in between the grace is over after a minute, in which there were few tries.
   entra.script.assign(100, undated);
