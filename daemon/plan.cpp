@@ -26,7 +26,7 @@ namespace {
 
 using Action = PlanCommand::Action;
 
-constexpr int kPlansShown = 100;
+constexpr int kPlansShown = 1000;
 constexpr std::string_view kNoPlan = "No plan waits for a decision.";
 constexpr int kChangesShown = 100'000;
 
@@ -38,9 +38,16 @@ std::string text_of(const model::HeldPlan& plan, bool json) {
 }
 
 int list(const PlanCommand& command, const Config& config) {
-  const auto plans = index::Reader(config.index_file).plans(command.all, kPlansShown);
+  // one more than is shown tells whether there are more
+  auto plans = index::Reader(config.index_file).plans(command.all, kPlansShown + 1);
+  const bool more = plans.size() > kPlansShown;
+  if (more)
+    plans.pop_back();
   for (const model::HeldPlan& plan : plans)
     print(text_of(plan, command.json));
+  flush_output();
+  if (more)
+    complain("there are older ones, too; those that are shown are the newest");
   if (plans.empty() && !command.json)
     print_line(kNoPlan);
   return exit_code::kComplete;

@@ -1,9 +1,6 @@
 #include "api/request_limits.hpp"
 
 #include <algorithm>
-#include <array>
-
-#include <arpa/inet.h>
 
 namespace gald::api {
 
@@ -44,15 +41,6 @@ void RequestLimits::make_room(base::TimePoint now) {
   std::erase_if(clients_, [&](const auto& one) { return one.second.last + kWindow <= now; });
   if (clients_.size() >= kMostClients)
     clients_.clear();
-}
-
-std::string client_of(std::string_view address) {
-  std::array<unsigned char, 16> bytes{};
-  if (address.empty())
-    return "socket";
-  if (::inet_pton(AF_INET6, std::string(address).c_str(), bytes.data()) != 1)
-    return std::string(address);
-  return std::string(reinterpret_cast<const char*>(bytes.data()), 8);
 }
 
 }  // namespace gald::api

@@ -35,8 +35,4 @@ class RequestLimits {
   std::unordered_map<std::string, Client> clients_;
 };
 
-/// Under what somebody without a name is counted: an IPv6 address by its network of 64 bits, of
-/// which a client has all addresses.
-std::string client_of(std::string_view address);
-
 }  // namespace gald::api

@@ -181,7 +181,7 @@ class TokenAuthority::Impl {
 
  private:
   static std::string client(const Principal& who, const net::Peer& peer) {
-    return who.scope == Scope::none ? client_of(peer.address) : who.name;
+    return who.scope == Scope::none ? net::client_of(peer) : who.name;
   }
 
   Identified identify(const Table& table, std::string_view authorization, const net::Peer& peer,
@@ -229,7 +229,7 @@ class TokenAuthority::Impl {
   /// to be logged.
   std::pair<std::optional<milliseconds>, bool> count_wrong(const net::Peer& peer,
                                                            base::TimePoint now) {
-    const std::string from = client_of(peer.address);
+    const std::string from = net::client_of(peer);
     const std::lock_guard lock(mutex_);
     const auto wait = wrong_.admit(from, now);
     const bool complain = wait && now - complained_at_ >= std::chrono::minutes(1);

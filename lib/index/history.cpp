@@ -313,6 +313,7 @@ std::vector<Contact> History::find(const Moment& moment, std::string_view id_or_
       return comes_before(display_name(left), left.id, display_name(right), right.id);
     });
     std::vector<Contact> contacts;
+    contacts.reserve(found.size());
     for (const StoredState& stored : found)
       contacts.push_back(states.contact(stored));
     return contacts;

@@ -36,9 +36,11 @@ class Statements {
   SQLite::Statement& prepared(std::string_view sql) {
     // most callers pass a literal, whose address leads to it at once
     Recent& recent = recent_[reinterpret_cast<std::uintptr_t>(sql.data()) / 16 % recent_.size()];
-    if (recent.statement == nullptr || recent.sql != sql)
-      recent = find(sql);
-    return *recent.statement;
+    if (recent.statement != nullptr && recent.sql == sql)
+      return *recent.statement;
+    const auto& [text, statement] = find(sql);
+    recent = {text, statement.get()};
+    return *statement;
   }
 
  private:
@@ -55,18 +57,20 @@ class Statements {
     }
   };
 
-  Recent find(std::string_view sql) {
+  using BySql =
+      std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>, Hash, std::equal_to<>>;
+
+  const BySql::value_type& find(std::string_view sql) {
     auto it = statements_.find(sql);
     if (it == statements_.end()) {
       auto statement = std::make_unique<SQLite::Statement>(database_, std::string(sql));
       it = statements_.emplace(std::string(sql), std::move(statement)).first;
     }
-    return {it->first, it->second.get()};
+    return *it;
   }
 
   SQLite::Database& database_;
-  std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>, Hash, std::equal_to<>>
-      statements_;
+  BySql statements_;
   std::array<Recent, 64> recent_{};
 };
 

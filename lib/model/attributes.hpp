@@ -38,6 +38,7 @@ class Values {
       emplace_back(*from);
   }
 
+  // NOLINTNEXTLINE(google-explicit-constructor): they are the same, kept in less memory
   Values(std::vector<std::string> list) {
     if (list.size() > 1)
       several_ = std::move(list);

@@ -28,6 +28,10 @@ struct Peer {
   std::string certificate = {};
 };
 
+/// Who has a share of what is limited, as a key and not to be shown: an account on a Unix socket,
+/// an address, of IPv6 the network of 64 bits, as whoever has one address there has all of them.
+std::string client_of(const Peer& peer);
+
 /// A whole request; valid until answer() returns.
 struct ServerRequest {
   std::string method;

@@ -42,10 +42,6 @@ class Listening {
 /// Of a connection that was accepted.
 Peer peer_of(int descriptor);
 
-/// Who has a share of the connections: an account on a Unix socket, an address, of IPv6 the network
-/// of 64 bits, as whoever has one address there has all of them.
-std::string client_of(const Peer& peer);
-
 /// Bytes that were sent and have not arrived yet.
 int bytes_under_way(int descriptor);
 

@@ -391,6 +391,7 @@ TEST_F(HttpServerTest, WhatIsHeldIsGivenBackInTheEnd) {
       std::this_thread::sleep_for(milliseconds(5));
   }
 }
+
 TEST_F(HttpServerTest, TheEndIsQuickAndTellsThoseWhoWait) {
   answers_.on("/wait", [](const ServerRequest& request) {
     ServerResponse response = text("the end");

@@ -527,11 +527,5 @@ TEST(RequestLimits, ManyClientsDoNotTakeMuch) {
   EXPECT_EQ(limits.admit("a", now), std::optional<milliseconds>(30'000));
 }
 
-TEST(RequestLimits, ANetworkIsOneClient) {
-  EXPECT_EQ(client_of("2001:db8:1:2::1"), client_of("2001:db8:1:2:ffff::7"));
-  EXPECT_NE(client_of("2001:db8:1:2::1"), client_of("2001:db8:1:3::1"));
-  EXPECT_NE(client_of("192.0.2.1"), client_of("192.0.2.2"));
-}
-
 }  // namespace
 }  // namespace gald::api
