@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "api/metrics.hpp"
 #include "api/spool.hpp"
 #include "api/token_authority.hpp"
+#include "base/log.hpp"
 #include "decision.hpp"
 #include "platform.hpp"
 #include "secrets.hpp"
@@ -136,7 +138,11 @@ class ApiServer::Impl {
   net::HttpServer server_;  // behind what it calls
   const std::jthread watching_tokens_{[this](const std::stop_token& stop) {
     while (clock_.sleep(kBetweenLooksAtTokens, stop))
-      authority_.look();
+      try {
+        authority_.look();
+      } catch (const std::exception& error) {  // the next look may do better
+        base::log::error("api.failed", error.what());
+      }
   }};
 };
 

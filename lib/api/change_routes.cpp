@@ -75,7 +75,7 @@ net::ServerResponse events(Call& call) {
   net::ServerResponse response;
   response.headers = {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}};
   response.stream = feed_stream(call.pool, call.who, after, compact, call.services.clock);
-  response.held = call.subscriptions.open(call.who.name, false);
+  response.held = call.subscriptions.open(call.who.name);
   return response;
 }
 
@@ -105,7 +105,7 @@ net::ServerResponse feed_page(Call& call, const index::FeedPosition& after) {
   if (!any && !answer.more && wait.count() > 0 && !call.request.waited) {
     net::ServerResponse later;
     later.wait = wait;
-    later.held = call.subscriptions.open(call.who.name, call.request.again);
+    later.held = call.request.held ? call.request.held : call.subscriptions.open(call.who.name);
     return later;
   }
   body->write(std::string(any ? "" : R"({"items":[)") + R"(],"next":")" +

@@ -10,9 +10,8 @@ void IndexTrouble::tell(const std::string& why) {
   {
     const std::lock_guard lock(mutex_);
     const base::TimePoint now = clock_.now();
-    if (why == told_ && now >= told_at_ && now - told_at_ < std::chrono::minutes(10))
+    if (told_at_ && now >= *told_at_ && now - *told_at_ < std::chrono::minutes(10))
       return;
-    told_ = why;
     told_at_ = now;
   }
   base::log::error("api.index_unreadable", why);

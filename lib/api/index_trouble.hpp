@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,8 +24,7 @@ class IndexTrouble {
  private:
   const base::Clock& clock_;
   std::mutex mutex_;
-  std::string told_;           // guarded by mutex_
-  base::TimePoint told_at_{};  // guarded by mutex_
+  std::optional<base::TimePoint> told_at_;  // guarded by mutex_
 };
 
 }  // namespace gald::api

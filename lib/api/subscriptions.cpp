@@ -8,11 +8,11 @@ namespace gald::api {
 
 class Subscriptions::Open {
  public:
-  Open(std::shared_ptr<Counts> counts, std::string client, bool let_in_before)
+  Open(std::shared_ptr<Counts> counts, std::string client)
       : counts_(std::move(counts)), client_(std::move(client)) {
     const std::lock_guard lock(counts_->mutex);
     std::size_t& open = counts_->of_client[client_];
-    if (open >= kMostOfAClient && !let_in_before)
+    if (open >= kMostOfAClient)
       throw Refused(429,
                     "you have " + std::to_string(open) +
                         " event streams and long polls open; close some of them, or let one feed"
@@ -35,8 +35,8 @@ class Subscriptions::Open {
   const std::string client_;
 };
 
-std::shared_ptr<void> Subscriptions::open(const std::string& client, bool let_in_before) {
-  return std::make_shared<Open>(counts_, client, let_in_before);
+std::shared_ptr<void> Subscriptions::open(const std::string& client) {
+  return std::make_shared<Open>(counts_, client);
 }
 
 }  // namespace gald::api

@@ -16,8 +16,8 @@ class Subscriptions {
   static constexpr std::size_t kMostOfAClient = 100;
 
   /// One more of this client, until what is returned is gone; `client` is a Principal::name.
-  /// Refused with 429 when it has as many already, but not what was let in before.
-  std::shared_ptr<void> open(const std::string& client, bool let_in_before);
+  /// Refused with 429 when it has as many already.
+  std::shared_ptr<void> open(const std::string& client);
 
  private:
   class Open;

@@ -42,7 +42,8 @@ Reading::Reading(const std::filesystem::path& path, std::stop_token stop)
 
 void explain(const std::filesystem::path& file, const SQLite::Exception& error) {
   const std::string text = file.string() + ": " + error.what();
-  if (error.getErrorCode() == SQLITE_ERROR || error.getErrorCode() == SQLITE_MISUSE)
+  const int code = error.getErrorCode();  // negative: of SQLiteCpp, which was used wrongly
+  if (code == SQLITE_ERROR || code == SQLITE_MISUSE || code < 0)
     throw std::runtime_error(text);
   throw Unreadable(text);
 }

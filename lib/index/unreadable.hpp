@@ -6,7 +6,7 @@
 namespace gald::index {
 
 /// The file is none of this version's indexes, is damaged, or cannot be read at present: what()
-/// names it and says why.
+/// says why, for the log.
 class Unreadable : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

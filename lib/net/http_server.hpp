@@ -46,6 +46,9 @@ struct ServerRequest {
   /// It was handed over before, and the answer was ServerResponse::wait.
   bool again = false;
 
+  /// With `again`: what that answer held.
+  std::shared_ptr<void> held = nullptr;
+
   /// Names compare without case; nothing when absent; of several the first.
   std::optional<std::string_view> header(std::string_view name) const;
 };
@@ -122,12 +125,13 @@ class Handler {
   /// logged.
   virtual ServerResponse answer(const ServerRequest& request) = 0;
 
-  /// Of a request that never comes to answer(): 400, 408, 411, 413, 414, 417, 421, 431, 500, 503.
-  /// `detail` is a sentence for the client. Called on any thread; must not wait for anything.
+  /// Of a request that does not come to answer(), or whose answer finds no room: 400, 408, 411,
+  /// 413, 414, 417, 421, 431, 500, 503. `detail` is a sentence for the client. Called on any
+  /// thread; must not wait for anything.
   virtual ServerResponse refuse(int status, std::string_view detail) = 0;
 
   /// What was answered, for metrics. Called on the io thread once the answer has gone out, or has
-  /// failed to; `route` is empty for what was refused.
+  /// failed to; `route` is empty for what was refused before answer().
   virtual void answered(std::string_view route, std::string_view method, int status,
                         std::chrono::microseconds took, std::uint64_t bytes) {
     static_cast<void>(route), static_cast<void>(method), static_cast<void>(status);

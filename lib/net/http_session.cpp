@@ -126,6 +126,7 @@ void HttpSession::dispatch() {
   request_.peer = peer_;
   request_.waited = false;
   request_.again = false;
+  request_.held.reset();
   waits_until_.reset();
   ask(false);
 }
@@ -177,6 +178,7 @@ ServerResponse response_to(Handler& handler, const ServerRequest& request) {
 
 void HttpSession::ask(bool again) {
   request_.again = again;
+  request_.held = held_;
   state_ = State::answering;
   deadline_ = Steady::now() + context_.options.answer_timeout;
   seen_wakes_ = context_.wakes;
@@ -257,17 +259,21 @@ bool HttpSession::take_room(std::size_t size) {
   return true;
 }
 
-/// Many may be sent the same one, which is in memory once, and is nobody's.
+/// Many may be sent the same one, which is in memory once. Of each it counts for its client, who
+/// could otherwise keep one after the other in memory, at its own pace.
 bool HttpSession::take_room_for(const ReadyAnswer& ready) {
   const std::size_t size = ready.message.size();
   if (size <= kInOnePiece)
     return true;
+  if (client_->second.bodies + size > context_.options.bodies_per_address)
+    return false;
   const auto [one, is_new] = context_.ready_bodies.try_emplace(&ready, 0);
   if (is_new && context_.bodies + size > context_.options.bodies_limit) {
     context_.ready_bodies.erase(one);
     return false;
   }
   context_.bodies += is_new ? size : 0;
+  client_->second.bodies += size;
   ++one->second;
   return true;
 }
@@ -277,6 +283,7 @@ void HttpSession::give_back_room() {
   client_->second.bodies -= std::exchange(room_, 0);
   if (!ready_ || ready_->message.size() <= kInOnePiece)
     return;
+  client_->second.bodies -= ready_->message.size();
   const auto one = context_.ready_bodies.find(ready_.get());
   if (--one->second != 0)
     return;

@@ -75,9 +75,6 @@ test("a number of other filters does not end up in the list", async () => {
   await page.waitForSelector(".row .name a");
   const hybrid = listed("--source", "hybrid").length;
   await until(async () => (await count(page)) === listed().length, "everybody");
-  await statusIs(page, (status) => {
-    status.lastChange += 1;
-  });
   // The number of all comes once the filter is set.
   await page.route(
     (address) => address.search.includes("count=true") && !address.search.includes("source="),
@@ -87,6 +84,9 @@ test("a number of other filters does not end up in the list", async () => {
     },
   );
   const asked = page.waitForRequest(/count=true/);
+  await statusIs(page, (status) => {
+    status.lastChange += 1;
+  });
   await look(page);
   await asked;
   await page.selectOption("select:near(:text('Source'))", "hybrid");
@@ -329,6 +329,9 @@ test("a list of a million ends where it ends, and stays where it was left", asyn
     while (!(await inSight(page)).includes(last)) {
       assert.ok(++notches <= most, `${most} notches for ${away} pixels`);
       await page.mouse.wheel(0, notch);
+      await page.evaluate(
+        () => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then))),
+      );
       await pause(60);
     }
   }

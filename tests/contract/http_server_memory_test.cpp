@@ -121,25 +121,26 @@ TEST_F(HttpServerTest, WhatIsOnItsWayToThoseWhoDoNotReadIsLimited) {
   }
 }
 
+std::shared_ptr<net::ReadyAnswer> ready_answer(char c) {
+  const std::string body(2 << 20, c);
+  return std::make_shared<net::ReadyAnswer>(
+      net::ReadyAnswer{"HTTP/1.1 200 OK\r\nDate: Sat, 28 Nov 2026 00:00:00 GMT\r\n"
+                       "Content-Length: " +
+                           std::to_string(body.size()) + "\r\n\r\n" + body,
+                       200, "/ready"});
+}
+
 TEST_F(HttpServerTest, WhatIsReadyIsInMemoryOnceForAllToWhomItIsOnItsWay) {
-  const auto ready = [](char c) {
-    const std::string body(2 << 20, c);
-    return std::make_shared<net::ReadyAnswer>(
-        net::ReadyAnswer{"HTTP/1.1 200 OK\r\nDate: Sat, 28 Nov 2026 00:00:00 GMT\r\n"
-                         "Content-Length: " +
-                             std::to_string(body.size()) + "\r\n\r\n" + body,
-                         200, "/ready"});
-  };
   ServerOptions options;
   options.bodies_limit = 3 << 20;
   const std::string address = start(options);
   HttpPeer peer(address);
-  answers_.make_ready(ready('a'));
+  answers_.make_ready(ready_answer('a'));
   {
     std::vector<HttpPeer> stall;
     for (int i = 0; i < 5; ++i)
       stall.push_back(stalled(address, "/ready"));
-    answers_.make_ready(ready('b'));
+    answers_.make_ready(ready_answer('b'));
     EXPECT_EQ(peer.get("/ready").status, 503);
     EXPECT_EQ(peer.get("/x").status, 200);
   }
@@ -147,6 +148,26 @@ TEST_F(HttpServerTest, WhatIsReadyIsInMemoryOnceForAllToWhomItIsOnItsWay) {
     std::this_thread::sleep_for(milliseconds(5));
   EXPECT_EQ(peer.get("/ready").body.front(), 'b');
   EXPECT_EQ(peer.get("/ready").body.front(), 'b');
+}
+
+TEST_F(HttpServerTest, WhatIsReadyCountsForEachWhoIsSentIt) {
+  ServerOptions options;
+  options.bodies_per_address = 5 << 20;
+  options.listen = {"127.0.0.1:0", "unix:" + (directory_.path() / "s").string()};
+  const std::string address = start(options);
+  answers_.make_ready(ready_answer('a'));
+  HttpPeer peer(address);
+  HttpPeer local(options.listen.back());
+  {
+    const HttpPeer first = stalled(address, "/ready");
+    const HttpPeer second = stalled(address, "/ready");
+    EXPECT_EQ(peer.get("/ready").status, 503);
+    EXPECT_EQ(local.get("/ready").status, 200);
+  }
+  while (server().load().connections > 2)
+    std::this_thread::sleep_for(milliseconds(5));
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(peer.get("/ready").status, 200);
 }
 
 TEST_F(HttpServerTest, WhoDoesNotReadIsGivenUpWhateverTheSystemWouldTake) {
@@ -266,6 +287,7 @@ TEST_F(HttpServerTest, AnIdleConnectionKeepsNothingOfWhatItHasAskedAndGot) {
   }
   const auto growth_each = [&](auto ask) {
     ask(idle.back());  // and whatever is made once
+    EXPECT_EQ(idle.back().get("/x").status, 200);
     const std::size_t before = allocated_memory();
     for (int i = 0; i < 100; ++i)
       ask(idle[static_cast<std::size_t>(i)]);
