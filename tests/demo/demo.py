@@ -71,7 +71,6 @@ def over_http(gald):
                 raise Failed(f"{path} finds nobody")
     finally:
         gald.stop()
-    return place, token
 
 
 def answers(url):
@@ -156,15 +155,12 @@ def show(directory, dc, tenant):
     gald_says(gald, "status")
 
     say("Programs and people ask over HTTP, too:")
-    place, token = over_http(gald)
+    over_http(gald)
 
     say(f"The index stays at {gald.index_path}. Look for yourself, for example:")
     print(f"  sqlite3 -readonly {gald.index_path}"
           " \"SELECT display_name, source, status FROM contacts ORDER BY display_name\"")
     print(f"  {gald.binary} --config {gald.config} list --source hybrid")
-    print("or in a browser, though the sources are gone by now:")
-    print(f"  {gald.binary} --config {gald.config} run")
-    print(f"  {place}/ with the token {token}")
 
 
 def main():
